@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+
+/// What a mechanism is applied to.
+public enum AttentionInputs: Sendable {
+  /// `[batch, queryHeads, queryLength, headDim]`, `[batch, keyValueHeads, keyLength, headDim]`,
+  /// `[batch, keyValueHeads, keyLength, valueDim]`.
+  case queryKeyValue(query: Tensor<Float>, key: Tensor<Float>, value: Tensor<Float>)
+  /// Token features `[batch, sequence, channels]`.
+  case tokens(Tensor<Float>)
+}
+
+/// Which inputs a mechanism takes.
+public enum InputKind: String, Hashable, Sendable, Codable {
+  case queryKeyValue = "qkv"
+  case tokens = "x"
+}
+
+/// Named weights of a mechanism, such as Performer's `projection`.
+public struct WeightSet: Sendable {
+  public var tensors: [String: Tensor<Float>]
+
+  public init(_ tensors: [String: Tensor<Float>] = [:]) {
+    self.tensors = tensors
+  }
+
+  /// - Requires: the mechanism declared and filled the weight; ``AttentionInputs`` are checked before.
+  public subscript(name: String) -> Tensor<Float> {
+    guard let tensor = tensors[name] else {
+      preconditionFailure("weight \(name) is missing")
+    }
+    return tensor
+  }
+}
+
+/// Name, shape and meaning of one weight at a given problem shape.
+public struct WeightSpecification: Hashable, Sendable {
+  public let name: String
+  public let extents: [Int]
+  /// The shape in words, such as `[features, headDim]`.
+  public let layout: String
+  /// What the weight is and how it is drawn from the seed when absent.
+  public let meaning: String
+
+  public init(name: String, extents: [Int], layout: String, meaning: String) {
+    self.name = name
+    self.extents = extents
+    self.layout = layout
+    self.meaning = meaning
+  }
+}
+
+/// Blocks that a selecting mechanism chose, per batch, query head and row unit.
+///
+/// `ids` is `[batch * queryHeads * rows, capacity]`; unused places hold -1, ids ascend.
+public struct Selection: Sendable {
+  public let rows: Int
+  public let capacity: Int
+  public let ids: [Int32]
+
+  public init(rows: Int, capacity: Int, ids: [Int32]) {
+    self.rows = rows
+    self.capacity = capacity
+    self.ids = ids
+  }
+
+  /// The ids chosen for one row of one head.
+  public func blocks(head: Int, row: Int) -> [Int] {
+    let start = (head * rows + row) * capacity
+    return ids[start..<start + capacity].filter { $0 >= 0 }.map(Int.init)
+  }
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+
+/// Tiled online softmax over keys known before the data.
+public struct Attend: Hashable, Sendable {
+  public let rule: MaskRule
+  public let precision: AttendPrecision
+  public let queryTiling: QueryTiling
+
+  public init(
+    rule: MaskRule = .sequence, precision: AttendPrecision = .float32,
+    queryTiling: QueryTiling = .fitted
+  ) {
+    self.rule = rule
+    self.precision = precision
+    self.queryTiling = queryTiling
+  }
+
+  func work(shape: AttentionShape) -> [StageWork] {
+    let heads = shape.batch * shape.queryHeads
+    let pairs = heads * rule.attendedPairs(shape: shape)
+    let bytes = TensorBytes(shape)
+    var operations = OperationCounts([.exponential: pairs])
+    operations[precision.scoreClass] += 2 * pairs * shape.headDim
+    operations[precision.valueClass] += 2 * pairs * shape.valueDim
+    let units = heads * ((shape.queryLength + 31) / 32)
+    let attend = StageWork(
+      name: "attend", operations: operations, bytesRead: bytes.inputs, bytesWritten: bytes.output,
+      parallelUnits: units)
+    return precision.preparation(shape: shape) + [attend]
+  }
+
+  /// What an engine must count when it runs `schedule` over all heads of `shape`.
+  public func expectedCounts(schedule: TileSchedule, shape: AttentionShape) -> EngineCounts {
+    let heads = shape.batch * shape.queryHeads
+    let tiles = schedule.counts
+    let keysVisited = schedule.strips.reduce(0) { sum, strip in
+      sum + schedule.runs[strip.runs].reduce(0) { $0 + Int($1.count) }
+    }
+    var counts = EngineCounts()
+    counts.tilesVisited = heads * tiles.visited
+    counts.tilesFull = heads * tiles.full
+    counts.pairsEvaluated = heads * tiles.evaluatedPairs
+    counts.exponentials = heads * tiles.evaluatedPairs
+    counts.bytesRead =
+      4 * heads * (shape.queryLength * shape.headDim + keysVisited * (shape.headDim + shape.valueDim))
+    counts.bytesWritten = 4 * heads * shape.queryLength * shape.valueDim
+    return counts
+  }
+}
+
+/// How the queries of a grid are gathered into strips. It changes the speed, never the result.
+public enum QueryTiling: Hashable, Sendable {
+  /// Consecutive tokens of the flattened grid.
+  case flat
+  /// The multi-dimensional tile that visits the fewest key tiles.
+  case fitted
+  /// A given multi-dimensional tile.
+  case fixed(Extents)
+}
+
+/// Element types of the two products of tiled attention.
+public enum AttendPrecision: Hashable, Sendable {
+  case float32
+  /// Both products in bfloat16 with Float32 accumulation; inputs are converted in the timed region.
+  case bfloat16
+  case int8(QuantizationRule)
+
+  public var scoreClass: OperationClass {
+    switch self {
+    case .float32: .float32
+    case .bfloat16: .bfloat16
+    case .int8: .int8
+    }
+  }
+
+  public var valueClass: OperationClass {
+    switch self {
+    case .float32: .float32
+    case .bfloat16: .bfloat16
+    case .int8(let rule):
+      switch rule.valuePrecision {
+      case .float32: .float32
+      case .bfloat16: .bfloat16
+      case .int8: .int8
+      }
+    }
+  }
+
+  /// The short name in tables, such as `int8+bf16`.
+  public var name: String {
+    switch self {
+    case .float32: "f32"
+    case .bfloat16: "bf16"
+    case .int8(let rule): "int8+" + rule.valuePrecision.shortName
+    }
+  }
+
+  func preparation(shape: AttentionShape) -> [StageWork] {
+    let bytes = TensorBytes(shape)
+    let units = shape.batch * shape.keyValueHeads
+    let elements = (bytes.key + bytes.value) / 4
+    switch self {
+    case .float32:
+      return []
+    case .bfloat16:
+      return [
+        StageWork(
+          name: "convert keys and values",
+          operations: OperationCounts([.elementwise: elements]),
+          bytesRead: bytes.key + bytes.value, bytesWritten: (bytes.key + bytes.value) / 2,
+          parallelUnits: units)
+      ]
+    case .int8(let rule):
+      let smoothing = rule.smoothsKeys ? 2 * bytes.key / 4 : 0
+      let valueBytes = rule.valuePrecision.elementBytes * bytes.value / 4
+      return [
+        StageWork(
+          name: "quantise keys and values",
+          // One multiplication and one rounding per element, and the mean where keys are smoothed.
+          operations: OperationCounts([
+            .elementwise: 2 * elements + 2 * bytes.query / 4 + smoothing
+          ]),
+          bytesRead: bytes.key + bytes.value,
+          bytesWritten: bytes.key / 4 + valueBytes, parallelUnits: units)
+      ]
+    }
+  }
+}
+
+/// How INT8 attention quantises its operands.
+///
+/// Source: Zhang et al., *SageAttention* (2024), arXiv:2410.02367.
+public struct QuantizationRule: Hashable, Sendable {
+  public enum ValuePrecision: String, Hashable, Sendable, Codable, ParameterChoice {
+    case float32, bfloat16, int8
+
+    var elementBytes: Int {
+      switch self {
+      case .float32: 4
+      case .bfloat16: 2
+      case .int8: 1
+      }
+    }
+
+    public var shortName: String {
+      switch self {
+      case .float32: "f32"
+      case .bfloat16: "bf16"
+      case .int8: "int8"
+      }
+    }
+  }
+
+  /// Consecutive queries that share a scale.
+  public var queryGroup: Int
+  /// Consecutive keys that share a scale.
+  public var keyGroup: Int
+  /// Whether the mean key is subtracted first; softmax does not see it.
+  public var smoothsKeys: Bool
+  public var valuePrecision: ValuePrecision
+  /// INT8 values: keys between two updates of the running maximum. Part of the mathematics, since
+  /// weights are rounded against the maximum so far.
+  public var keyBlock: Int
+  /// INT8 values: weights are `round(p * weightLevels)`, 127 in the paper.
+  public var weightLevels: Int
+  /// INT8 values: whether the denominator sums the rounded weights.
+  public var quantisedDenominator: Bool
+
+  public init(
+    queryGroup: Int, keyGroup: Int, smoothsKeys: Bool, valuePrecision: ValuePrecision,
+    keyBlock: Int = 64, weightLevels: Int = 127, quantisedDenominator: Bool = false
+  ) {
+    self.queryGroup = queryGroup
+    self.keyGroup = keyGroup
+    self.smoothsKeys = smoothsKeys
+    self.valuePrecision = valuePrecision
+    self.keyBlock = keyBlock
+    self.weightLevels = weightLevels
+    self.quantisedDenominator = quantisedDenominator
+  }
+}

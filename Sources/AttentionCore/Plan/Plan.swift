@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+
+/// What an engine executes and the simulator prices: the same short list of stages for both.
+public struct Plan: Hashable, Sendable {
+  public let shape: AttentionShape
+  public let stages: [Stage]
+
+  public init(shape: AttentionShape, stages: [Stage]) {
+    self.shape = shape
+    self.stages = stages
+  }
+
+  /// The pure work of every stage, in order.
+  public var work: [StageWork] { stages.flatMap { $0.work(shape: shape) } }
+
+  /// The sum of all stages' operations.
+  public var operations: OperationCounts {
+    work.reduce(OperationCounts()) { $0 + $1.operations }
+  }
+
+  /// Query-key pairs of one head that the mechanism attends to, where it works on pairs.
+  public var attendedPairs: Int? {
+    for stage in stages {
+      switch stage {
+      case .attend(let attend): return attend.rule.attendedPairs(shape: shape)
+      case .attendSelected(let selected): return selected.attendedPairs(shape: shape)
+      case .explicitScores: return MaskRule.sequence.attendedPairs(shape: shape)
+      case .scan, .mixTokens: continue
+      }
+    }
+    return nil
+  }
+}
+
+/// One step of a plan. The list is closed: what does not fit needs an engine, not a hook.
+public enum Stage: Hashable, Sendable {
+  /// Dense attention that writes its scores out: the baselines without tiles.
+  case explicitScores(ExplicitScores)
+  /// Tiled softmax over keys known before the data.
+  case attend(Attend)
+  /// Tiled softmax over key blocks chosen by pooled scores.
+  case attendSelected(AttendSelected)
+  /// A feature map and a running state.
+  case scan(Scan)
+  /// Fourier mixing of token features.
+  case mixTokens(TokenMix)
+
+  /// The pure work of the stage at `shape`.
+  public func work(shape: AttentionShape) -> [StageWork] {
+    switch self {
+    case .explicitScores(let stage): stage.work(shape: shape)
+    case .attend(let stage): stage.work(shape: shape)
+    case .attendSelected(let stage): stage.work(shape: shape)
+    case .scan(let stage): stage.work(shape: shape)
+    case .mixTokens(let stage): stage.work(shape: shape)
+    }
+  }
+}
+
+/// Bytes of the tensors of a problem in Float32 [byte].
+struct TensorBytes {
+  let query, key, value, output: Int
+
+  init(_ shape: AttentionShape) {
+    query = 4 * Extents(shape.queryExtents).count
+    key = 4 * Extents(shape.keyExtents).count
+    value = 4 * Extents(shape.valueExtents).count
+    output = 4 * Extents(shape.outputExtents).count
+  }
+
+  var inputs: Int { query + key + value }
+}

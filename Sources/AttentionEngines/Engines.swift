@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+
+/// Finds the engine of a plan.
+public enum Engines {
+  /// Allocates everything that `plan` needs.
+  ///
+  /// - Throws: ``EngineError`` if no engine executes the plan or a library refuses.
+  public static func prepare(
+    _ plan: Plan, weights: WeightSet = WeightSet(), context: ExecutionContext
+  ) throws(EngineError) -> any PreparedAttention {
+    guard plan.stages.count == 1, let stage = plan.stages.first else {
+      throw .unsupportedPlan("\(plan.stages.count) stages; every engine takes one")
+    }
+    switch stage {
+    case .explicitScores(let stage):
+      return PreparedExplicitScores(stage, shape: plan.shape, context: context)
+    case .attend(let stage) where stage.precision == .float32:
+      return PreparedTiledSoftmax(stage, shape: plan.shape, context: context)
+    case .attend(let stage):
+      return try PreparedLowBitSoftmax(stage, shape: plan.shape, context: context)
+    case .attendSelected(let stage):
+      return PreparedSelectedSoftmax(stage, shape: plan.shape, context: context)
+    case .scan(let stage):
+      return PreparedScan(stage, shape: plan.shape, weights: weights, context: context)
+    case .mixTokens(let stage):
+      return try PreparedTokenMix(stage, shape: plan.shape, weights: weights, context: context)
+    }
+  }
+}

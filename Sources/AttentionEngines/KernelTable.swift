@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import CAttentionKernels
+
+/// Instruction sets with a kernel table, weakest first.
+public enum InstructionSet: String, Hashable, Sendable, Codable, CaseIterable {
+  case scalar
+  case avx2
+  case avx512
+  case avx512VNNI = "avx512_vnni"
+  case avx512BF16 = "avx512_bf16"
+
+  var code: attn_isa_t {
+    switch self {
+    case .scalar: ATTN_ISA_SCALAR
+    case .avx2: ATTN_ISA_AVX2
+    case .avx512: ATTN_ISA_AVX512
+    case .avx512VNNI: ATTN_ISA_AVX512_VNNI
+    case .avx512BF16: ATTN_ISA_AVX512_BF16
+    }
+  }
+}
+
+/// The micro-kernels of one instruction set.
+public struct KernelTable: @unchecked Sendable {
+  public let instructionSet: InstructionSet
+  package let tiled: attn_tiled_kernels_t
+  package let lowBit: attn_lowbit_kernels_t
+  package let scan: attn_scan_kernels_t
+  package let select: attn_select_kernels_t
+
+  /// The table of `instructionSet`, or nil where this CPU lacks the instructions.
+  public init?(_ instructionSet: InstructionSet) {
+    guard let table = attn_kernel_table(instructionSet.code)?.pointee,
+      let tiled = table.tiled, let lowBit = table.lowbit, let scan = table.scan,
+      let select = table.select
+    else { return nil }
+    self.instructionSet = instructionSet
+    self.tiled = tiled.pointee
+    self.lowBit = lowBit.pointee
+    self.scan = scan.pointee
+    self.select = select.pointee
+  }
+
+  /// Every table that this CPU has, weakest first; never empty.
+  public static var available: [KernelTable] {
+    InstructionSet.allCases.compactMap { KernelTable($0) }
+  }
+
+  /// Strip width and key tile of the Float32 tiled kernels.
+  public var tile: TileSize { TileSize(lanes: Int(tiled.lanes), keys: Int(tiled.key_tile)) }
+
+  /// Strip width and key tile of the low-bit tiled kernels.
+  public var lowBitTile: TileSize { TileSize(lanes: Int(lowBit.lanes), keys: Int(lowBit.key_tile)) }
+}
+
+/// What an engine runs with: micro-kernels and workers.
+public struct ExecutionContext: Sendable {
+  public let kernels: KernelTable
+  public let pool: WorkerPool
+
+  public init(kernels: KernelTable, pool: WorkerPool) {
+    self.kernels = kernels
+    self.pool = pool
+  }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import CAttentionKernels
+
+/// The tiled softmax engine in Float32: strips of queries against the runs of a schedule.
+///
+/// The schedule is built once and shared by all heads. A unit of work is one strip of one head.
+final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
+  private let shape: AttentionShape
+  private let context: ExecutionContext
+  private let schedule: ScheduleMemory
+  private let workspace: Workspace
+  private let board: CountBoard
+  private var operands: AttendOperands?
+  private var body: WorkerPool.UnitBody?
+
+  let tiles: TileCounts?
+  let expectedCounts: EngineCounts?
+  private(set) var counts = EngineCounts()
+
+  init(_ stage: Attend, shape: AttentionShape, context: ExecutionContext) {
+    self.shape = shape
+    self.context = context
+    let schedule = TileSchedule(stage: stage, shape: shape, tile: context.kernels.tile)
+    self.schedule = ScheduleMemory(schedule)
+    tiles = schedule.counts
+    expectedCounts = stage.expectedCounts(schedule: schedule, shape: shape)
+    let stripBytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
+    workspace = Workspace(bytesPerWorker: stripBytes, workers: context.pool.count)
+    board = CountBoard(workers: context.pool.count)
+    body = { [unowned self] worker, unit in attend(worker: worker, unit: unit) }
+  }
+
+  var workspaceBytes: Int { workspace.bytes + schedule.bytes }
+
+  func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {
+    guard case .queryKeyValue(let query, let key, let value) = inputs, let body else {
+      preconditionFailure("tiled softmax takes query, key and value")
+    }
+    board.reset()
+    operands = AttendOperands(query: query, key: key, value: value, output: output)
+    context.pool.run(units: shape.batch * shape.queryHeads * schedule.stripCount, body)
+    counts = board.sum
+  }
+
+  private func attend(worker: Int, unit: Int) {
+    guard let operands else { return }
+    let head = unit / schedule.stripCount
+    // The last strips of a causal schedule are the longest; they come first so that workers end
+    // together.
+    let strip = schedule.strips[schedule.stripCount - 1 - unit % schedule.stripCount]
+    let at = operands.head(head, shape: shape)
+    let kernels = context.kernels.tiled
+    let scratch = workspace[worker]
+    let ids = schedule.queries + strip.queries.lowerBound
+    let count = Int32(strip.queries.count)
+    let (headDim, valueDim) = (shape.headDim, shape.valueDim)
+    kernels.load(
+      scratch, at.query, headDim, ids, count, Int32(headDim), Int32(valueDim), shape.kernelScale)
+    kernels.attend(
+      scratch, at.key, headDim, at.value, valueDim, nil, schedule.runs + strip.runs.lowerBound,
+      Int32(strip.runs.count), schedule.masks, board[worker])
+    kernels.store(scratch, at.output, valueDim, ids, count, nil)
+    board.add(worker: worker, keyRows: schedule.keyRows(strip), queryRows: strip.queries.count, shape)
+  }
+}
+
+/// The tensors of one run.
+struct AttendOperands {
+  let query, key, value, output: Tensor<Float>
+
+  struct Head {
+    let query, key, value: UnsafePointer<Float>
+    let output: UnsafeMutablePointer<Float>
+    /// Index of the key-value head over the whole batch.
+    let keyValueIndex: Int
+  }
+
+  /// The matrices of query head `index`, counted over the whole batch.
+  func head(_ index: Int, shape: AttentionShape) -> Head {
+    let batch = index / shape.queryHeads
+    let queryHead = index % shape.queryHeads
+    let keyHead = queryHead / shape.headGroup
+    return Head(
+      query: UnsafePointer(query.matrix(batch: batch, head: queryHead)),
+      key: UnsafePointer(key.matrix(batch: batch, head: keyHead)),
+      value: UnsafePointer(value.matrix(batch: batch, head: keyHead)),
+      output: output.matrix(batch: batch, head: queryHead),
+      keyValueIndex: batch * shape.keyValueHeads + keyHead)
+  }
+}
+
+extension AttentionShape {
+  /// The softmax scale in log2 units: kernels work with powers of two.
+  var kernelScale: Float { Float(softmaxScale * 1.442_695_040_888_963_4) }
+}

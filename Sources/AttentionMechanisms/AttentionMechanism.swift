@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import AttentionReference
+
+/// One published way of computing attention: described here, executed by an engine.
+public protocol AttentionMechanism: Sendable {
+  associatedtype Parameters: MechanismParameters
+
+  static var card: MechanismCard { get }
+
+  /// - Throws: ``MechanismError`` if the parameters do not fit the shape.
+  init(_ parameters: Parameters, shape: AttentionShape) throws(MechanismError)
+
+  var parameters: Parameters { get }
+
+  /// What an engine executes and the simulator prices.
+  var plan: Plan { get }
+
+  /// The weights that it needs at its shape.
+  var weightSpecifications: [WeightSpecification] { get }
+
+  /// Weights drawn from `seed`, each from the stream of its own name.
+  func drawWeights(_ seed: Seed) -> WeightSet
+
+  /// The same computation as a formula in Double, written apart from ``plan``.
+  func oracle(_ problem: ReferenceProblem) -> ReferenceOutput
+
+  /// What is wrong with a selection, judged by scores in Double; empty for mechanisms that select nothing.
+  func selectionDefects(_ problem: ReferenceProblem) -> [String]
+}
+
+extension AttentionMechanism {
+  public var weightSpecifications: [WeightSpecification] { [] }
+  public func drawWeights(_ seed: Seed) -> WeightSet { WeightSet() }
+  public func selectionDefects(_ problem: ReferenceProblem) -> [String] { [] }
+  public var card: MechanismCard { Self.card }
+  public var parameterTexts: [(name: String, text: String)] { parameters.texts }
+}

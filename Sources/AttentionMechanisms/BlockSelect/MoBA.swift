@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import AttentionReference
+
+/// Mixture of block attention: each query attends to its own block and the best-scoring past ones.
+///
+/// The sequence is cut into blocks of `blockSize` keys. The score of a past block is the dot
+/// product of the query with the block's mean key, unscaled. A query attends causally inside its
+/// own block and fully to the `topK - 1` past blocks that score highest (all of them where fewer
+/// exist); ties go to the lower block. Tensors are those of ``Flash``, self-attention only.
+///
+/// One head attends to `sum_i (i mod blockSize + 1 + min(topK - 1, i div blockSize) blockSize)`
+/// pairs, whatever the data.
+///
+/// - Note: Exact on the selected pairs. `topK >= blocks` is causal dense attention, `topK == 1`
+///   block-diagonal causal attention.
+///
+/// Source: Lu et al., *MoBA: Mixture of Block Attention for Long-Context LLMs* (2025),
+/// arXiv:2502.13189, section 2.2.
+public struct MoBA: AttentionMechanism {
+  public struct Parameters: MechanismParameters {
+    public var blockSize = 512
+    public var topK = 3
+    public var order = AttendSelected.Order.byBlock
+
+    public init() {}
+
+    public static let fields: [ParameterField<Parameters>] = [
+      ParameterField("blockSize", \.blockSize, "Keys per block."),
+      ParameterField("topK", \.topK, "Blocks each query attends to, its own included."),
+      ParameterField(
+        "order", \.order,
+        "Execution: queries gathered per block (byBlock) or unions per strip (byQuery).",
+        changesResult: false),
+    ]
+  }
+
+  public static let card = MechanismCard(
+    id: "moba", title: "Mixture of block attention", family: .blockSelect,
+    origin: Citation(
+      "MoBA: Mixture of Block Attention for Long-Context LLMs", arXiv: "2502.13189", year: 2025),
+    summary: "Causal attention to the own block and the past blocks whose mean key scores highest.",
+    patterns: [.causalSelf], exactness: .maskedExact,
+    laws: [.rowStochastic, .headEquivariant, .causal],
+    cost: "2 pairs (headDim + valueDim) operations with pairs ~ tokens (topK - 1/2) blockSize; "
+      + "2 scored blocks headDim for the scores")
+
+  public let parameters: Parameters
+  private let shape: AttentionShape
+
+  public init(_ parameters: Parameters, shape: AttentionShape) throws(MechanismError) {
+    guard parameters.blockSize >= 1 else {
+      throw .outOfRange(
+        parameter: "blockSize", value: "\(parameters.blockSize)", rule: "it must be at least 1")
+    }
+    guard parameters.topK >= 1 else {
+      throw .outOfRange(
+        parameter: "topK", value: "\(parameters.topK)",
+        rule: "it must be at least 1: the own block counts")
+    }
+    self.parameters = parameters
+    self.shape = shape
+  }
+
+  public var plan: Plan {
+    // More than all blocks is all blocks: memory need not grow with the wish.
+    let blocks = (shape.keyLength + parameters.blockSize - 1) / parameters.blockSize
+    let stage = AttendSelected(
+      blockSize: parameters.blockSize, topK: Swift.min(parameters.topK, blocks),
+      order: parameters.order)
+    return Plan(shape: shape, stages: [.attendSelected(stage)])
+  }
+
+  /// Attention to the selection at hand, or to the best blocks by scores in Double.
+  public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
+    problem.mapHeads { head, batch, queryHead in
+      let index = batch * shape.queryHeads + queryHead
+      let chosen = (0..<shape.queryLength).map { query in
+        problem.selection.map { Set($0.blocks(head: index, row: query)) }
+          ?? bestBlocks(scores(head, query: query), own: query / parameters.blockSize)
+      }
+      return SoftmaxReference.attend(head, scale: shape.softmaxScale) { query, key in
+        key <= query && chosen[query].contains(key / parameters.blockSize)
+      }
+    }
+  }
+
+  public func selectionDefects(_ problem: ReferenceProblem) -> [String] {
+    guard let selection = problem.selection else { return ["no selection was made"] }
+    var defects: [String] = []
+    _ = problem.mapHeads { head, batch, queryHead in
+      let index = batch * shape.queryHeads + queryHead
+      for query in 0..<shape.queryLength {
+        let own = query / parameters.blockSize
+        var chosen = Set(selection.blocks(head: index, row: query))
+        let hasOwn = chosen.remove(own) != nil
+        let scores = scores(head, query: query)
+        // Float32 sums of headDim products: their rounding grows with the largest product.
+        let size = scores.values.map(abs).max() ?? 0
+        let defect = SelectionReference.defect(
+          chosen: chosen, scores: scores, count: parameters.topK - 1,
+          tolerance: 1e-5 * (1 + size))
+        if let defect { defects.append("head \(index), query \(query): \(defect)") }
+        if !hasOwn { defects.append("head \(index), query \(query): own block missing") }
+      }
+      return Rows(count: 0, width: 0)
+    }
+    return defects
+  }
+
+  /// Scores of all past blocks of `query`, by block.
+  private func scores(_ head: ReferenceHead, query: Int) -> [Int: Double] {
+    let size = parameters.blockSize
+    return Dictionary(
+      uniqueKeysWithValues: (0..<query / size).map { block in
+        let keys = block * size..<(block + 1) * size
+        return (block, keys.reduce(0) { $0 + head.query.dot(query, head.key, $1) } / Double(size))
+      })
+  }
+
+  private func bestBlocks(_ scores: [Int: Double], own: Int) -> Set<Int> {
+    let ranked = scores.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+    return Set(ranked.prefix(parameters.topK - 1).map(\.key)).union([own])
+  }
+}

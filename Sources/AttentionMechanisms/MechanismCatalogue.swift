@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+
+/// Every mechanism that the suite knows, in the order in which tables show them.
+public enum MechanismCatalogue {
+  public static let entries: [MechanismEntry] = [
+    MechanismEntry(Flash.self),
+    MechanismEntry(BFloat16Flash.self),
+    MechanismEntry(Sage1.self),
+    MechanismEntry(Neighborhood.self),
+    MechanismEntry(MoBA.self),
+  ]
+
+  public static let ids = entries.map(\.id)
+
+  /// - Throws: ``MechanismError/unknownMechanism(id:known:)``.
+  public static func entry(_ id: String) throws(MechanismError) -> MechanismEntry {
+    guard let entry = entries.first(where: { $0.id == id }) else {
+      throw .unknownMechanism(id: id, known: ids)
+    }
+    return entry
+  }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+
+/// A line of the catalogue: a mechanism, or a preset of one.
+public struct MechanismEntry: Sendable {
+  public let id: String
+  public let card: MechanismCard
+  /// Parameters that the preset fixes; empty for a mechanism.
+  public let preset: [String: String]
+  /// Name, default, form and meaning of every parameter.
+  public let parameters: [ParameterDescription]
+  private let build:
+    @Sendable ([String: String], AttentionShape) throws(MechanismError) -> any AttentionMechanism
+
+  /// The line of a mechanism.
+  public init<Mechanism: AttentionMechanism>(_ type: Mechanism.Type) {
+    id = Mechanism.card.id
+    card = Mechanism.card
+    preset = [:]
+    parameters = zip(Mechanism.Parameters.fields, Mechanism.Parameters().texts).map {
+      ParameterDescription(
+        name: $0.name, defaultText: $1.text, form: $0.form, meaning: $0.meaning,
+        changesResult: $0.changesResult)
+    }
+    build = { overrides, shape throws(MechanismError) in
+      let parameters = try Mechanism.Parameters(
+        overrides: overrides, mechanism: Mechanism.card.id)
+      return try Mechanism(parameters, shape: shape)
+    }
+  }
+
+  /// The mechanism with `overrides` over the preset over the defaults.
+  ///
+  /// - Throws: ``MechanismError`` for a pattern that the card does not list, unknown or malformed
+  ///   parameters, or parameters that do not fit the shape.
+  public func make(
+    _ overrides: [String: String], shape: AttentionShape
+  ) throws(MechanismError) -> any AttentionMechanism {
+    let pattern = AttentionPattern(of: shape)
+    guard card.patterns.contains(pattern) else {
+      throw .unsupportedPattern(
+        mechanism: id, pattern: pattern.rawValue,
+        supported: card.patterns.sorted().map(\.rawValue))
+    }
+    return try build(preset.merging(overrides) { $1 }, shape)
+  }
+}
+
+/// One parameter as `describe` prints it.
+public struct ParameterDescription: Hashable, Sendable {
+  public let name: String
+  public let defaultText: String
+  public let form: String
+  public let meaning: String
+  public let changesResult: Bool
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#ifndef ATTENTION_KERNELS_H
+#define ATTENTION_KERNELS_H
+
+#include "attn_lowbit.h"
+#include "attn_scan.h"
+#include "attn_select.h"
+#include "attn_threads.h"
+#include "attn_tiled.h"
+#include "attn_types.h"
+
+/// Every kernel of one instruction set. A stronger set borrows what it does not do better.
+typedef struct {
+  attn_isa_t isa;
+  const char *name;
+  const attn_tiled_kernels_t *tiled;
+  const attn_lowbit_kernels_t *lowbit;
+  const attn_scan_kernels_t *scan;
+  const attn_select_kernels_t *select;
+} attn_kernel_table_t;
+
+/// The table of `isa`, or NULL where this CPU or its system lacks the instructions.
+const attn_kernel_table_t *attn_kernel_table(attn_isa_t isa);
+
+#endif

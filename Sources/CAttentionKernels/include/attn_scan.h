@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#ifndef ATTN_SCAN_H
+#define ATTN_SCAN_H
+
+#include "attn_types.h"
+
+/// Feature maps of linear attention, applied to query and key rows inside the kernels.
+typedef enum {
+  ATTN_SCAN_IDENTITY = 0,
+  ATTN_SCAN_ELU1 = 1,  ///< x + 1 for x > 0, else e^x
+  ATTN_SCAN_RELU = 2,  ///< max(x, 0) + feature_eps
+  /// exp(u - |x'|^2 / 2 - max u) + feature_eps with x' = input_scale * x, u = projection * x';
+  /// the maximum is over the row of a query and over all keys of a head (Performer, FAVOR+).
+  /// Needs a projection.
+  ATTN_SCAN_EXP = 3,
+} attn_scan_map_t;
+
+/// What the scan kernels compute: feature map, widths, decay and normaliser.
+///
+/// The factor featureDim^-1/2 of random features is left out: it cancels between numerator and
+/// denominator (scale `denominator_eps` by featureDim to keep an epsilon's meaning).
+typedef struct {
+  attn_scan_map_t map;
+  int32_t input_dim;        ///< width of query and key rows
+  int32_t feature_dim;      ///< width of the features; equals input_dim without a projection
+  int32_t value_dim;
+  const float *projection;  ///< packed by `pack_projection` of the same table, or NULL
+  float input_scale;        ///< x' = input_scale * x ahead of a projection
+  float feature_eps;        ///< added to every feature of RELU and EXP
+  int32_t normalised;       ///< non-zero: output divided by (q'.z + denominator_eps)
+  float denominator_eps;
+  float output_scale;       ///< factor of the output when not normalised
+  float decay;              ///< factor of the state between tokens, in [0, 1]; 1 if non-causal
+  int32_t chunk_length;     ///< `scan`: tokens per block, changes speed only; 0 = the table's choice
+} attn_scan_plan_t;
+
+/// Rows of one head; row strides in floats. Fields a call does not use may be NULL.
+typedef struct {
+  const float *q, *k, *v;
+  float *o;
+  ptrdiff_t q_stride, k_stride, v_stride, o_stride;
+  float key_maximum;  ///< EXP: what `key_maximum` returned for all keys of the head
+} attn_scan_rows_t;
+
+/// What the scan kernels did, added up once per block.
+typedef struct {
+  uint64_t key_tokens;        ///< tokens added to a state
+  uint64_t query_tokens;      ///< tokens for which an output row was written
+  uint64_t projected_tokens;  ///< rows multiplied by the projection (the maximum pass included)
+  uint64_t exponentials;      ///< exponentials of features (padding not counted)
+} attn_scan_counts_t;
+
+/// Float32 kernels of the scan engine: state S = sum phi(k) v^T and z = sum phi(k) of one head.
+///
+/// A state is a 64-byte aligned array of `attn_scan_state_floats(plan)` floats: S row by row with
+/// `attn_scan_stride(value_dim)` floats between rows, `attn_scan_state_rows(feature_dim)` rows, then
+/// z. Padding is zero. States may be carried from call to call. Scratch is 64-byte aligned and
+/// needs no initialisation.
+///
+/// Any widths >= 1 and any token counts >= 0 work. A row of output does not depend on how the rows
+/// are split among calls of `output`; a state does, by rounding only.
+typedef struct {
+  size_t (*scratch_bytes)(const attn_scan_plan_t *plan);
+
+  /// Floats of a packed projection.
+  size_t (*projection_floats)(int32_t input_dim, int32_t feature_dim);
+
+  /// Packs the rows `omega` [feature_dim][input_dim], times the plan's input scale.
+  void (*pack_projection)(const attn_scan_plan_t *plan, const float *omega, float *packed);
+
+  /// Largest u over the keys `first ..< first + count` and all features, in log2 units; -inf for
+  /// none. The maximum over disjoint ranges is exact.
+  float (*key_maximum)(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows, int32_t first,
+                       int32_t count, void *scratch, attn_scan_counts_t *counts);
+
+  /// Adds the tokens `first ..< first + count` to a state; with decay the state is left as by
+  /// `scan`, without any output.
+  void (*accumulate)(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows, int32_t first,
+                     int32_t count, float *state, void *scratch, attn_scan_counts_t *counts);
+
+  /// Writes the output rows `first ..< first + count` for a finished state.
+  void (*output)(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows, int32_t first,
+                 int32_t count, const float *state, void *scratch, attn_scan_counts_t *counts);
+
+  /// Causal pass over the tokens `first ..< first + count`: each token is added to the state, read,
+  /// and the state decays. On return the state is as the next token will see it, decay included.
+  void (*scan)(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows, int32_t first,
+               int32_t count, float *state, void *scratch, attn_scan_counts_t *counts);
+} attn_scan_kernels_t;
+
+/// Floats between rows of S: whole cache lines, an odd number of them so that rows that follow each
+/// other fall into different cache sets.
+static inline int32_t attn_scan_stride(int32_t dim) { return (((dim + 15) / 16) | 1) * 16; }
+
+/// Rows of S including padding.
+static inline int32_t attn_scan_state_rows(int32_t feature_dim) {
+  return (feature_dim + 7) / 8 * 8;
+}
+
+/// Floats of a state.
+static inline size_t attn_scan_state_floats(const attn_scan_plan_t *plan) {
+  return (size_t)attn_scan_state_rows(plan->feature_dim) * (size_t)attn_scan_stride(plan->value_dim)
+         + (size_t)(plan->feature_dim + 15) / 16 * 16;
+}
+
+extern const attn_scan_kernels_t attn_scan_scalar;
+extern const attn_scan_kernels_t attn_scan_avx2;
+extern const attn_scan_kernels_t attn_scan_avx512;
+
+#endif

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#ifndef ATTN_SELECT_H
+#define ATTN_SELECT_H
+
+#include "attn_types.h"
+
+/// Kernels of the selection engine. Every table gives the same bits: sums have one fixed order, so
+/// that selections are the same on every machine.
+typedef struct {
+  /// Mean of `count` rows: added in row order in float32, then multiplied by 1 / count.
+  void (*pool_mean)(const float *x, ptrdiff_t stride, int32_t count, int32_t width, float *mean);
+
+  /// scores[i] = x . rows[i] for `count` rows of `width` floats (row stride `stride`).
+  ///
+  /// Sixteen partial sums, element e into partial e mod 16 by fused multiply-add in ascending
+  /// order; partials are then added pairwise: 8 apart, 4 apart, 2 apart, 1 apart.
+  void (*dot_rows)(const float *x, const float *rows, ptrdiff_t stride, int32_t count,
+                   int32_t width, float *scores);
+
+  /// Merges the partial result `(part, part_lse)` of one row into `(o, *lse)` by log-sum-exp.
+  void (*merge_row)(float *o, float *lse, const float *part, float part_lse, int32_t width);
+} attn_select_kernels_t;
+
+extern const attn_select_kernels_t attn_select_scalar;
+extern const attn_select_kernels_t attn_select_avx2;
+extern const attn_select_kernels_t attn_select_avx512;
+
+#endif

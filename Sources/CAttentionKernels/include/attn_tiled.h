@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#ifndef ATTN_TILED_H
+#define ATTN_TILED_H
+
+#include "attn_types.h"
+
+/// Float32 kernels of the tiled softmax engine: one strip of `lanes` queries against runs of keys.
+///
+/// Layout: queries sit in the vector lanes, keys and values are broadcast from their natural rows,
+/// so any run of rows at any alignment is a key tile and nothing is packed. A strip is an opaque,
+/// 64-byte aligned scratch of `strip_bytes(head_dim, value_dim)` bytes that holds the transposed,
+/// scaled queries, the running maximum (log2 units) and denominator per lane, the transposed
+/// output accumulators and the weights of the key block at hand.
+///
+/// Calls come in this order: `load` once, `attend` any number of times (different key sets or parts
+/// of one), `store` once.
+typedef struct {
+  /// Queries per strip, at most 32. A schedule is built for this width.
+  int32_t lanes;
+  /// Keys per key tile: the unit in which visits are counted.
+  int32_t key_tile;
+
+  size_t (*strip_bytes)(int32_t head_dim, int32_t value_dim);
+
+  /// Starts a strip: reads the rows `ids[0 ..< count]` of `q` (row stride in floats), multiplies by
+  /// `scale` (softmax scale times log2 e), resets maximum, denominator and output. Lanes from
+  /// `count` on hold zeros.
+  void (*load)(void *strip, const float *q, ptrdiff_t q_stride, const int32_t *ids, int32_t count,
+               int32_t head_dim, int32_t value_dim, float scale);
+
+  /// Attends the strip to `run_count` runs of rows of `k` and `v` (row strides in floats).
+  ///
+  /// `key_bias`, if not NULL, is added to the scores of a key (indexed by key row, log2 units).
+  /// Requires head_dim and value_dim as given to `load`; every row read lies inside its run.
+  void (*attend)(void *strip, const float *k, ptrdiff_t k_stride, const float *v,
+                 ptrdiff_t v_stride, const float *key_bias, const attn_run_t *runs,
+                 int32_t run_count, const uint32_t *masks, attn_counts_t *counts);
+
+  /// Ends a strip: writes output / denominator to the rows `ids` of `o` and, if `lse` is not NULL,
+  /// the natural log-sum-exp of the scaled scores to `lse[ids[i]]`. A lane without any key gives a
+  /// row of zeros and -inf.
+  void (*store)(void *strip, float *o, ptrdiff_t o_stride, const int32_t *ids, int32_t count,
+                float *lse);
+} attn_tiled_kernels_t;
+
+extern const attn_tiled_kernels_t attn_tiled_scalar;
+extern const attn_tiled_kernels_t attn_tiled_avx2;
+extern const attn_tiled_kernels_t attn_tiled_avx512;
+
+#endif
