@@ -26,6 +26,9 @@ public protocol AttentionMechanism: Sendable {
   /// The same computation as a formula in Double, written apart from ``plan``.
   func oracle(_ problem: ReferenceProblem) -> ReferenceOutput
 
+  /// The shortest sequence on which a comparison with the oracle says something.
+  var verificationLength: Int { get }
+
   /// What is wrong with a selection, judged by scores in Double; empty for mechanisms that select nothing.
   func selectionDefects(_ problem: ReferenceProblem) -> [String]
 }
@@ -33,6 +36,7 @@ public protocol AttentionMechanism: Sendable {
 extension AttentionMechanism {
   public var weightSpecifications: [WeightSpecification] { [] }
   public func drawWeights(_ seed: Seed) -> WeightSet { WeightSet() }
+  public var verificationLength: Int { 197 }
   public func selectionDefects(_ problem: ReferenceProblem) -> [String] { [] }
   public var card: MechanismCard { Self.card }
   public var parameterTexts: [(name: String, text: String)] { parameters.texts }

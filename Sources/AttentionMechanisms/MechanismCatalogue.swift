@@ -5,11 +5,15 @@ import AttentionCore
 /// Every mechanism that the suite knows, in the order in which tables show them.
 public enum MechanismCatalogue {
   public static let entries: [MechanismEntry] = [
+    MechanismEntry(DenseNaive.self),
+    MechanismEntry(DenseBlas.self),
     MechanismEntry(Flash.self),
     MechanismEntry(BFloat16Flash.self),
     MechanismEntry(Sage1.self),
     MechanismEntry(Neighborhood.self),
     MechanismEntry(MoBA.self),
+    MechanismEntry(FNet.self),
+    MechanismEntry(FFTNet.self),
   ]
 
   public static let ids = entries.map(\.id)

@@ -4,9 +4,14 @@
 
 #include <sched.h>
 
+// The mask with which the process began: threads inherit a narrower one from a pinned creator.
+static cpu_set_t allowed;
+
+__attribute__((constructor)) static void remember_affinity(void) {
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) CPU_ZERO(&allowed);
+}
+
 int attn_pin_thread(int index) {
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return -1;
   int count = CPU_COUNT(&allowed);
   if (count == 0) return -1;
   int wanted = index % count;

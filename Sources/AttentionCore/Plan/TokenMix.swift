@@ -9,22 +9,40 @@ public enum TokenMix: Hashable, Sendable {
   /// FFTNet: layer norm, real FFT over tokens, content-adaptive filter, modReLU, inverse, residual.
   case adaptiveFilter(AdaptiveFilter)
 
-  func work(shape: AttentionShape) -> [StageWork] {
-    let length = shape.queryLength
-    let channels = shape.channels
-    let elements = shape.batch * length * channels
-    switch self {
-    case .fourier2D:
-      let flops = 5 * Double(elements) * (Double.log2(Double(length)) + Double.log2(Double(channels)))
-      return [
-        StageWork(
-          name: "transform channels and tokens",
-          operations: OperationCounts([.fourier: Int(flops.rounded())]),
-          bytesRead: 4 * elements, bytesWritten: 4 * elements, parallelUnits: shape.batch * channels)
-      ]
-    case .adaptiveFilter(let filter):
-      return filter.work(shape: shape)
+  /// What an engine must count at `shape`: the bytes of every stage.
+  public func expectedCounts(shape: AttentionShape) -> EngineCounts {
+    var counts = EngineCounts()
+    for stage in work(shape: shape) {
+      counts.bytesRead += stage.bytesRead
+      counts.bytesWritten += stage.bytesWritten
     }
+    return counts
+  }
+
+  func work(shape: AttentionShape) -> [StageWork] {
+    switch self {
+    case .fourier2D: [Self.fourierWork(shape: shape)]
+    case .adaptiveFilter(let filter): filter.work(shape: shape)
+    }
+  }
+
+  /// The work of the real part: a quarter of the complex transform's operations.
+  ///
+  /// It is the transform of the even part of `x`, which is real and even, as is its transform. So
+  /// half of the columns and half of the rows, each real, are all there is to compute: a quarter of
+  /// `5 n c (log2 n + log2 c)`.
+  private static func fourierWork(shape: AttentionShape) -> StageWork {
+    let elements = shape.batch * shape.queryLength * shape.channels
+    let logarithms = Double.log2(Double(shape.queryLength)) + Double.log2(Double(shape.channels))
+    let flops = 1.25 * Double(elements) * logarithms
+    return StageWork(
+      name: "transform channels and tokens",
+      // One addition per pair of elements that mirror each other.
+      operations: OperationCounts([
+        .fourier: Int(flops.rounded()), .elementwise: (elements + 1) / 2,
+      ]),
+      bytesRead: 4 * elements, bytesWritten: 4 * elements,
+      parallelUnits: shape.batch * (shape.channels / 2 + 1))
   }
 }
 
@@ -48,24 +66,30 @@ public struct AdaptiveFilter: Hashable, Sendable {
     self.epsilon = epsilon
   }
 
+  /// Frequencies of a real transform over the tokens.
+  public static func bins(shape: AttentionShape) -> Int { shape.queryLength / 2 + 1 }
+
   func work(shape: AttentionShape) -> [StageWork] {
     let length = shape.queryLength
     let channels = shape.channels
     let elements = shape.batch * length * channels
-    let bins = shape.batch * (length / 2 + 1) * channels
-    let context = 2 * channels * channels + 4 * channels * shape.queryHeads * (length / 2 + 1)
+    let filters = shape.queryHeads * Self.bins(shape: shape)
+    let weights = channels * channels + 2 * filters * channels
+    // Two matrices, their two biases, and the base of filter and bias.
+    let weightBytes = 4 * (weights + channels + 2 * filters + 2 * filters)
     let transforms = 2 * 2.5 * Double(elements) * Double.log2(Double(length))
     return [
       StageWork(
         name: "layer norm and context",
         operations: OperationCounts([
-          .elementwise: 6 * elements, .float32: shape.batch * context,
+          .elementwise: 6 * elements, .float32: 2 * shape.batch * weights,
         ]),
-        bytesRead: 4 * elements, bytesWritten: 0, parallelUnits: shape.batch),
+        bytesRead: 4 * elements + weightBytes, bytesWritten: 0, parallelUnits: 2 * filters),
       StageWork(
         name: "transform, filter, inverse",
         operations: OperationCounts([
-          .fourier: Int(transforms.rounded()), .elementwise: 12 * bins,
+          .fourier: Int(transforms.rounded()),
+          .elementwise: 12 * shape.batch * Self.bins(shape: shape) * channels,
         ]),
         bytesRead: 4 * elements, bytesWritten: 4 * elements, parallelUnits: shape.batch * channels),
     ]

@@ -72,6 +72,9 @@ public struct MoBA: AttentionMechanism {
     return Plan(shape: shape, stages: [.attendSelected(stage)])
   }
 
+  /// Enough blocks that most queries leave some out, and a last block that is not whole.
+  public var verificationLength: Int { (parameters.topK + 1) * parameters.blockSize + 29 }
+
   /// Attention to the selection at hand, or to the best blocks by scores in Double.
   public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
     problem.mapHeads { head, batch, queryHead in

@@ -30,8 +30,9 @@ typedef struct {
   int32_t normalised;       ///< non-zero: output divided by (q'.z + denominator_eps)
   float denominator_eps;
   float output_scale;       ///< factor of the output when not normalised
-  float decay;              ///< factor of the state between tokens, in [0, 1]; 1 if non-causal
-  int32_t chunk_length;     ///< `scan`: tokens per block, changes speed only; 0 = the table's choice
+  double decay;             ///< factor of the state between tokens, in [0, 1]; 1 if non-causal
+  int32_t chunk_length;     ///< `scan`: tokens per block, at most 64; speed only; 0 = the table's
+  int32_t panel_vectors;    ///< `scan`: vectors per column panel of S; speed only; 0 = the table's
 } attn_scan_plan_t;
 
 /// Rows of one head; row strides in floats. Fields a call does not use may be NULL.
@@ -39,7 +40,7 @@ typedef struct {
   const float *q, *k, *v;
   float *o;
   ptrdiff_t q_stride, k_stride, v_stride, o_stride;
-  float key_maximum;  ///< EXP: what `key_maximum` returned for all keys of the head
+  float key_maximum;  ///< EXP: what `key_maximum` returned for all keys; -inf: found on the way
 } attn_scan_rows_t;
 
 /// What the scan kernels did, added up once per block.
@@ -52,10 +53,10 @@ typedef struct {
 
 /// Float32 kernels of the scan engine: state S = sum phi(k) v^T and z = sum phi(k) of one head.
 ///
-/// A state is a 64-byte aligned array of `attn_scan_state_floats(plan)` floats: S row by row with
-/// `attn_scan_stride(value_dim)` floats between rows, `attn_scan_state_rows(feature_dim)` rows, then
-/// z. Padding is zero. States may be carried from call to call. Scratch is 64-byte aligned and
-/// needs no initialisation.
+/// A state is a 64-byte aligned array of `attn_scan_state_floats(plan)` floats: S, that is
+/// `attn_scan_state_rows(feature_dim)` rows `attn_scan_stride(value_dim)` floats apart, then z
+/// (kept up only if normalised), then what a running maximum needs. It starts at `reset` and may be
+/// carried from call to call. Scratch is 64-byte aligned and needs no initialisation.
 ///
 /// Any widths >= 1 and any token counts >= 0 work. A row of output does not depend on how the rows
 /// are split among calls of `output`; a state does, by rounding only.
@@ -73,10 +74,21 @@ typedef struct {
   float (*key_maximum)(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows, int32_t first,
                        int32_t count, void *scratch, attn_scan_counts_t *counts);
 
+  void (*reset)(const attn_scan_plan_t *plan, float *state);
+
   /// Adds the tokens `first ..< first + count` to a state; with decay the state is left as by
   /// `scan`, without any output.
+  ///
+  /// EXP with a `key_maximum` of -inf: S and z are kept relative to the largest u so far, and
+  /// `finish` must follow the last token.
   void (*accumulate)(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows, int32_t first,
                      int32_t count, float *state, void *scratch, attn_scan_counts_t *counts);
+
+  /// Adds a state of other tokens (no decay). EXP: both with or both without a running maximum.
+  void (*merge)(const attn_scan_plan_t *plan, float *state, const float *other);
+
+  /// EXP with a running maximum: adds what feature_eps contributes over all `count` tokens.
+  void (*finish)(const attn_scan_plan_t *plan, float *state, int32_t count);
 
   /// Writes the output rows `first ..< first + count` for a finished state.
   void (*output)(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows, int32_t first,
@@ -97,10 +109,20 @@ static inline int32_t attn_scan_state_rows(int32_t feature_dim) {
   return (feature_dim + 7) / 8 * 8;
 }
 
+/// Floats ahead of z in a state.
+static inline size_t attn_scan_normaliser_offset(const attn_scan_plan_t *plan) {
+  return (size_t)attn_scan_state_rows(plan->feature_dim)
+         * (size_t)attn_scan_stride(plan->value_dim);
+}
+
+/// Floats ahead of the running maximum and, 16 floats on, the column sums of v.
+static inline size_t attn_scan_running_offset(const attn_scan_plan_t *plan) {
+  return attn_scan_normaliser_offset(plan) + (size_t)(plan->feature_dim + 15) / 16 * 16;
+}
+
 /// Floats of a state.
 static inline size_t attn_scan_state_floats(const attn_scan_plan_t *plan) {
-  return (size_t)attn_scan_state_rows(plan->feature_dim) * (size_t)attn_scan_stride(plan->value_dim)
-         + (size_t)(plan->feature_dim + 15) / 16 * 16;
+  return attn_scan_running_offset(plan) + 16 + (size_t)(plan->value_dim + 15) / 16 * 16;
 }
 
 extern const attn_scan_kernels_t attn_scan_scalar;

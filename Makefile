@@ -1,0 +1,40 @@
+# attnbench: the targets that matter
+#   make run     install what is missing, build, run Suites/card.yaml, say where the report is
+#   make test    install what is missing, build, check the import arrows, run every test
+#   make smoke   the small suite only
+#   make layers  check the import arrows between the targets
+#   make format  format the Swift sources; make lint checks without writing
+#   make golden  record the snapshots of the tests anew
+
+# One set of flags for everything: another one would build all of it again.
+SWIFT_FLAGS = -c release --disable-testable-imports
+ATTNBENCH = .build/release/attnbench
+
+.PHONY: run test build dependencies smoke layers lint format golden
+
+run: build
+	$(ATTNBENCH) run Suites/card.yaml
+
+build: dependencies
+	swift build $(SWIFT_FLAGS) --build-tests
+
+dependencies:
+	@Scripts/install-dependencies.sh
+
+test: layers build
+	swift test $(SWIFT_FLAGS) --skip-build
+
+smoke: build
+	$(ATTNBENCH) run Suites/smoke.yaml
+
+layers:
+	@Scripts/check-layers.sh
+
+lint:
+	swift format lint --recursive --strict Sources Tests Package.swift
+
+format:
+	swift format format --recursive --in-place Sources Tests Package.swift
+
+golden: build
+	RECORD_SNAPSHOTS=1 swift test $(SWIFT_FLAGS) --skip-build

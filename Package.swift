@@ -1,0 +1,111 @@
+// swift-tools-version: 6.1
+// SPDX-License-Identifier: MIT
+
+import PackageDescription
+
+let package = Package(
+  name: "attnbench",
+  products: [
+    .executable(name: "attnbench", targets: ["attnbench"]),
+    .library(name: "Simulator", targets: ["Simulator"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // The command.
+    .executableTarget(
+      name: "attnbench",
+      dependencies: [
+        "SuiteRunner", "Reporting", "ResultStore", "Measurement", "Simulator", "AttentionEngines",
+        "AttentionMechanisms", "AttentionReference", "AttentionCore", "Statistics",
+        "Configuration", "TensorFiles",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    // What is computed.
+    .target(
+      name: "AttentionCore",
+      dependencies: [.product(name: "RealModule", package: "swift-numerics")]),
+    .target(
+      name: "AttentionReference",
+      dependencies: [
+        "AttentionCore", .product(name: "RealModule", package: "swift-numerics"),
+      ]),
+    .target(
+      name: "AttentionMechanisms",
+      dependencies: [
+        "AttentionReference", "AttentionCore",
+        .product(name: "RealModule", package: "swift-numerics"),
+      ]),
+    .target(
+      name: "AttentionEngines",
+      dependencies: [
+        "AttentionCore", "CAttentionKernels", "COpenBLAS", "CFFTW",
+        .product(name: "RealModule", package: "swift-numerics"),
+      ]),
+    .target(name: "CAttentionKernels"),
+
+    // What it could cost.
+    .target(
+      name: "Simulator",
+      dependencies: [
+        "AttentionCore", "Configuration",
+        .product(name: "RealModule", package: "swift-numerics"),
+      ],
+      resources: [.embedInCode("Machines")]),
+
+    // What it does cost.
+    .target(
+      name: "Statistics",
+      dependencies: [.product(name: "RealModule", package: "swift-numerics")]),
+    .target(name: "Measurement", dependencies: ["Statistics", "CPlatform", "CPAPI"]),
+    .target(name: "CPlatform"),
+
+    // Suites, records, reports.
+    .target(
+      name: "SuiteRunner",
+      dependencies: [
+        "Measurement", "Simulator", "AttentionEngines", "AttentionMechanisms",
+        "AttentionReference", "AttentionCore", "ResultStore", "TensorFiles", "Configuration",
+        "Statistics",
+      ]),
+    .target(name: "ResultStore", dependencies: ["AttentionCore"]),
+    .target(name: "Reporting", dependencies: ["ResultStore", "AttentionCore", "GnuplotBridge"]),
+    .target(
+      name: "GnuplotBridge",
+      linkerSettings: [
+        .linkedLibrary("boost_iostreams"), .linkedLibrary("boost_system"),
+        .linkedLibrary("boost_filesystem"), .linkedLibrary("util"),
+      ]),
+
+    // Files.
+    .target(
+      name: "Configuration", dependencies: [.product(name: "Yams", package: "Yams")]),
+    .target(name: "TensorFiles", dependencies: ["CZlib"]),
+
+    // System libraries.
+    .systemLibrary(
+      name: "COpenBLAS", path: "Sources/SystemLibraries/COpenBLAS", pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "CFFTW", path: "Sources/SystemLibraries/CFFTW", pkgConfig: "fftw3f",
+      providers: [.apt(["libfftw3-dev"])]),
+    .systemLibrary(
+      name: "CPAPI", path: "Sources/SystemLibraries/CPAPI", pkgConfig: "papi",
+      providers: [.apt(["libpapi-dev"])]),
+    .systemLibrary(
+      name: "CZlib", path: "Sources/SystemLibraries/CZlib", pkgConfig: "zlib",
+      providers: [.apt(["zlib1g-dev"])]),
+
+    // Tests.
+    .testTarget(
+      name: "ContractTests",
+      dependencies: [
+        "AttentionCore", "AttentionReference", "AttentionMechanisms", "AttentionEngines",
+        "SuiteRunner",
+      ]),
+  ]
+)

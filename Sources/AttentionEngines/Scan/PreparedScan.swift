@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import CAttentionKernels
+
+/// The scan engine: features of keys summed into a state that features of queries read.
+///
+/// Without causality three short jobs follow each other: states of key ranges, their sums in order,
+/// reads by ranges of queries. A causal head is one unit, token by token in registers.
+final class PreparedScan: PreparedAttention, @unchecked Sendable {
+  private let shape: AttentionShape
+  private let context: ExecutionContext
+  private let plans: ScanKernelPlans
+  private let split: ScanSplit
+  /// Positive random features: maxima are found on the way, and an epsilon is added at the end.
+  private let isExponential: Bool
+  private let scratch: Workspace
+  /// One per worker with causality, else one per key range of every key-value head.
+  private let states: Workspace
+  private let board: CountBoard
+  private var operands: AttendOperands?
+  private var jobs: [(units: Int, body: WorkerPool.UnitBody)] = []
+
+  let expectedCounts: EngineCounts?
+  private(set) var counts = EngineCounts()
+
+  /// - Requires: a decay comes with causality and as many queries as keys.
+  init(_ stage: Scan, shape: AttentionShape, weights: WeightSet, context: ExecutionContext) {
+    precondition(
+      stage.decay == .none || shape.isCausal && shape.isSelfAttention,
+      "a decay needs causal self-attention")
+    self.shape = shape
+    self.context = context
+    let split = ScanSplit(shape: shape)
+    self.split = split
+    let kernels = context.kernels.scan
+    plans = ScanKernelPlans(stage, shape: shape, weights: weights, kernels: kernels)
+    isExponential = stage.featureMap.isExponential
+    scratch = Workspace(
+      bytesPerWorker: plans.scratchBytes(kernels), workers: context.pool.count)
+    let keyHeads = shape.batch * shape.keyValueHeads
+    states = Workspace(
+      bytesPerWorker: plans.stateBytes,
+      workers: shape.isCausal ? context.pool.count : keyHeads * split.keyRanges)
+    board = CountBoard(workers: context.pool.count)
+    expectedCounts = stage.expectedCounts(shape: shape)
+    let queryHeads = shape.batch * shape.queryHeads
+    if shape.isCausal {
+      jobs = [(queryHeads, { [unowned self] in scan(worker: $0, head: $1) })]
+    } else {
+      jobs = [
+        (keyHeads * split.keyRanges, { [unowned self] in sum(worker: $0, unit: $1) }),
+        (keyHeads, { [unowned self] in merge(worker: $0, keyHead: $1) }),
+        (queryHeads * split.queryRanges, { [unowned self] in read(worker: $0, unit: $1) }),
+      ]
+    }
+  }
+
+  var workspaceBytes: Int { scratch.bytes + states.bytes + plans.bytes }
+
+  func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {
+    guard case .queryKeyValue(let query, let key, let value) = inputs else {
+      preconditionFailure("a scan takes query, key and value")
+    }
+    board.reset()
+    operands = AttendOperands(query: query, key: key, value: value, output: output)
+    for job in jobs { context.pool.run(units: job.units, job.body) }
+    counts = board.sum
+  }
+
+  // MARK: - Without causality
+
+  /// The state of one range of keys.
+  private func sum(worker: Int, unit: Int) {
+    let (keyHead, range) = unit.quotientAndRemainder(dividingBy: split.keyRanges)
+    guard var rows = rows(queryHead: firstQueryHead(of: keyHead)) else { return }
+    let plan = plans.plan(head: 0)
+    let state = state(unit)
+    let keys = split.keys(range: range, shape: shape)
+    var work = attn_scan_counts_t()
+    rows.key_maximum = -.infinity
+    context.kernels.scan.reset(plan, state)
+    context.kernels.scan.accumulate(
+      plan, &rows, Int32(keys.lowerBound), Int32(keys.count), state, scratch[worker], &work)
+    count(work, worker: worker)
+  }
+
+  /// Adds the states of a head into the first, always in the same order.
+  private func merge(worker: Int, keyHead: Int) {
+    let plan = plans.plan(head: 0)
+    let first = keyHead * split.keyRanges
+    for range in 1..<max(split.keyRanges, 1) {
+      context.kernels.scan.merge(plan, state(first), state(first + range))
+    }
+    if isExponential { context.kernels.scan.finish(plan, state(first), Int32(shape.keyLength)) }
+  }
+
+  /// The output rows of one range of queries.
+  private func read(worker: Int, unit: Int) {
+    let (queryHead, range) = unit.quotientAndRemainder(dividingBy: split.queryRanges)
+    guard var rows = rows(queryHead: queryHead), let operands else { return }
+    let keyHead = operands.head(queryHead, shape: shape).keyValueIndex
+    let queries = split.queries(range: range, shape: shape)
+    var work = attn_scan_counts_t()
+    context.kernels.scan.output(
+      plans.plan(head: 0), &rows, Int32(queries.lowerBound), Int32(queries.count),
+      state(keyHead * split.keyRanges), scratch[worker], &work)
+    count(work, worker: worker)
+    board.add(worker: worker, bytesRead: 0, bytesWritten: 4 * queries.count * shape.valueDim)
+  }
+
+  // MARK: - Causal
+
+  /// One head from its first token to its last.
+  private func scan(worker: Int, head: Int) {
+    guard var rows = rows(queryHead: head) else { return }
+    let kernels = context.kernels.scan
+    let plan = plans.plan(head: head)
+    let tokens = split.causal
+    let state = state(worker)
+    let memory = scratch[worker]
+    var work = attn_scan_counts_t()
+    if isExponential {
+      rows.key_maximum = kernels.key_maximum(plan, &rows, 0, Int32(shape.keyLength), memory, &work)
+    }
+    kernels.reset(plan, state)
+    kernels.accumulate(plan, &rows, 0, Int32(tokens.prefixKeys), state, memory, &work)
+    rows.o.update(repeating: 0, count: tokens.blindQueries * shape.valueDim)
+    rows.align(query: tokens.blindQueries, key: tokens.prefixKeys)
+    kernels.scan(plan, &rows, 0, Int32(tokens.pairs), state, memory, &work)
+    kernels.output(
+      plan, &rows, Int32(tokens.pairs), Int32(tokens.lateQueries), state, memory, &work)
+    count(work, worker: worker)
+    board.add(
+      worker: worker, bytesRead: 0, bytesWritten: 4 * shape.queryLength * shape.valueDim)
+  }
+
+  // MARK: - Operands
+
+  private func state(_ index: Int) -> UnsafeMutablePointer<Float> {
+    states[index].assumingMemoryBound(to: Float.self)
+  }
+
+  /// The first query head, over the whole batch, that reads a key-value head.
+  private func firstQueryHead(of keyHead: Int) -> Int { keyHead * shape.headGroup }
+
+  private func rows(queryHead: Int) -> attn_scan_rows_t? {
+    guard let head = operands?.head(queryHead, shape: shape) else { return nil }
+    var rows = attn_scan_rows_t()
+    rows.q = head.query
+    rows.k = head.key
+    rows.v = head.value
+    rows.o = head.output
+    rows.q_stride = shape.headDim
+    rows.k_stride = shape.headDim
+    rows.v_stride = shape.valueDim
+    rows.o_stride = shape.valueDim
+    return rows
+  }
+
+  /// Adds up what a unit did; the bytes are those of the tokens that the kernels say they read.
+  private func count(_ work: attn_scan_counts_t, worker: Int) {
+    let keyBytes = Int(work.key_tokens) * (shape.headDim + shape.valueDim)
+    let queryBytes = Int(work.query_tokens) * shape.headDim
+    board[worker].pointee.exponentials += work.exponentials
+    board.add(worker: worker, bytesRead: 4 * (keyBytes + queryBytes), bytesWritten: 0)
+  }
+}
+
+extension FeatureMap {
+  /// Whether features are exponentials of projections.
+  fileprivate var isExponential: Bool {
+    if case .positiveRandom = self { true } else { false }
+  }
+}
+
+extension attn_scan_rows_t {
+  /// Moves row 0 of the queries and of the keys.
+  fileprivate mutating func align(query: Int, key: Int) {
+    q += query * q_stride
+    o += query * o_stride
+    k += key * k_stride
+    v += key * v_stride
+  }
+}

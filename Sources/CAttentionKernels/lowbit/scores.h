@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// Scores of one key tile, with the weights of an earlier tile computed in between.
+#ifndef ATTN_LOWBIT_SCORES_H
+#define ATTN_LOWBIT_SCORES_H
+
+#include "weights.h"
+
+/// A finished tile whose weights are still to be computed.
+typedef struct {
+  const vf *scores;
+  int32_t slot;
+} pending_t;
+
+/// Scores of a masked pair: below every maximum, finite when scaled by up to 1.
+#define MASKED_SCORE (-0x1p120f)
+
+INLINE const dword *tile_keys(const variant_t variant, const strip_t *s,
+                              const attn_lowbit_packed_t *packed, int32_t first_key,
+                              ptrdiff_t *stride) {
+  const dword *keys = (const dword *)packed->keys + (ptrdiff_t)first_key * s->dwords;
+  const int form = dot_form((attn_lowbit_t)variant.qk);
+  *stride = s->steps;
+  if (form == DOT_U8 || form == DOT_BF16) return keys;
+  for (int r = 0; r < KEY_TILE; r++)
+    widen_keys(form, keys + r * s->dwords, s->dwords, s->wide_keys + r * s->steps);
+  return s->wide_keys;
+}
+
+/// Scores of KEY_TILE keys into `scores` (INT8: without the query scale), their maxima per lane into
+/// `largest` (raised, not set). `pending`, if not NULL, is weighed between the steps.
+INLINE void score_tile(const variant_t variant, const strip_t *s,
+                       const attn_lowbit_packed_t *packed, int32_t first_key, vf *scores,
+                       vf largest[QUERY_VECTORS], softmax_t *x, const pending_t *pending) {
+  const int form = dot_form((attn_lowbit_t)variant.qk);
+  const int weight_form = dot_form((attn_lowbit_t)variant.pv);
+  const int terms = dot_terms(weight_form), group = weight_group(weight_form);
+  ptrdiff_t stride;
+  const dword *keys = tile_keys(variant, s, packed, first_key, &stride);
+  const int32_t units = TILE_ROWS * QUERY_VECTORS;
+  const int32_t share = s->steps / units;
+  for (int row = 0; row < KEY_TILE; row += TILE_ROWS) {
+    vi acc[TILE_ROWS][QUERY_VECTORS];
+    UNROLL
+    for (int r = 0; r < TILE_ROWS; r++) {
+      UNROLL
+      for (int v = 0; v < QUERY_VECTORS; v++)
+        acc[r][v] = form == DOT_U8 ? vi_set1(packed->key_sums[first_key + row + r]) : vi_set1(0);
+    }
+    const vi *a = s->queries;
+    const dword *b = keys + row * stride;
+    int32_t left = s->steps;
+    if (pending) {
+      vi *out = s->weights + (pending->slot + row) / terms * QUERY_VECTORS;
+      const vf *in = pending->scores + row * QUERY_VECTORS;
+      for (int key = 0; key < TILE_ROWS; key += group) {
+        UNROLL
+        for (int v = 0; v < QUERY_VECTORS; v++) {
+          vf p[4];
+          UNROLL
+          for (int i = 0; i < group; i++) {
+            for (int32_t step = 0; step < share; step++) {
+              multiply_step(form, acc, a, b, stride);
+              a += QUERY_VECTORS;
+              b++;
+            }
+            p[i] = weight(variant, x, v, in[i * QUERY_VECTORS + v]);
+          }
+          pack_weights(variant, x, v, p, out + v);
+        }
+        in += group * QUERY_VECTORS;
+        out += group / terms * QUERY_VECTORS;
+      }
+      left -= units * share;
+    }
+    multiply(form, acc, a, b, stride, 1, left);
+    UNROLL
+    for (int r = 0; r < TILE_ROWS; r++) {
+      UNROLL
+      for (int v = 0; v < QUERY_VECTORS; v++) {
+        const vf score = variant.qk == ATTN_LOWBIT_INT8
+                             ? vf_to_float(acc[r][v]) *
+                                   vf_set1(packed->key_scales[first_key + row + r])
+                             : (vf)acc[r][v];
+        largest[v] = vf_max(largest[v], score);
+        scores[(row + r) * QUERY_VECTORS + v] = score;
+      }
+    }
+  }
+}
+
+/// Overwrites masked scores and sets `largest` to the maxima of the others.
+INLINE void mask_scores(const tile_t *tile, vf *scores, vf largest[QUERY_VECTORS]) {
+  UNROLL
+  for (int v = 0; v < QUERY_VECTORS; v++) {
+    largest[v] = vf_set1(MASKED_SCORE);
+    for (int r = 0; r < KEY_TILE; r++) {
+      vf *score = scores + r * QUERY_VECTORS + v;
+      *score = (vf)vi_select(vi_lane_mask(tile_word(tile, r), v), (vi)*score,
+                             (vi)vf_set1(MASKED_SCORE));
+      largest[v] = vf_max(largest[v], *score);
+    }
+  }
+}
+
+#endif

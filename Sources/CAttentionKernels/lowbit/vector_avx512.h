@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// What the three AVX-512 tables share.
+#ifndef ATTN_LOWBIT_VECTOR_AVX512_H
+#define ATTN_LOWBIT_VECTOR_AVX512_H
+
+#define VECTOR_LANES 16
+#define QUERY_VECTORS 2
+#define TILE_ROWS 8
+#define ROW_FENCE 0
+#define INTERLEAVE 1
+
+#include "vector.h"
+
+INLINE vf vf_fma(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+INLINE vf vf_max(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
+
+INLINE int vf_any_greater(vf a, vf b) {
+  return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ) != 0;
+}
+
+INLINE vi dot_s16(vi acc, vi a, vi b) {
+  return acc + (vi)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+}
+
+#if HAS_DOT_U8
+INLINE vi dot_u8(vi acc, vi a, vi b) {
+  return (vi)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)a, (__m512i)b);
+}
+#endif
+
+#if HAS_DOT_BF16
+INLINE vf dot_bf16(vf acc, vi a, vi b) {
+  return (vf)_mm512_dpbf16_ps((__m512)acc, (__m512bh)a, (__m512bh)b);
+}
+
+INLINE vi pair_bf16(vf a, vf b) {
+  // The conversion leaves a's lanes in the lower half of the vector.
+  static const uint16_t interleave[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,
+                                          21, 6, 22, 7, 23, 8,  24, 9,  25, 10, 26,
+                                          11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  return (vi)_mm512_permutexvar_epi16(_mm512_loadu_si512(interleave),
+                                      (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a));
+}
+#endif
+
+#include "no_dots.h"
+
+#include "table.h"
+
+#endif

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#ifndef TILED_QK_AVX512_H
+#define TILED_QK_AVX512_H
+
+#include "exp_avx512.h"
+#include "fma_avx512.h"
+#include "tile.h"
+
+/// Accumulators of a score tile: a vector of 16 queries per key and part.
+typedef __m512 tiled_scores_t[TILED_MAX_KEYS][2];
+
+TILED_INLINE void tiled_score_step(tiled_scores_t sums, const float *queries,
+                                   const float *const *rows, ptrdiff_t d, const int keys,
+                                   const int vectors) {
+  __m512 query[2];
+  TILED_UNROLL for (int j = 0; j < vectors; ++j) {
+    query[j] = _mm512_load_ps(queries + d * 32 + 16 * j);
+  }
+  TILED_UNROLL for (int i = 0; i < keys; ++i) {
+    tiled_add_products(sums[i], rows[i] + d, query, i, 0, vectors);
+  }
+}
+
+/// Adds biases, clears masked pairs and stores the scores.
+TILED_INLINE void tiled_score_end(const tiled_tile_t *tile, tiled_scores_t sums, const int keys,
+                                  const int vectors) {
+  const int lane = vectors == 1 && tile->parts == 2 ? 16 : 0;
+  if (tile->biased) {
+    TILED_UNROLL for (int i = 0; i < keys; ++i) {
+      const __m512 bias = _mm512_set1_ps(tile->biases[i]);
+      for (int j = 0; j < vectors; ++j) sums[i][j] = _mm512_add_ps(sums[i][j], bias);
+    }
+  }
+  if (tile->masked) {
+    const __m512 nothing = _mm512_set1_ps(-INFINITY);
+    TILED_UNROLL for (int i = 0; i < keys; ++i) {
+      const uint32_t word = tile->words[i] >> lane;
+      sums[i][0] = _mm512_mask_mov_ps(nothing, (__mmask16)word, sums[i][0]);
+      if (vectors == 2) {
+        sums[i][1] = _mm512_mask_mov_ps(nothing, (__mmask16)(word >> 16), sums[i][1]);
+      }
+    }
+  }
+  float *scores = tile->scores + lane;
+  TILED_UNROLL for (int i = 0; i < keys; ++i, scores += 32) {
+    TILED_UNROLL for (int j = 0; j < vectors; ++j) _mm512_store_ps(scores + 16 * j, sums[i][j]);
+  }
+  if (vectors == 1 && keys % 2 == 1) {
+    // Vectors of one part become weights in pairs: complete the last pair with a masked key.
+    _mm512_store_ps(scores, _mm512_set1_ps(-INFINITY));
+  }
+}
+
+/// Scores of `keys` keys x `vectors` vectors of queries; constants, so that all sums stay in
+/// registers. The exponentials of the pending tile are spread evenly over the head dimension, where
+/// they fill the pipes that the multiply-adds leave idle.
+TILED_INLINE int tiled_score_keys(const tiled_view_t *view, const tiled_tile_t *tile,
+                                  const tiled_tile_t *pending, const int keys, const int vectors) {
+  enum { GROUP = 4 };
+  const float *rows[TILED_MAX_KEYS];
+  tiled_scores_t sums;
+  TILED_UNROLL for (int i = 0; i < keys; ++i) {
+    rows[i] = tile->keys[i];
+    sums[i][0] = sums[i][1] = _mm512_setzero_ps();
+  }
+  const float *queries = view->queries + (vectors == 1 && tile->parts == 2 ? 16 : 0);
+  const int32_t head_dim = view->head_dim, groups = head_dim / GROUP;
+  tiled_raw_t raw = tiled_raw(view->strip, pending);
+  int32_t due = 0;
+  const int32_t rate = raw.pairs;
+  ptrdiff_t d = 0;
+  for (; d < groups * GROUP; d += GROUP) {
+    TILED_UNROLL for (int i = 0; i < GROUP; ++i) {
+      tiled_score_step(sums, queries, rows, d + i, keys, vectors);
+    }
+    due += rate;
+    if (due >= groups && raw.pairs > 0) {
+      due -= groups;
+      tiled_weigh_pair(&raw);
+    }
+  }
+  for (; d < head_dim; ++d) tiled_score_step(sums, queries, rows, d, keys, vectors);
+  for (; raw.pairs > 0;) tiled_weigh_pair(&raw);
+  tiled_score_end(tile, sums, keys, vectors);
+  return tiled_raw_end(&raw, view->strip);
+}
+
+#endif

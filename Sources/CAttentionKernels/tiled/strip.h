@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#ifndef TILED_STRIP_H
+#define TILED_STRIP_H
+
+#include <math.h>
+#include <string.h>
+
+#include "attn_tiled.h"
+
+#define TILED_INLINE static inline __attribute__((always_inline))
+#define TILED_UNROLL _Pragma("clang loop unroll(full)")
+
+enum {
+  TILED_MAX_LANES = 32,
+  TILED_MAX_KEYS = 8,     ///< keys of the largest key tile
+  TILED_BLOCK_KEYS = 128  ///< keys whose weights wait in the strip for the product with V
+};
+
+/// Scores may exceed the maximum a lane was last rescaled to by this much (log2 units): weights stay
+/// below 2^10, far from overflow, and rescaling becomes rare.
+#define TILED_SLACK 10.0f
+
+/// Maximum of a lane that has seen no key. Finite, so that a difference with a masked score (-inf)
+/// is never NaN; far below any score, so that the first key rescales.
+#define TILED_NO_MAXIMUM (-0x1p100f)
+
+/// Head of a strip; the arrays of `tiled_view_t` follow it.
+typedef struct {
+  int32_t head_dim, value_dim;
+  int32_t count;           ///< lanes that hold a query
+  int32_t output_started;  ///< zero while the output accumulators hold garbage that means zero
+  _Alignas(64) float maximum[TILED_MAX_LANES];      ///< log2 units
+  _Alignas(64) float denominator[TILED_MAX_LANES];  ///< without the keys of the block at hand
+  _Alignas(64) float block_denominator[TILED_MAX_LANES];
+  _Alignas(64) float tile_denominator[TILED_MAX_LANES];
+  _Alignas(64) float split[4][8];  ///< a pair of vectors between the two halves of exponentials
+} tiled_strip_t;
+
+/// The arrays of one strip; rows are `lanes` floats long.
+typedef struct {
+  tiled_strip_t *strip;
+  int32_t head_dim, value_dim;
+  float *queries;  ///< [head_dim][lanes], scaled
+  float *outputs;  ///< [value_dim][lanes]
+  float *weights;  ///< [TILED_BLOCK_KEYS][lanes]
+  float *scores;   ///< two tiles of [TILED_MAX_KEYS][lanes], small enough to stay in the L1 cache
+} tiled_view_t;
+
+// The transposes write groups of 16 rows.
+TILED_INLINE size_t tiled_padded(int32_t dim) { return ((size_t)dim + 15) & ~(size_t)15; }
+
+TILED_INLINE size_t tiled_strip_bytes(int32_t head_dim, int32_t value_dim, int32_t lanes) {
+  const size_t keys = TILED_BLOCK_KEYS + 2 * TILED_MAX_KEYS;
+  const size_t rows = tiled_padded(head_dim) + tiled_padded(value_dim) + keys;
+  return sizeof(tiled_strip_t) + rows * (size_t)lanes * sizeof(float);
+}
+
+TILED_INLINE tiled_view_t tiled_view(void *memory, int32_t lanes) {
+  tiled_strip_t *strip = memory;
+  float *queries = (float *)(strip + 1);
+  float *outputs = queries + tiled_padded(strip->head_dim) * (size_t)lanes;
+  float *weights = outputs + tiled_padded(strip->value_dim) * (size_t)lanes;
+  float *scores = weights + TILED_BLOCK_KEYS * lanes;
+  return (tiled_view_t){strip,   strip->head_dim, strip->value_dim, queries,
+                        outputs, weights,         scores};
+}
+
+TILED_INLINE tiled_view_t tiled_reset(void *memory, int32_t lanes, int32_t head_dim,
+                                      int32_t value_dim, int32_t count) {
+  tiled_strip_t *strip = memory;
+  strip->head_dim = head_dim;
+  strip->value_dim = value_dim;
+  strip->count = count;
+  strip->output_started = 0;
+  for (int lane = 0; lane < TILED_MAX_LANES; ++lane) {
+    strip->maximum[lane] = TILED_NO_MAXIMUM;
+    strip->denominator[lane] = 0;
+    strip->block_denominator[lane] = 0;
+  }
+  return tiled_view(memory, lanes);
+}
+
+/// Natural log-sum-exp of a finished lane; -inf for one without any key.
+TILED_INLINE float tiled_log_sum_exp(const tiled_strip_t *strip, int lane) {
+  const float denominator = strip->denominator[lane];
+  if (!(denominator > 0)) return -INFINITY;
+  return (strip->maximum[lane] + log2f(denominator)) * 0x1.62e43p-1f;  // ln 2
+}
+
+#endif

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+#ifndef TILED_TILE_H
+#define TILED_TILE_H
+
+#include "strip.h"
+
+/// Keys whose scores are computed together: any rows, from one run or several.
+///
+/// Softmax does not depend on the order of the keys, so rows are gathered by pointer: short runs
+/// share tiles, and keys that only one part of the lanes sees share tiles of that part alone.
+typedef struct {
+  float *scores;   ///< [count][lanes], log2 units; valid until the next tile but one
+  float *weights;  ///< [count][lanes]: 2^(score - maximum)
+  int32_t count;
+  uint32_t parts;  ///< bit p: lanes of part p take part
+  int32_t masked;  ///< some word clears a lane of the active parts
+  int32_t biased;
+  const float *keys[TILED_MAX_KEYS];
+  const float *values[TILED_MAX_KEYS];
+  uint32_t words[TILED_MAX_KEYS];
+  float biases[TILED_MAX_KEYS];
+} tiled_tile_t;
+
+enum { TILED_BLOCK_TILES = TILED_BLOCK_KEYS / 4, TILED_PARTS = 4 };
+
+/// An even spread of `groups` groups over `steps` steps.
+typedef struct {
+  int32_t groups, quotient, remainder;
+} tiled_spread_t;
+
+TILED_INLINE tiled_spread_t tiled_spread(int32_t steps, int32_t groups) {
+  return (tiled_spread_t){groups, steps / groups, steps % groups};
+}
+
+/// Steps of the next group; `carry` starts at 0.
+TILED_INLINE int32_t tiled_next_group(const tiled_spread_t *spread, int32_t *carry) {
+  *carry += spread->remainder;
+  const int32_t longer = *carry >= spread->groups;
+  *carry -= longer ? spread->groups : 0;
+  return spread->quotient + longer;
+}
+
+/// What an instruction set provides; the functions see whole tiles.
+typedef struct {
+  int32_t lanes;
+  int32_t part_lanes;  ///< lanes of part 0; the others, if any, are part 1
+  int32_t tile_keys;
+  /// Writes the scores of `tile` and, meanwhile, the weights of `pending` (may be NULL). Returns
+  /// non-zero, with those weights void and not in the denominators, when a score of `pending`
+  /// exceeds its lane's maximum by more than the slack.
+  int (*score)(const tiled_view_t *view, const tiled_tile_t *tile, const tiled_tile_t *pending);
+  /// Turns the scores of `pending` into weights; returns as `score` does.
+  int (*weigh)(const tiled_view_t *view, const tiled_tile_t *pending);
+  /// Raises the maxima to those of the scores in `tile` where they exceed the slack and rescales
+  /// all that was accumulated: output, denominators and the weights of `tiles[0 ..< count]`.
+  void (*rescale)(const tiled_view_t *view, const tiled_tile_t *tile, const tiled_tile_t *tiles,
+                  int32_t count);
+  /// Adds weights x values of a block of tiles to the output.
+  void (*accumulate)(const tiled_view_t *view, const tiled_tile_t *tiles, int32_t count);
+} tiled_steps_t;
+
+/// The key block at hand: tiles the last one without weights yet.
+typedef struct {
+  tiled_view_t view;
+  attn_counts_t *counts;
+  int32_t seen;  ///< tiles since `load` or an earlier `attend`: something is accumulated
+  int32_t count;
+  tiled_tile_t tiles[TILED_BLOCK_TILES];
+  tiled_tile_t staged[TILED_PARTS];  ///< by parts; keys gathered so far
+} tiled_block_t;
+
+/// Repeats the weights of tile `index` after raising the maxima that its scores exceed.
+TILED_INLINE void tiled_repeat(tiled_block_t *block, const tiled_steps_t *steps, int32_t index) {
+  tiled_tile_t *tile = &block->tiles[index];
+  steps->rescale(&block->view, tile, block->tiles, index);
+  steps->weigh(&block->view, tile);
+  block->counts->rescales += 1;
+}
+
+TILED_INLINE void tiled_finish_block(tiled_block_t *block, const tiled_steps_t *steps) {
+  if (block->count == 0) return;
+  const int32_t last = block->count - 1;
+  if (__builtin_expect(steps->weigh(&block->view, &block->tiles[last]), 0)) {
+    tiled_repeat(block, steps, last);
+  }
+  steps->accumulate(&block->view, block->tiles, block->count);
+  block->count = 0;
+}
+
+/// Scores the tile staged for `parts` and empties it.
+TILED_INLINE void tiled_emit(tiled_block_t *block, const tiled_steps_t *steps, uint32_t parts) {
+  if (block->count == TILED_BLOCK_KEYS / steps->tile_keys) tiled_finish_block(block, steps);
+  const int32_t index = block->count;
+  tiled_tile_t *tile = &block->tiles[index];
+  *tile = block->staged[parts];
+  tile->parts = parts;
+  tile->weights = block->view.weights + index * steps->tile_keys * steps->lanes;
+  tile->scores = block->view.scores + (index & 1) * TILED_MAX_KEYS * steps->lanes;
+  const int exceeds = steps->score(&block->view, tile, index > 0 ? tile - 1 : NULL);
+  if (__builtin_expect(exceeds, 0)) tiled_repeat(block, steps, index - 1);
+  if (!block->seen) {
+    // The first tile sets the maxima at once: nothing has to be rescaled or repeated.
+    steps->rescale(&block->view, tile, block->tiles, 0);
+    block->seen = 1;
+  }
+  block->count += 1;
+  tiled_tile_t *staged = &block->staged[parts];
+  staged->count = staged->masked = staged->biased = 0;
+}
+
+TILED_INLINE void tiled_count_run(attn_counts_t *counts, const attn_run_t *run, int32_t tile_keys,
+                                  int32_t lanes) {
+  const uint64_t tiles = (uint64_t)((run->count + tile_keys - 1) / tile_keys);
+  const uint64_t pairs = (uint64_t)run->count * (uint64_t)lanes;
+  if (run->mask < 0) {
+    counts->tiles_full += tiles;
+  } else {
+    counts->tiles_partial += tiles;
+  }
+  counts->pairs += pairs;
+  counts->exponentials += pairs;
+}
+
+/// Where the rows of one call to `attend` lie.
+typedef struct {
+  const float *k, *v;
+  ptrdiff_t k_stride, v_stride;
+  const float *key_bias;
+  const uint32_t *masks;
+} tiled_rows_t;
+
+/// Asks for a row of `length` floats ahead of its use.
+TILED_INLINE void tiled_prefetch(const float *row, int32_t length) {
+  for (int32_t i = 0; i < length; i += 16) __builtin_prefetch(row + i, 0, 3);
+}
+
+TILED_INLINE void tiled_gather_run(tiled_block_t *block, const tiled_steps_t *steps,
+                                   const tiled_rows_t *rows, const attn_run_t *run,
+                                   uint32_t valid) {
+  const uint32_t first_part = (uint32_t)((1ull << steps->part_lanes) - 1);
+  const float *key = rows->k + run->first_key * rows->k_stride;
+  const float *value = rows->v + run->first_key * rows->v_stride;
+  const ptrdiff_t key_step = run->step * rows->k_stride;
+  const ptrdiff_t value_step = run->step * rows->v_stride;
+  for (int32_t i = 0; i < run->count; ++i, key += key_step, value += value_step) {
+    if (i + steps->tile_keys < run->count) {
+      tiled_prefetch(key + steps->tile_keys * key_step, block->view.head_dim);
+    }
+    tiled_prefetch(value, block->view.value_dim);
+    const uint32_t word = run->mask < 0 ? valid : rows->masks[run->mask + i] & valid;
+    const uint32_t parts = (uint32_t)((word & first_part) != 0) |
+                           (uint32_t)((word & ~first_part) != 0) << 1;
+    if (parts == 0) continue;
+    tiled_tile_t *tile = &block->staged[parts];
+    const int32_t at = tile->count;
+    const uint32_t seen_by = (parts & 1 ? first_part : 0) | (parts & 2 ? ~first_part : 0);
+    tile->keys[at] = key;
+    tile->values[at] = value;
+    tile->words[at] = word;
+    tile->masked |= word != (seen_by & valid);
+    if (rows->key_bias) {
+      tile->biases[at] = rows->key_bias[run->first_key + i * (ptrdiff_t)run->step];
+      tile->biased = 1;
+    }
+    tile->count = at + 1;
+    if (at + 1 == steps->tile_keys) tiled_emit(block, steps, parts);
+  }
+}
+
+/// The whole of `attend`, to be inlined with constant `steps`.
+TILED_INLINE void tiled_attend(void *memory, const tiled_steps_t *steps, tiled_rows_t rows,
+                               const attn_run_t *runs, int32_t run_count, attn_counts_t *counts) {
+  tiled_block_t block;
+  block.view = tiled_view(memory, steps->lanes);
+  block.counts = counts;
+  block.seen = block.view.strip->output_started;
+  block.count = 0;
+  for (uint32_t parts = 0; parts < TILED_PARTS; ++parts) {
+    block.staged[parts].count = block.staged[parts].masked = block.staged[parts].biased = 0;
+  }
+  const int32_t lanes = block.view.strip->count;
+  const uint32_t valid = (uint32_t)((1ull << lanes) - 1);
+  for (int32_t r = 0; r < run_count; ++r) {
+    tiled_count_run(counts, &runs[r], steps->tile_keys, lanes);
+    tiled_gather_run(&block, steps, &rows, &runs[r], valid);
+  }
+  for (uint32_t parts = 1; parts < TILED_PARTS; ++parts) {
+    if (block.staged[parts].count > 0) tiled_emit(&block, steps, parts);
+  }
+  tiled_finish_block(&block, steps);
+}
+
+#endif

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+
+import Statistics
+
+/// Whether the machine was quiet enough for a figure to be trusted.
+public enum Fitness: Hashable, Codable, Sendable {
+  case fit
+  /// More than ``maximumDisturbedShare`` of the samples were disturbed.
+  case unfit(disturbedShare: Double)
+
+  /// The share of disturbed samples above which a case is unfit.
+  public static let maximumDisturbedShare = 0.2
+
+  /// The verdict on a share of disturbed samples.
+  public init(disturbedShare: Double) {
+    let isFit = disturbedShare <= Self.maximumDisturbedShare
+    self = isFit ? .fit : .unfit(disturbedShare: disturbedShare)
+  }
+}
+
+/// All samples of one alternative and their summary.
+public struct AlternativeTiming: Hashable, Codable, Sendable {
+  public let name: String
+  /// Calls in each block; times are per call.
+  public let callsPerSample: Int
+  /// Every sample, in the order of the rounds; disturbed ones included.
+  public let samples: [TimedSample]
+  /// Wall time per call in nanoseconds, over all samples.
+  public let summary: SampleSummary
+  /// Thread CPU time per call in nanoseconds, over all samples.
+  public let threadCPUSummary: SampleSummary
+  /// Share of the samples during which something else used the CPU.
+  public let disturbedShare: Double
+  public let fitness: Fitness
+
+  /// Summarises `samples`, of which there is at least one and whose times are finite.
+  public init(
+    name: String, callsPerSample: Int, samples: [TimedSample], bootstrap: Bootstrap = Bootstrap()
+  ) {
+    precondition(!samples.isEmpty, "every alternative is timed at least once")
+    self.name = name
+    self.callsPerSample = callsPerSample
+    self.samples = samples
+    summary = Self.summary(of: samples.map(\.nanosecondsPerCall), bootstrap)
+    threadCPUSummary = Self.summary(of: samples.map(\.threadCPUNanosecondsPerCall), bootstrap)
+    disturbedShare = Double(samples.count { $0.isDisturbed }) / Double(samples.count)
+    fitness = Fitness(disturbedShare: disturbedShare)
+  }
+
+  private static func summary(of values: [Double], _ bootstrap: Bootstrap) -> SampleSummary {
+    guard let sample = try? Sample(values) else {
+      preconditionFailure("times of samples are finite")
+    }
+    return SampleSummary(of: sample, bootstrap: bootstrap)
+  }
+}
+
+/// What an ``InterleavedTimer`` found.
+public struct InterleavedTiming: Hashable, Codable, Sendable {
+  /// One entry per alternative, in the order given.
+  public let alternatives: [AlternativeTiming]
+  /// Why timing ended.
+  public let stop: StopReason
+  /// How the intervals were drawn.
+  public let bootstrap: Bootstrap
+
+  public init(
+    alternatives: [AlternativeTiming], stop: StopReason, bootstrap: Bootstrap = Bootstrap()
+  ) {
+    self.alternatives = alternatives
+    self.stop = stop
+    self.bootstrap = bootstrap
+  }
+
+  /// Rounds that were timed.
+  public var rounds: Int { alternatives.first?.samples.count ?? 0 }
+
+  /// Unfit if any alternative is.
+  public var fitness: Fitness {
+    Fitness(disturbedShare: alternatives.map(\.disturbedShare).max() ?? 0)
+  }
+
+  /// The timing of one alternative.
+  ///
+  /// - Throws: `unknownAlternative` if there is none of that name.
+  public func timing(of name: String) throws(MeasurementError) -> AlternativeTiming {
+    guard let timing = alternatives.first(where: { $0.name == name }) else {
+      throw .unknownAlternative(name: name, known: alternatives.map(\.name))
+    }
+    return timing
+  }
+
+  /// The time of one alternative over that of another, from the pairs of all rounds.
+  ///
+  /// - Throws: `unknownAlternative` if a name is not in the group, `StatisticsError` if a sample
+  ///   took no time at all.
+  public func ratio(of numerator: String, to denominator: String) throws -> TimeRatio {
+    let pairs = try PairedRatios(
+      numerators: timing(of: numerator).samples.map(\.nanosecondsPerCall),
+      denominators: timing(of: denominator).samples.map(\.nanosecondsPerCall))
+    return TimeRatio(
+      comparison: TimingComparison(numerator, over: denominator), median: pairs.median,
+      interval: pairs.interval(bootstrap), pairs: pairs.count)
+  }
+}
+
+/// A ratio of times with its interval; below 1 the numerator is faster.
+public struct TimeRatio: Hashable, Codable, Sendable {
+  public let comparison: TimingComparison
+  /// `exp` of the median log-ratio of adjacent pairs.
+  public let median: Double
+  /// Bootstrap interval of the median; nil for too few pairs.
+  public let interval: Interval?
+  public let pairs: Int
+
+  /// How many times faster the numerator is: the inverse ratio.
+  public var speedup: Double { 1 / median }
+}

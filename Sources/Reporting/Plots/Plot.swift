@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+
+import ResultStore
+
+/// The pictures that a report has.
+public enum PlotKind: String, CaseIterable, Sendable {
+  case roofline
+  case speedUp = "speed-up"
+  case time = "time"
+
+  public var title: String {
+    switch self {
+    case .roofline: "Roofline of the host with every case"
+    case .speedUp: "Measured speed-up against roofline bound"
+    case .time: "Time against sequence length"
+    }
+  }
+
+  public func fileName(_ format: ImageFormat) -> String { "\(rawValue).\(format.rawValue)" }
+}
+
+public enum ImageFormat: String, CaseIterable, Sendable {
+  case svg
+  case png
+}
+
+/// Where gnuplot draws, and in which format.
+public struct PlotOutput: Hashable, Sendable {
+  public let path: String
+  public let format: ImageFormat
+
+  public init(path: String, format: ImageFormat) {
+    self.path = path
+    self.format = format
+  }
+}
+
+extension Report {
+  /// The gnuplot script of a picture with its data inside, or why there is nothing to draw.
+  public func plotScript(_ kind: PlotKind, output: PlotOutput) -> Known<String> {
+    switch kind {
+    case .roofline: RooflinePlot.script(self, output: output)
+    case .speedUp: SpeedUpPlot.script(self, output: output)
+    case .time: TimePlot.script(self, output: output)
+    }
+  }
+}

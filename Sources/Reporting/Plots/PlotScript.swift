@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+
+import Foundation
+
+/// The text of a gnuplot script, built line by line.
+struct PlotScript {
+  private(set) var lines: [String] = []
+  private var clauses: [String] = []
+  private var blocks = 0
+
+  /// A script with terminal, frame, title and axis labels set.
+  init(output: PlotOutput, frame: PlotFrame, title: String, x: String, y: String) {
+    let size = "size \(Int(PlotFrame.width)),\(Int(frame.height))"
+    switch output.format {
+    case .svg:
+      add("set terminal svg \(size) background '#ffffff' font 'sans-serif,13' noenhanced")
+      add("set pointsize 0.75")
+    case .png:
+      let large = "size \(Int(PlotFrame.width * 2)),\(Int(frame.height) * 2)"
+      add(
+        "set terminal pngcairo \(large) background '#ffffff' font 'Sans,13' "
+          + "fontscale 2 linewidth 2 pointscale 2 noenhanced")
+      add("set pointsize 1.1")
+    }
+    add("set output \(Escaping.gnuplotPath(output.path))")
+    add("set encoding utf8")
+    add("set lmargin at screen \(Self.number(PlotFrame.left))")
+    add("set rmargin at screen \(Self.number(frame.right))")
+    add("set bmargin at screen \(Self.number(PlotFrame.bottom))")
+    add("set tmargin at screen \(Self.number(PlotFrame.top))")
+    add("set title \(Escaping.gnuplot(title)) font ',15'")
+    add("set xlabel \(Escaping.gnuplot(x))")
+    add("set ylabel \(Escaping.gnuplot(y)) offset 0.5,0")
+    add("set border 3 linecolor rgb '#404040'")
+    add("set tics nomirror textcolor rgb '#202020'")
+    add("set grid xtics ytics linetype 1 linewidth 0.6 linecolor rgb '#E2E2E2'")
+    add(
+      "set key at screen \(Self.number(frame.right + 0.015)),screen \(Self.number(PlotFrame.top)) "
+        + "left top vertical maxcols 1 Left reverse samplen 1.5 spacing 1.25 noenhanced")
+    add("set errorbars 0")
+    add("set logscale xy")
+  }
+
+  mutating func add(_ line: String) { lines.append(line) }
+
+  /// Limits and labelled ticks of one axis, `x` or `y`.
+  mutating func setAxis(_ axis: String, _ range: ClosedRange<Double>, ticks: [Double]) {
+    add("set \(axis)range [\(Self.number(range.lowerBound)):\(Self.number(range.upperBound))]")
+    let marks = ticks.map { "'\(Self.tickText($0))' \(Self.number($0))" }
+    add("set \(axis)tics (\(marks.joined(separator: ", ")))")
+  }
+
+  /// A text inside the plane, at data coordinates.
+  mutating func addLabel(
+    _ text: String, x: Double, y: Double, alignment: String = "left", rotation: Double = 0,
+    offset: String
+  ) {
+    add(
+      "set label \(Escaping.gnuplot(text)) at \(Self.number(x)),\(Self.number(y)) \(alignment) "
+        + "rotate by \(Self.number(rotation.rounded())) offset \(offset) font ',11' "
+        + "textcolor rgb '#505050' front")
+  }
+
+  /// Data with a plot clause such as `with points`; an empty label keeps it out of the key.
+  mutating func plot(_ points: [[Double]], _ style: String, label: String = "") {
+    blocks += 1
+    let name = "$data\(blocks)"
+    add("\(name) << END")
+    for point in points { add(point.map(Self.number).joined(separator: " ")) }
+    add("END")
+    clauses.append("\(name) \(style) \(label.isEmpty ? "notitle" : Self.keyTitle(label))")
+  }
+
+  /// A line of the key for what was plotted without a label.
+  mutating func addKey(_ style: String, label: String) {
+    clauses.append("keyentry \(style) \(Self.keyTitle(label))")
+  }
+
+  /// The finished script.
+  var text: String {
+    let plot = "plot " + clauses.joined(separator: ", \\\n  ")
+    return (lines + [plot, "unset output"]).joined(separator: "\n") + "\n"
+  }
+
+  private static func keyTitle(_ label: String) -> String {
+    let limit = PlotFrame.labelLimit
+    let text = label.count > limit ? "\(label.prefix(limit - 3))..." : label
+    return "title \(Escaping.gnuplot(text))"
+  }
+
+  /// Six significant digits, more than a picture can show.
+  static func number(_ number: Double) -> String { String(format: "%.6g", number) }
+
+  private static func tickText(_ tick: Double) -> String {
+    if tick >= 1024, let whole = Int(exactly: tick), whole.isMultiple(of: 1024) {
+      return "\(whole / 1024)k"
+    }
+    return String(format: "%.6g", tick)
+  }
+}
+
+/// Ranges and ticks of logarithmic axes.
+enum LogAxis {
+  /// The span of `values` with a margin factor on both sides; an empty list gives 1 to 10.
+  static func range(_ values: [Double], margin: Double) -> ClosedRange<Double> {
+    guard let low = values.min(), let high = values.max() else { return 1...10 }
+    return (low / margin)...(high * margin)
+  }
+
+  /// 1, 2 and 5 times powers of ten inside `range`, or powers of ten alone over many decades.
+  static func decimalTicks(_ range: ClosedRange<Double>) -> [Double] {
+    let first = Int(log10(range.lowerBound).rounded(.down))
+    let last = Int(log10(range.upperBound).rounded(.up))
+    let steps: [Double] = last - first > 4 ? [1] : [1, 2, 5]
+    return (first...max(first, last)).flatMap { decade in
+      steps.map { $0 * pow(10, Double(decade)) }
+    }.filter(range.contains)
+  }
+
+  /// Powers of two inside `range`.
+  static func binaryTicks(_ range: ClosedRange<Double>) -> [Double] {
+    let first = Int(log2(range.lowerBound).rounded(.up))
+    let last = Int(log2(range.upperBound).rounded(.down))
+    guard first <= last else { return [] }
+    let step = max(1, (last - first) / 12 + 1)
+    return stride(from: first, through: last, by: step).map { pow(2, Double($0)) }
+  }
+
+  /// Decades between the ends of `range`.
+  static func decades(_ range: ClosedRange<Double>) -> Double {
+    log10(range.upperBound / range.lowerBound)
+  }
+
+  /// Whether `value` can be drawn: finite, above zero and within what a plane can hold.
+  static func isDrawable(_ value: Double) -> Bool { value >= 1e-30 && value <= 1e30 }
+}
+
+/// The arc tangent in degrees.
+func atanDegrees(_ slope: Double) -> Double { atan(slope) * 180 / .pi }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+
+/// Colour and marker of one series, told apart without colour too.
+///
+/// Colours are those of Okabe and Ito (2008), without yellow, which is too pale on white.
+struct PlotStyle: Hashable {
+  let color: String
+  var marker: Int
+  var dash = 1
+
+  /// Black circles belong to the baseline alone.
+  static let baseline = PlotStyle(color: "#000000", marker: 7)
+
+  private static let colors = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+  /// gnuplot's squares, circles, triangles, diamonds, inverted triangles and pentagons: filled, then open.
+  private static let markers = [5, 7, 9, 13, 11, 15, 4, 6, 8, 12, 10, 14]
+
+  /// The style of series `index`; the first 72 are all different.
+  static func series(_ index: Int) -> PlotStyle {
+    // Six colours against twelve markers would repeat after twelve; the shift makes it 72.
+    let shift = index / markers.count
+    return PlotStyle(
+      color: colors[index % colors.count], marker: markers[(index + shift) % markers.count])
+  }
+
+  /// This style for another setting of the same mechanism: its colour, another marker and dash.
+  func variant(_ index: Int) -> PlotStyle {
+    guard index > 0, let place = Self.markers.firstIndex(of: marker) else { return self }
+    var style = self
+    style.marker = Self.markers[(place + 3 * index) % Self.markers.count]
+    style.dash = 1 + index % 5
+    return style
+  }
+
+  /// One style per name, in order; `flash` is the baseline.
+  static func assign(_ names: [String]) -> [String: PlotStyle] {
+    var styles: [String: PlotStyle] = [:]
+    for name in names where styles[name] == nil {
+      styles[name] = name == "flash" ? baseline : series(styles.count { $0.key != "flash" })
+    }
+    return styles
+  }
+}
+
+/// A labelled set of points, each a row of numbers.
+struct PlotSeries {
+  let label: String
+  let style: PlotStyle
+  var points: [[Double]]
+}
+
+/// The size of a picture and of the plane inside it, in points of its terminal.
+struct PlotFrame {
+  static let width = 1000.0
+  static let left = 0.085
+  static let bottom = 0.125
+  static let top = 0.90
+  /// Longer names in the key are cut.
+  static let labelLimit = 44
+  private static let lineHeight = 25.5
+  private static let characterWidth = 9.4
+  private static let keyMargin = 85.0
+
+  let right: Double
+  let height: Double
+
+  /// A frame with room for all `labels` right of the plane.
+  init(keyLabels labels: [String]) {
+    let longest = labels.map(\.count).max() ?? 0
+    let room = Double(min(longest, Self.labelLimit)) * Self.characterWidth + Self.keyMargin
+    right = 1 - room / Self.width
+    height = max(620, Double(labels.count + 1) * Self.lineHeight / (Self.top - Self.bottom))
+  }
+
+  /// The angle on paper of a line that rises one decade per decade [degree].
+  func diagonalAngle(decadesAcross: Double, decadesUp: Double) -> Double {
+    let across = (right - Self.left) * Self.width / decadesAcross
+    let up = (Self.top - Self.bottom) * height / decadesUp
+    return atanDegrees(up / across)
+  }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+
+import ResultStore
+
+/// Writes every form of a report into a run folder.
+public struct ReportWriter: Sendable {
+  public let renderer: PlotRenderer
+
+  /// What was written, and what was not and why.
+  public struct Outcome: Hashable, Sendable {
+    public var files: [String] = []
+    public var notes: [String] = []
+  }
+
+  public init(renderer: PlotRenderer = PlotRenderer()) {
+    self.renderer = renderer
+  }
+
+  /// Writes tables and pictures; a picture that cannot be drawn is a note, not an error.
+  ///
+  /// - Throws: ``ResultStoreError/unwritable(file:cause:)`` if a table cannot be written, or
+  ///   ``ReportingError/notEncodable(cause:)``.
+  public func write(_ report: Report, to folder: RunFolder) throws -> Outcome {
+    var outcome = Outcome()
+    var images: Set<PlotKind> = []
+    for kind in PlotKind.allCases {
+      for format in ImageFormat.allCases {
+        do {
+          switch try renderer.draw(kind, of: report, as: format, in: folder.path) {
+          case .value(let name):
+            outcome.files.append(name)
+            if format == .svg { images.insert(kind) }
+          case .absent(let reason): outcome.note("\(kind.rawValue): \(reason)")
+          }
+        } catch {
+          outcome.note("\(kind.rawValue): \(error)")
+        }
+      }
+    }
+    for format in TextFormat.allCases {
+      try folder.write(report.text(as: format, images: images), to: format.fileName)
+      outcome.files.append(format.fileName)
+    }
+    return outcome
+  }
+}
+
+extension ReportWriter.Outcome {
+  fileprivate mutating func note(_ text: String) {
+    if !notes.contains(text) { notes.append(text) }
+  }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+
+import ResultStore
+
+/// A record and the number by which every table of a report refers to it.
+struct NumberedRecord {
+  let number: Int
+  let record: CaseRecord
+
+  /// The number, with a sign that cannot be overlooked where the results contradict the model.
+  var mark: String {
+    if case .boundViolated = record.status { "\(number) BOUND VIOLATED" } else { "\(number)" }
+  }
+
+  /// Parameters as `stride=64 window=256`, by name.
+  var parametersText: String { record.parametersText }
+
+  var hostBound: Known<MachineBound> { record.bounds.bound(on: BoundsRecord.host) }
+
+  func timing<Value>(_ part: (TimingRecord) -> Known<Value>) -> Known<Value> {
+    record.publishableTiming.flatMap(part)
+  }
+
+  func time(_ role: TimedAlternative.Role) -> Known<TimedAlternative> {
+    timing { $0.alternative(role) }
+  }
+
+  func denseError(_ part: (DenseError) -> Double) -> Quantity {
+    record.accuracy.dense.map(part)
+  }
+
+  func oracleError(_ part: (OracleError) -> Double) -> Quantity {
+    record.accuracy.oracle.map(part)
+  }
+}
+
+extension CaseRecord {
+  /// Parameters as `stride=64 window=256`, by name.
+  var parametersText: String {
+    mechanism.parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+      .joined(separator: " ")
+  }
+
+  /// Mechanism and parameters as one phrase.
+  var label: String {
+    parametersText.isEmpty ? mechanism.id : "\(mechanism.id) (\(parametersText))"
+  }
+
+  /// Whether the case came far enough to stand in a table of results.
+  var hasResults: Bool {
+    switch status {
+    case .measured, .verifiedOnly, .simulatedOnly, .boundViolated: true
+    case .skipped, .failed: false
+    }
+  }
+}

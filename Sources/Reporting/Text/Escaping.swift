@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+
+/// Text from a record made harmless for the language it is written into.
+enum Escaping {
+  /// One line without control characters.
+  static func oneLine(_ text: String) -> String {
+    String(String.UnicodeScalarView(text.unicodeScalars.map { isControl($0) ? " " : $0 }))
+  }
+
+  /// Prose that cannot become markup; brackets stay as they are where they cannot make a link.
+  static func markdown(_ text: String) -> String {
+    let canLink = ["](", "][", "]:"].contains { text.contains($0) }
+    let special = canLink ? "\\`*<|[]" : "\\`*<|"
+    var result = ""
+    for character in oneLine(text) {
+      if special.contains(character) { result.append("\\") }
+      result.append(character)
+    }
+    return result
+  }
+
+  /// A code span; a backtick inside becomes an apostrophe.
+  static func markdownCode(_ text: String) -> String {
+    var inner = ""
+    for character in oneLine(text) {
+      switch character {
+      case "`": inner.append("'")
+      case "|": inner.append("\\|")
+      default: inner.append(character)
+      }
+    }
+    return inner.allSatisfy(\.isWhitespace) ? "(none)" : "`\(inner)`"
+  }
+
+  /// Printable ASCII only, because pdflatex stops at characters that it has no glyph for.
+  static func latex(_ text: String) -> String {
+    var result = ""
+    for character in oneLine(text) {
+      switch character {
+      case "\\": result += "\\textbackslash{}"
+      case "{", "}", "$", "&", "#", "_", "%": result += "\\\(character)"
+      case "^": result += "\\textasciicircum{}"
+      case "~": result += "\\textasciitilde{}"
+      case "<": result += "\\textless{}"
+      case ">": result += "\\textgreater{}"
+      case "|": result += "\\textbar{}"
+      case "\"": result += "{''}"
+      case "-": result += "{-}"
+      default: result.append(character.isASCII ? character : "?")
+      }
+    }
+    return result
+  }
+
+  /// A field of RFC 4180; a leading formula sign is disarmed for spreadsheets.
+  static func csv(_ text: String) -> String {
+    var field = oneLine(text)
+    if let first = field.first, "=+-@".contains(first) { field = "'" + field }
+    guard field.contains(where: { "\",".contains($0) }) else { return field }
+    return "\"" + field.replacing("\"", with: "\"\"") + "\""
+  }
+
+  /// A single-quoted gnuplot string, in which neither commands nor macros are expanded.
+  ///
+  /// Quotes become typographic ones, because gnuplot cannot read a doubled quote at the start.
+  static func gnuplot(_ text: String) -> String {
+    let inner = oneLine(text).map { "`'".contains($0) ? "\u{2019}" : $0 }
+    return "'" + String(inner) + "'"
+  }
+
+  /// A file's path as a gnuplot string, with every character kept.
+  static func gnuplotPath(_ path: String) -> String {
+    "'" + path.replacing("'", with: "''") + "'"
+  }
+
+  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse: true
+    default: false
+    }
+  }
+}

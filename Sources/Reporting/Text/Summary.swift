@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+
+import ResultStore
+
+/// The sentences that answer which mechanism is fastest, how sure that is, and what went wrong.
+public struct Summary: Sendable {
+  public let sentences: [Sentence]
+
+  /// A sentence whose identifiers are kept apart from its prose.
+  public struct Sentence: Hashable, Sendable {
+    enum Part: Hashable, Sendable {
+      case prose(String)
+      case code(String)
+    }
+    let parts: [Part]
+
+    /// The sentence for a terminal.
+    public var plain: String {
+      parts.map { part in
+        switch part {
+        case .prose(let text), .code(let text): Escaping.oneLine(text)
+        }
+      }.joined()
+    }
+
+    var markdown: String {
+      parts.map { part in
+        switch part {
+        case .prose(let text): Escaping.markdown(text)
+        case .code(let text): Escaping.markdownCode(text)
+        }
+      }.joined()
+    }
+
+    var latex: String {
+      parts.map { part in
+        switch part {
+        case .prose(let text): Escaping.latex(text)
+        case .code(let text): "\\texttt{\(Escaping.latex(text))}"
+        }
+      }.joined()
+    }
+  }
+
+  public init(_ report: Report) {
+    sentences =
+      [Self.coverage(report)] + Self.winners(report) + Self.shares(report)
+      + [Self.oracle(report), Self.work(report)].compactMap { $0 } + Self.contradictions(report)
+  }
+
+  private static func coverage(_ report: Report) -> Sentence {
+    let words = CaseStatus.phrases.compactMap { phrase -> String? in
+      let count = report.records.count { $0.status.phrase == phrase }
+      return count == 0 ? nil : "\(count) \(phrase)"
+    }
+    let total = report.records.count
+    guard total > 0 else { return Sentence(parts: [.prose("No case has a record yet.")]) }
+    return Sentence(parts: [
+      .prose("\(total) \(total == 1 ? "case" : "cases"): \(words.joined(separator: ", ")).")
+    ])
+  }
+
+  /// For each problem the mechanism with the largest speed-up over `flash`.
+  private static func winners(_ report: Report) -> [Sentence] {
+    var order: [String] = []
+    var groups: [String: [NumberedRecord]] = [:]
+    for row in report.resultRows
+    where row.record.mechanism.id != "flash" && row.record.status == .measured
+      && row.timing(\.speedUpOverFlash).value != nil {
+      let problem = row.record.problemText
+      if groups[problem] == nil { order.append(problem) }
+      groups[problem, default: []].append(row)
+    }
+    return order.compactMap { problem in
+      winner(of: groups[problem] ?? [], problem: problem)
+    }
+  }
+
+  private static func winner(of rows: [NumberedRecord], problem: String) -> Sentence? {
+    let speeds = rows.compactMap { row in
+      row.timing(\.speedUpOverFlash).value.map { (row: row, speed: $0) }
+    }
+    guard let best = speeds.max(by: { $0.speed.value < $1.speed.value }) else { return nil }
+    guard best.speed.interval.low > 1 else {
+      return Sentence(parts: [
+        .prose("At "), .code(problem), .prose(" nothing measured is faster than "),
+        .code("flash"), .prose(" in f32."),
+      ])
+    }
+    return Sentence(parts: [
+      .prose("At "), .code(problem), .prose(" "), .code(best.row.record.label),
+      .prose(" is the fastest: \(NumberText.estimate(best.speed)) times as fast as "),
+      .code("flash"), .prose(" in f32\(shareText(best.row))."),
+    ])
+  }
+
+  private static func shareText(_ row: NumberedRecord) -> String {
+    guard let share = row.timing(\.realisedShare).value, share.isFinite,
+      let bound = row.hostBound.flatMap(\.roofline).value, bound.isFinite
+    else { return "" }
+    return ", \(NumberText.percent(share)) of its roofline bound \(NumberText.significant(bound))"
+  }
+
+  private static func shares(_ report: Report) -> [Sentence] {
+    let shares = report.resultRows.filter { $0.record.status == .measured }.compactMap { row in
+      row.timing(\.realisedShare).value.map { (row: row, share: $0) }
+    }.filter { $0.share.isFinite }
+    guard let low = shares.min(by: { $0.share < $1.share }),
+      let high = shares.max(by: { $0.share < $1.share }), shares.count > 1
+    else { return [] }
+    return [
+      Sentence(parts: [
+        .prose("Kernels realise from \(NumberText.percent(low.share)) ("),
+        .code(low.row.record.mechanism.id), .prose(", #\(low.row.number)) to "),
+        .prose("\(NumberText.percent(high.share)) ("), .code(high.row.record.mechanism.id),
+        .prose(", #\(high.row.number)) of their roofline bounds on this host."),
+      ])
+    ]
+  }
+
+  private static func oracle(_ report: Report) -> Sentence? {
+    let checked = report.rows.compactMap { row in
+      row.record.accuracy.oracle.value.map { (row.number, $0.passed) }
+    }
+    guard !checked.isEmpty else { return nil }
+    let failed = checked.filter { !$0.1 }.map { "#\($0.0)" }
+    let text =
+      failed.isEmpty
+      ? "All \(checked.count) kernels that were checked agree with their own definitions in Double."
+      : "\(failed.count) of \(checked.count) checked kernels do not agree with their own "
+        + "definitions in Double (\(failed.joined(separator: ", "))); they have no speed."
+    return Sentence(parts: [.prose(text)])
+  }
+
+  private static func work(_ report: Report) -> Sentence? {
+    let compared = report.rows.compactMap { row in
+      row.record.counts.agree.value.map { (row.number, $0) }
+    }
+    guard !compared.isEmpty else { return nil }
+    let differing = compared.filter { !$0.1 }.map { "#\($0.0)" }
+    let text =
+      differing.isEmpty
+      ? "Counted work equals planned work in all \(compared.count) cases that were counted."
+      : "Counted work differs from planned work in \(differing.joined(separator: ", "))."
+    return Sentence(parts: [.prose(text)])
+  }
+
+  private static func contradictions(_ report: Report) -> [Sentence] {
+    report.rows.compactMap { row in
+      guard case .boundViolated(let explanation) = row.record.status else { return nil }
+      return Sentence(parts: [
+        .prose("BOUND VIOLATED in #\(row.number), "), .code(row.record.caseID),
+        .prose(": \(explanation)."),
+      ])
+    }
+  }
+}
+
+extension CaseStatus {
+  /// How reports name this status.
+  var phrase: String {
+    switch self {
+    case .measured: "measured"
+    case .verifiedOnly: "verified only"
+    case .simulatedOnly: "simulated only"
+    case .skipped: "skipped"
+    case .failed: "failed"
+    case .boundViolated: "BOUND VIOLATED"
+    }
+  }
+
+  static let phrases = [
+    "measured", "verified only", "simulated only", "skipped", "failed", "BOUND VIOLATED",
+  ]
+}
+
+extension CaseRecord {
+  /// Shape, input and threads: cases that share it answer the same question.
+  var problemText: String {
+    let threads = execution.threads == 1 ? "1 thread" : "\(execution.threads) threads"
+    return "\(problem.shape), \(problem.input.kind), \(threads)"
+  }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+
+/// Times of a mechanism and of the baselines that ran next to it.
+public struct TimingRecord: Codable, Hashable, Sendable {
+  public var alternatives: [TimedAlternative]
+  /// Time of `flash` in f32 / time of the mechanism, from adjacent pairs.
+  public var speedUpOverFlash: Known<Estimate>
+  /// Time of dense attention in the mechanism's precision / time of the mechanism.
+  public var speedUpOverDense: Known<Estimate>
+  /// ``speedUpOverFlash`` / roofline bound on the host.
+  public var realisedShare: Quantity
+  /// Roofline floor of the mechanism on the host / its median time.
+  public var floorShare: Quantity
+  /// Roofline floor of `flash` on the host / its median time.
+  public var flashFloorShare: Quantity
+  /// Product operations of the plan / median time.
+  public var gigaflopsPerSecond: Quantity
+  /// Multiply-add peak in f32, measured next to the case.
+  public var adjacentPeakGigaflopsPerSecond: Quantity
+  /// ``gigaflopsPerSecond`` / ``adjacentPeakGigaflopsPerSecond``.
+  public var shareOfPeak: Quantity
+  /// `warm` or `cold`.
+  public var cache: String
+  /// Why sampling stopped, such as `interval below 1 %` or `time limit`.
+  public var stop: String
+
+  public init(
+    alternatives: [TimedAlternative], speedUpOverFlash: Known<Estimate>,
+    speedUpOverDense: Known<Estimate>, realisedShare: Quantity, floorShare: Quantity,
+    flashFloorShare: Quantity, gigaflopsPerSecond: Quantity,
+    adjacentPeakGigaflopsPerSecond: Quantity, shareOfPeak: Quantity, cache: String, stop: String
+  ) {
+    self.alternatives = alternatives
+    self.speedUpOverFlash = speedUpOverFlash
+    self.speedUpOverDense = speedUpOverDense
+    self.realisedShare = realisedShare
+    self.floorShare = floorShare
+    self.flashFloorShare = flashFloorShare
+    self.gigaflopsPerSecond = gigaflopsPerSecond
+    self.adjacentPeakGigaflopsPerSecond = adjacentPeakGigaflopsPerSecond
+    self.shareOfPeak = shareOfPeak
+    self.cache = cache
+    self.stop = stop
+  }
+
+  /// The samples in the role `role`, or the reason there are none.
+  public func alternative(_ role: TimedAlternative.Role) -> Known<TimedAlternative> {
+    guard let found = alternatives.first(where: { $0.role == role }) else {
+      return .absent(reason: "no '\(role.rawValue)' was timed in this case")
+    }
+    return .value(found)
+  }
+}
+
+/// The samples of one thing that was timed, and their summary.
+public struct TimedAlternative: Codable, Hashable, Sendable {
+  public enum Role: String, Codable, Hashable, Sendable, CaseIterable {
+    case mechanism
+    /// `flash` in f32.
+    case flashBaseline
+    /// Dense attention in the precision of the mechanism.
+    case denseBaseline
+    /// Anything else, such as the mechanism without its preparation of inputs.
+    case other
+  }
+
+  public var role: Role
+  /// Mechanism id, with what sets it apart.
+  public var name: String
+  public var precision: String
+  public var samplesNanoseconds: [Double]
+  public var medianNanoseconds: Double
+  public var madNanoseconds: Double
+  /// 95 % interval of the median.
+  public var intervalNanoseconds: Interval
+  public var minNanoseconds: Double
+  public var p90Nanoseconds: Double
+  /// Samples that saw an involuntary context switch or stolen time; they are kept.
+  public var disturbed: Int
+
+  public init(
+    role: Role, name: String, precision: String, samplesNanoseconds: [Double],
+    medianNanoseconds: Double, madNanoseconds: Double, intervalNanoseconds: Interval,
+    minNanoseconds: Double, p90Nanoseconds: Double, disturbed: Int
+  ) {
+    self.role = role
+    self.name = name
+    self.precision = precision
+    self.samplesNanoseconds = samplesNanoseconds
+    self.medianNanoseconds = medianNanoseconds
+    self.madNanoseconds = madNanoseconds
+    self.intervalNanoseconds = intervalNanoseconds
+    self.minNanoseconds = minNanoseconds
+    self.p90Nanoseconds = p90Nanoseconds
+    self.disturbed = disturbed
+  }
+
+  public var count: Int { samplesNanoseconds.count }
+}
+
+/// A 95 % interval.
+public struct Interval: Codable, Hashable, Sendable {
+  public var low: Double
+  public var high: Double
+
+  public init(low: Double, high: Double) {
+    self.low = low
+    self.high = high
+  }
+}
+
+/// A number with its 95 % interval.
+public struct Estimate: Codable, Hashable, Sendable {
+  public var value: Double
+  public var interval: Interval
+
+  public init(value: Double, interval: Interval) {
+    self.value = value
+    self.interval = interval
+  }
+}

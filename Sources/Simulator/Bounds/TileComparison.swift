@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+
+/// How the tiles of a plan are laid out for counting.
+public enum TileLayout: Hashable, Sendable {
+  /// As the project's own engine runs them with kernels of this tile.
+  case engine(TileSize)
+  /// As a kernel with these tiles would; sequences take the products of their extents.
+  case tiles(TilePair, Tiling)
+}
+
+/// Tiles of a mechanism beside those of dense attention in the same layout.
+public struct TileComparison: Hashable, Sendable, Codable {
+  public let dense: TileFigures
+  public let mechanism: TileFigures
+
+  /// Dense over visited tiles: the bound on work.
+  public var tileBound: Double {
+    hasPlainDense ? mechanism.tileBound : Self.ratio(dense.tilesVisited, mechanism.tilesVisited)
+  }
+
+  /// Dense tiles of a query tile over the most that one query tile of the mechanism visits.
+  public var worstTileBound: Double {
+    hasPlainDense ? mechanism.worstTileBound : Self.ratio(dense.tilesWorst, mechanism.tilesWorst)
+  }
+
+  /// Whether dense attention visits every tile, so that it may be laid over the mechanism's grid.
+  private var hasPlainDense: Bool { dense.tilesVisited == dense.tilesTotal }
+
+  private static func ratio(_ dense: Int, _ mechanism: Int) -> Double {
+    Double(dense) / Double(mechanism)
+  }
+}
+
+/// Tile bounds of a plan, or why it has none.
+public enum TileOutcome: Hashable, Sendable, Codable {
+  case counted(TileComparison)
+  case notApplicable(reason: String)
+
+  /// Compares `plan` with `dense`.
+  ///
+  /// - Throws: ``SimulatorError`` if the layout does not fit the plan's mask.
+  public init(plan: Plan, dense: Plan, layout: TileLayout) throws(SimulatorError) {
+    switch (try TileFigures.counted(plan, layout), try TileFigures.counted(dense, layout)) {
+    case (.success(let mechanism), .success(let dense)):
+      self = .counted(TileComparison(dense: dense, mechanism: mechanism))
+    case (.failure(let absence), _): self = .notApplicable(reason: absence.reason)
+    case (_, .failure(let absence)):
+      self = .notApplicable(reason: "of the baseline: \(absence.reason)")
+    }
+  }
+}
+
+/// Why a plan has no tiles to count.
+private struct TileAbsence: Error {
+  let reason: String
+}
+
+extension TileFigures {
+  /// Pairs of one head above which a schedule is not enumerated to count it.
+  private static let mostEnumeratedPairs = 1 << 26
+
+  fileprivate static func counted(
+    _ plan: Plan, _ layout: TileLayout
+  ) throws(SimulatorError) -> Result<TileFigures, TileAbsence> {
+    var stages: [Attend] = []
+    for stage in plan.stages {
+      switch stage {
+      case .attend(let attend): stages.append(attend)
+      case .attendSelected:
+        return absent("keys are chosen from the data; the engine counts tiles as it runs")
+      case .explicitScores: return absent("all scores are written out; there are no tiles")
+      case .scan: return absent("keys are summed into a state; there are no key tiles")
+      case .mixTokens: return absent("tokens are mixed by transforms; there are no key tiles")
+      }
+    }
+    guard let stage = stages.first, stages.count == 1 else {
+      return absent("the plan does not have exactly one attention stage")
+    }
+    return try counted(stage, plan.shape, layout)
+  }
+
+  private static func absent(_ reason: String) -> Result<TileFigures, TileAbsence> {
+    .failure(TileAbsence(reason: reason))
+  }
+
+  private static func counted(
+    _ stage: Attend, _ shape: AttentionShape, _ layout: TileLayout
+  ) throws(SimulatorError) -> Result<TileFigures, TileAbsence> {
+    switch (layout, stage.rule) {
+    case (.tiles(let tiles, let tiling), .sequence):
+      return .success(
+        try TileCounter.figures(sequence: shape, tiles: tiles.flattened, tiling: tiling))
+    case (.tiles(let tiles, let tiling), .neighborhood(let mask)):
+      let fitting = tiling == .flat ? tiles.flattened : tiles
+      return .success(try TileCounter.figures(mask: mask, tiles: fitting, tiling: tiling))
+    case (.engine(let size), .sequence):
+      let tiles = TilePair(query: size.lanes, key: size.keys)
+      return .success(
+        try TileCounter.figures(sequence: shape, tiles: tiles, tiling: .dynamic))
+    case (.engine(let size), .neighborhood(let mask)):
+      return try counted(stage, mask, shape, size)
+    }
+  }
+
+  private static func counted(
+    _ stage: Attend, _ mask: NeighborhoodMask, _ shape: AttentionShape, _ size: TileSize
+  ) throws(SimulatorError) -> Result<TileFigures, TileAbsence> {
+    try mask.validate()
+    let queryTile: Extents
+    switch stage.queryTiling {
+    case .fitted: queryTile = mask.queryTile(fitting: size)
+    case .fixed(let extents): queryTile = extents
+    case .flat:
+      guard mask.attendedPairs <= mostEnumeratedPairs else {
+        return absent("flat strips of this size are counted only as they run")
+      }
+      return .success(
+        TileFigures(schedule: TileSchedule(stage: stage, shape: shape, tile: size)))
+    }
+    return .success(
+      try TileCounter.figures(
+        mask: mask, tiles: .engine(queryTile: queryTile, size), tiling: .dynamic))
+  }
+}
+
+extension TilePair {
+  /// What the project's engine uses: key tiles along the last axis.
+  public static func engine(queryTile: Extents, _ size: TileSize) -> TilePair {
+    TilePair(
+      query: queryTile,
+      key: Extents([Int](repeating: 1, count: max(queryTile.rank - 1, 0)) + [size.keys]))
+  }
+
+  /// One-dimensional tiles of as many tokens.
+  public var flattened: TilePair {
+    TilePair(query: query.checkedCount ?? .max, key: key.checkedCount ?? .max)
+  }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+
+/// A problem, tile, machine or share that the simulator cannot price.
+public enum SimulatorError: Error, Hashable, Sendable {
+  case tooSmall(name: String, value: Int, least: Int)
+  case wrongRank(name: String, value: Extents, rank: Int)
+  case windowExceedsAxis(axis: Int, window: Int, dilation: Int, length: Int)
+  case strideExceedsWindow(axis: Int, stride: Int, window: Int)
+  case tileExceedsAxis(name: String, tile: Extents, grid: Extents, axis: Int, most: Int)
+  case overflow(quantity: String)
+  case shareOutOfRange(name: String, value: Double)
+  case unknownMachine(id: String, known: [String])
+  case machineLacks(machine: String, quantity: String)
+  case tooManyUnits(machine: String, value: Int, most: Int)
+}
+
+extension SimulatorError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .tooSmall(let name, let value, let least):
+      "\(name) is \(value); it must be at least \(least)"
+    case .wrongRank(let name, let value, let rank):
+      "\(name) is \(value), which has \(value.rank) axes; expected \(rank)"
+    case .windowExceedsAxis(let axis, let window, let dilation, let length):
+      "window \(window) with dilation \(dilation) spans more than the \(length) positions of axis "
+        + "\(axis); window times dilation must be at most \(length)"
+    case .strideExceedsWindow(let axis, let stride, let window):
+      "stride \(stride) exceeds window \(window) on axis \(axis); a stride above the window would "
+        + "leave keys that no query attends to"
+    case .tileExceedsAxis(let name, let tile, let grid, let axis, let most):
+      "\(name) \(tile) does not fit grid \(grid): axis \(axis) has \(grid[axis]) positions, so a "
+        + "tile spans at most \(most) of it"
+    case .overflow(let quantity):
+      "the count of \(quantity) exceeds 64 bits; reduce a size"
+    case .shareOutOfRange(let name, let value):
+      "\(name) is \(value); it must lie between 0 and 1"
+    case .unknownMachine(let id, _):
+      "there is no machine '\(id)'"
+    case .machineLacks(let machine, let quantity):
+      "machine '\(machine)' has no \(quantity)"
+    case .tooManyUnits(let machine, let value, let most):
+      "\(value) parallel units were asked of machine '\(machine)', which has \(most)"
+    }
+  }
+
+  /// The unknown word and the words it may have been meant as, if this is about a name.
+  public var misspelling: (word: String, known: [String])? {
+    if case .unknownMachine(let id, let known) = self { (id, known) } else { nil }
+  }
+}

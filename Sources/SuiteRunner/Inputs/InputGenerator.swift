@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+
+/// Makes the tensors of a case; the same seed gives the same bits on every machine.
+public struct InputGenerator: Sendable {
+  private let seed: Seed
+
+  public init(seed: Seed) {
+    self.seed = seed.child("inputs")
+  }
+
+  /// Query, key and value of `shape`, or one tensor of token features.
+  public func inputs(
+    _ input: GeneratedInput, kind: InputKind, shape: AttentionShape
+  ) -> AttentionInputs {
+    switch kind {
+    case .tokens:
+      return .tokens(make(input, role: .value, name: "x", extents: shape.tokenExtents, shape))
+    case .queryKeyValue:
+      return .queryKeyValue(
+        query: make(input, role: .query, name: "query", extents: shape.queryExtents, shape),
+        key: make(input, role: .key, name: "key", extents: shape.keyExtents, shape),
+        value: make(input, role: .value, name: "value", extents: shape.valueExtents, shape))
+    }
+  }
+
+  private enum Role {
+    case query, key, value
+  }
+
+  private func make(
+    _ input: GeneratedInput, role: Role, name: String, extents: [Int], _ shape: AttentionShape
+  ) -> Tensor<Float> {
+    let stream = seed.child(input.rawValue)
+    let tensor = Tensor<Float>(extents)
+    fillNormal(tensor, stream.child(name))
+    switch (input, role) {
+    case (.gaussian, _), (.outlierChannels, .value), (.rareLarge, .value): break
+    case (.outlierChannels, .query): scaleOutlierChannels(tensor, by: 0.5)
+    case (.outlierChannels, .key): shiftOutlierChannels(tensor, stream.child("bias"))
+    case (.rareLarge, _): addRareLarge(tensor, stream.child(name + "/rare"))
+    case (.correlatedGrid, .value): smooth(tensor, shape, keep: 0.9)
+    case (.correlatedGrid, _):
+      smooth(tensor, shape, keep: 0.9)
+      blend(tensor, with: .correlatedGrid, keep: 0.9, share: 0.8, gain: 1.6, shape)
+    case (.sinkLocal, .value): smooth(tensor, shape, keep: 0.5)
+    case (.sinkLocal, .query):
+      blend(tensor, with: .sinkLocal, keep: 0.97, share: 0.7, gain: 1.3, shape)
+      addSink(tensor, tokens: nil, gain: 0.5)
+    case (.sinkLocal, .key):
+      blend(tensor, with: .sinkLocal, keep: 0.97, share: 0.7, gain: 1.3, shape)
+      addSink(tensor, tokens: 4, gain: 2)
+    }
+    return tensor
+  }
+
+  private func fillNormal(_ tensor: Tensor<Float>, _ seed: Seed) {
+    var generator = SplitMix64(seed: seed)
+    for index in 0..<tensor.count {
+      tensor[index] = generator.normal()
+    }
+  }
+
+  /// Four channels spread over the head dimension, as in the accuracy tables of low-bit attention.
+  private func outlierChannels(_ width: Int) -> Set<Int> {
+    Set((0..<4).map { ($0 * width / 4 + width / 8) % width })
+  }
+
+  private func scaleOutlierChannels(_ tensor: Tensor<Float>, by factor: Float) {
+    let width = tensor.extents.last ?? 1
+    let channels = outlierChannels(width)
+    for index in 0..<tensor.count where channels.contains(index % width) {
+      tensor[index] *= factor
+    }
+  }
+
+  private func shiftOutlierChannels(_ tensor: Tensor<Float>, _ seed: Seed) {
+    let width = tensor.extents.last ?? 1
+    var generator = SplitMix64(seed: seed)
+    let bias = Dictionary(
+      uniqueKeysWithValues: outlierChannels(width).sorted().map {
+        ($0, generator.next() & 1 == 0 ? Float(30) : -30)
+      })
+    for index in 0..<tensor.count {
+      tensor[index] += bias[index % width] ?? 0
+    }
+  }
+
+  private func addRareLarge(_ tensor: Tensor<Float>, _ seed: Seed) {
+    var generator = SplitMix64(seed: seed)
+    for index in 0..<tensor.count where generator.uniform() < 0.001 {
+      tensor[index] += 10 * generator.normal()
+    }
+  }
+
+  /// Runs a first-order low-pass filter of unit gain in variance along every axis of the grid.
+  private func smooth(_ tensor: Tensor<Float>, _ shape: AttentionShape, keep: Float) {
+    let width = tensor.extents.last ?? 1
+    let length = tensor.extents[tensor.extents.count - 2]
+    let grid =
+      shape.grid.flatMap { $0.count == length ? $0.values : nil } ?? [length]
+    let fresh = (1 - keep * keep).squareRoot()
+    for matrix in 0..<tensor.count / (length * width) {
+      let base = tensor.base + matrix * length * width
+      var step = length
+      for axisLength in grid {
+        step /= axisLength
+        for token in 0..<length where token / step % axisLength > 0 {
+          for channel in 0..<width {
+            base[token * width + channel] =
+              keep * base[(token - step) * width + channel]
+              + fresh * base[token * width + channel]
+          }
+        }
+      }
+    }
+  }
+
+  /// Mixes in content that queries and keys of one head share, so that near tokens match.
+  private func blend(
+    _ tensor: Tensor<Float>, with input: GeneratedInput, keep: Float, share: Float, gain: Float,
+    _ shape: AttentionShape
+  ) {
+    let common = Tensor<Float>(
+      [tensor.extents[0], shape.keyValueHeads, tensor.extents[2], tensor.extents[3]])
+    fillNormal(common, seed.child(input.rawValue).child("common"))
+    smooth(common, shape, keep: keep)
+    let rest = (1 - share * share).squareRoot()
+    let group = tensor.extents[1] / shape.keyValueHeads
+    let size = tensor.extents[2] * tensor.extents[3]
+    for index in 0..<tensor.count {
+      let matrix = index / size
+      let (batch, head) = matrix.quotientAndRemainder(dividingBy: tensor.extents[1])
+      let source = (batch * shape.keyValueHeads + head / group) * size + index % size
+      tensor[index] = gain * (share * common[source] + rest * tensor[index])
+    }
+  }
+
+  /// Adds one direction to the first `tokens` tokens, or to all.
+  private func addSink(_ tensor: Tensor<Float>, tokens: Int?, gain: Float) {
+    let (length, width) = (tensor.extents[2], tensor.extents[3])
+    for index in 0..<tensor.count where index / width % length < tokens ?? length {
+      tensor[index] += index % width % 2 == 0 ? gain : -gain
+    }
+  }
+}
+
+extension AttentionInputs {
+  /// FNV-1a of all bytes, in hexadecimal: two runs with the same checksum saw the same inputs.
+  public var checksum: String {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for tensor in tensors {
+      for word in UnsafeRawBufferPointer(tensor.elements).bindMemory(to: UInt32.self) {
+        hash = (hash ^ UInt64(word)) &* 0x100_0000_01B3
+      }
+    }
+    let digits = String(hash, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
+  var tensors: [Tensor<Float>] {
+    switch self {
+    case .tokens(let tensor): [tensor]
+    case .queryKeyValue(let query, let key, let value): [query, key, value]
+    }
+  }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import Configuration
+import TensorFiles
+
+/// Where the tensors of a case come from.
+public enum InputSpecification: Hashable, Sendable {
+  case generated(GeneratedInput)
+  case captured(CapturedInput)
+
+  public var name: String {
+    switch self {
+    case .generated(let input): input.rawValue
+    case .captured(let input): input.name
+    }
+  }
+
+  /// What the input is, for the method section of a report.
+  public var summary: String {
+    switch self {
+    case .generated(let input): input.summary
+    case .captured(let input): "captured tensors of \(input.name)"
+    }
+  }
+}
+
+/// Inputs made from the seed.
+public enum GeneratedInput: String, Hashable, Sendable, CaseIterable {
+  case gaussian
+  case outlierChannels = "outlier-channels"
+  case rareLarge = "rare-large"
+  case correlatedGrid = "correlated-grid"
+  case sinkLocal = "sink-local"
+
+  public var summary: String {
+    switch self {
+    case .gaussian: "independent N(0, 1); attention is almost uniform"
+    case .outlierChannels: "N(0, 1) with a shared bias of +-30 on four key channels"
+    case .rareLarge: "N(0, 1) with a share of 0.1 % drawn from N(0, 100)"
+    case .correlatedGrid: "queries and keys that vary slowly along every axis of the grid"
+    case .sinkLocal: "text-like: a few sink tokens and slowly varying local content"
+    }
+  }
+}
+
+/// Reads the `inputs` of a suite.
+enum InputFile {
+  static func specification(
+    _ node: ConfigurationNode, directory: String
+  ) throws(ConfigurationFailure) -> InputSpecification {
+    guard node.kind == .mapping else {
+      return .generated(try node.choice(of: GeneratedInput.self))
+    }
+    let map = try node.mapping(keys: ["file", "query", "key", "value"], required: ["file"])
+    let file = try map.required("file").string()
+    let path = file.hasPrefix("/") ? file : directory + "/" + file
+    do {
+      return .captured(
+        try CapturedInput(
+          path: path, query: try map.optional("query")?.string() ?? "q",
+          key: try map.optional("key")?.string() ?? "k",
+          value: try map.optional("value")?.string() ?? "v"))
+    } catch let error as TensorFileError {
+      throw node.failure(error.description)
+    } catch let error as ConfigurationFailure {
+      throw error
+    } catch {
+      throw node.failure("\(error)")
+    }
+  }
+}

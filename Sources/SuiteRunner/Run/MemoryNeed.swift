@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import Foundation
+
+/// Memory that a case will take, computed before any of it is taken.
+struct MemoryNeed {
+  /// Inputs, outputs of mechanism and baseline, and packed or partial copies [byte].
+  let bytes: Int
+
+  init(_ item: CaseSpecification) {
+    let shape = item.shape
+    let elements = [shape.queryExtents, shape.keyExtents, shape.valueExtents]
+      .reduce(0) { $0 + $1.reduce(1, *) }
+    let outputs = 3 * shape.outputExtents.reduce(1, *)
+    var partial = 0
+    if case .attendSelected(let stage) = item.mechanism.plan.stages.first {
+      partial = shape.outputExtents.reduce(1, *) * max(stage.topK - 1, 0)
+    }
+    bytes = 4 * (2 * elements + outputs + partial)
+  }
+
+  /// Why the case does not fit into the memory that is free now, or nil.
+  var shortage: String? {
+    guard let available = Self.availableBytes, bytes > available / 10 * 9 else { return nil }
+    let gibibytes = { (bytes: Int) in String(format: "%.1f GiB", Double(bytes) / 0x1p30) }
+    return "it needs \(gibibytes(bytes)) of memory, \(gibibytes(available)) are free"
+  }
+
+  private static var availableBytes: Int? {
+    guard let text = try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8) else {
+      return nil
+    }
+    let line = text.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
+    return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
+  }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+
+/// How far a kernel may be from its own oracle, and why.
+public struct Tolerance: Hashable, Sendable {
+  /// Largest relative L2 error of the whole output.
+  public let relativeL2: Double
+  public let reason: String
+
+  init(_ relativeL2: Double, _ reason: String) {
+    self.relativeL2 = relativeL2
+    self.reason = reason
+  }
+
+  /// The tolerance of a plan's arithmetic.
+  public init(_ plan: Plan) {
+    switch plan.stages.first {
+    case .attend(let stage): self = Self.attend(stage.precision)
+    case .attendSelected, .explicitScores, nil: self = Self.attend(.float32)
+    case .scan(let stage): self = Self.scan(stage)
+    case .mixTokens:
+      self.init(2e-6, "Float32 transforms: log2(n) roundings of 6e-8 each, with a factor of 2")
+    }
+  }
+
+  private static func attend(_ precision: AttendPrecision) -> Tolerance {
+    switch precision {
+    case .float32:
+      return Tolerance(
+        3e-6, "Float32: scores up to 50 carry 3e-6 into the exponent; typical error is 5e-7")
+    case .bfloat16:
+      return Tolerance(4e-3, "weights rounded to bfloat16: 2^-8 each, averaged over keys")
+    case .int8(let rule):
+      switch rule.valuePrecision {
+      case .float32:
+        return Tolerance(3e-6, "the same codes as the oracle; Float32 after them")
+      case .bfloat16:
+        return Tolerance(4e-3, "the same codes; weights rounded to bfloat16: 2^-8 each")
+      case .int8:
+        return Tolerance(
+          5e-3, "the same codes; weights near a rounding step may fall on either side of it")
+      }
+    }
+  }
+
+  private static func scan(_ stage: Scan) -> Tolerance {
+    switch stage.featureMap {
+    case .identity, .elu1, .relu:
+      return Tolerance(1e-5, "Float32 sums over the sequence: sqrt(n) roundings of 6e-8")
+    case .positiveRandom:
+      return Tolerance(
+        1e-4, "exponential features span many orders of magnitude: ill-conditioned sums")
+    }
+  }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+
+import ArgumentParser
+import Glibc
+
+/// The command: maps options to calls and errors to exit codes.
+@main
+struct AttnBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attnbench",
+    abstract: "Benchmarks and simulates efficient attention.",
+    discussion: """
+      For a mechanism, a shape and a machine it answers: how much can it gain over dense attention \
+      at most, how much of that does a good kernel get here, and what does it cost in accuracy?
+
+        attnbench list                                  what there is
+        attnbench describe neighborhood                 one mechanism, its parameters and paper
+        attnbench run Suites/card.yaml                  verify, simulate, measure, report
+        attnbench simulate moba --length 32768 --causal bounds only, any size, any machine
+        attnbench apply flash --q q.npy --k k.npy --v v.npy --out o.npy
+
+      Exit codes: 0 fine; 1 run or internal error; 2 bad usage, suite, tensor or machine file; \
+      3 confirmed regression; 4 accuracy or exact-work failure, or a time below the roofline floor; \
+      5 machine unfit; 6 too little measured.
+      """,
+    version: "attnbench \(Product.version)",
+    subcommands: [
+      RunCommand.self, ListCommand.self, DescribeCommand.self, SimulateCommand.self,
+      VerifyCommand.self, ApplyCommand.self, MachineCommand.self, ReportCommand.self,
+      DoctorCommand.self,
+    ])
+
+  static func main() {
+    // Output to a closed pipe is the reader's choice, not a crash.
+    signal(SIGPIPE, SIG_DFL)
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      Failure(error).exit()
+    }
+  }
+}
+
+/// Facts about this program.
+enum Product {
+  static let version = "0.1.0"
+}

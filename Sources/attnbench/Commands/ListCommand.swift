@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+
+import ArgumentParser
+import AttentionCore
+import AttentionMechanisms
+import Foundation
+import Simulator
+import SuiteRunner
+
+/// What there is.
+struct ListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List mechanisms, suites, cases, machines or counters.",
+    discussion: """
+        attnbench list
+        attnbench list cases Suites/card.yaml
+        attnbench list mechanisms --format markdown
+      """)
+
+  enum Subject: String, ExpressibleByArgument, CaseIterable {
+    case mechanisms, suites, cases, machines, counters
+  }
+
+  @Argument(help: "One of mechanisms, suites, cases, machines, counters.")
+  var subject = Subject.mechanisms
+
+  @Argument(help: "The suite whose cases are listed.")
+  var suite: String?
+
+  @Option(help: "table, json or markdown.")
+  var format = ListFormat.table
+
+  func run() throws {
+    print(try listing().text(format), terminator: "")
+  }
+
+  private func listing() throws -> Listing {
+    switch subject {
+    case .mechanisms: return mechanisms
+    case .suites: return try suites()
+    case .cases: return try cases()
+    case .machines:
+      return Listing(
+        subject: "machines", columns: ["id", "title"],
+        rows: try BuiltInMachines.ids.map { [$0, try BuiltInMachines.machine(id: $0).title] }
+          + [["host", "this machine, probed by `attnbench machine probe`"]])
+    case .counters: return counters
+    }
+  }
+
+  private var mechanisms: Listing {
+    Listing(
+      subject: "mechanisms", columns: ["id", "family", "exactness", "inputs", "patterns", "paper"],
+      rows: MechanismCatalogue.entries.map { entry in
+        let card = entry.card
+        let paper = card.origin.arXiv.map { "arXiv:\($0)" } ?? card.origin.title
+        return [
+          entry.id, card.family.rawValue, card.exactness.rawValue, card.inputs.rawValue,
+          card.patterns.sorted().map(\.rawValue).joined(separator: ", "), paper,
+        ]
+      })
+  }
+
+  private func suites() throws -> Listing {
+    let files = (try? FileManager.default.contentsOfDirectory(atPath: "Suites")) ?? []
+    let rows = try files.filter { $0.hasSuffix(".yaml") }.sorted().map { file in
+      let suite = try SuiteFile.read(path: "Suites/\(file)")
+      return ["Suites/\(file)", "\(suite.cases.count)", suite.mode.rawValue, suite.title]
+    }
+    return Listing(subject: "suites", columns: ["file", "cases", "mode", "title"], rows: rows)
+  }
+
+  private func cases() throws -> Listing {
+    guard let suite else { throw Refusal.usage("list cases needs a suite file") }
+    let read = try SuiteFile.read(path: suite)
+    return Listing(
+      subject: "cases", columns: ["id", "mechanism", "shape", "input"],
+      rows: read.cases.map { [$0.id, $0.mechanismID, $0.shape.description, $0.input.name] })
+  }
+
+  private var counters: Listing {
+    let records = HostCounters().record({}, counts: { EngineCounts() })
+    return Listing(
+      subject: "counters", columns: ["source", "name", "unit", "here"],
+      rows: records.map { [$0.source, $0.name, $0.unit, $0.value.reason ?? "available"] })
+  }
+}
+
+/// How a list is printed.
+enum ListFormat: String, ExpressibleByArgument, CaseIterable {
+  case table, json, markdown
+}
+
+/// Rows of text under headings.
+struct Listing {
+  let subject: String
+  let columns: [String]
+  let rows: [[String]]
+
+  func text(_ format: ListFormat) -> String {
+    switch format {
+    case .table: return lines(separator: "  ", edge: "", rule: nil)
+    case .markdown: return lines(separator: " | ", edge: "|", rule: "-")
+    case .json: return json
+    }
+  }
+
+  private func lines(separator: String, edge: String, rule: Character?) -> String {
+    let widths = columns.indices.map { column in
+      ([columns] + rows).map { $0[column].count }.max() ?? 0
+    }
+    func line(_ cells: [String]) -> String {
+      let padded = zip(cells, widths).map {
+        $0 + String(repeating: " ", count: $1 - $0.count)
+      }
+      let text = padded.joined(separator: separator)
+      guard edge.isEmpty else { return "\(edge) \(text) \(edge)\n" }
+      return text.replacing(/\s+$/, with: "") + "\n"
+    }
+    var text = line(columns)
+    if let rule { text += line(widths.map { String(repeating: rule, count: $0) }) }
+    return text + rows.map(line).joined()
+  }
+
+  private var json: String {
+    let items = rows.map { Dictionary(uniqueKeysWithValues: zip(columns, $0)) }
+    let object: [String: Any] = ["schema": "attnbench/1", subject: items]
+    let data = try? JSONSerialization.data(
+      withJSONObject: object, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+    return String(decoding: data ?? Data(), as: UTF8.self) + "\n"
+  }
+}

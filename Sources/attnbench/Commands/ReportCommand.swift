@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+
+import ArgumentParser
+import Foundation
+import Reporting
+import ResultStore
+
+/// The report of stored runs.
+struct ReportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report",
+    abstract: "Write the report of one or more runs as Markdown, CSV, JSON, LaTeX or plots.",
+    discussion: """
+      A run is the folder that holds its journal.jsonl. Text goes to stdout; plots need --output.
+
+        attnbench report Results/runs/card-20260101-120000 --format md
+        attnbench report Results/reference/card/zen4-2c-avx512 --format svg --output plots
+      """)
+
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case md, csv, json, tex, svg, png
+  }
+
+  @Argument(help: "Folders of runs.", completion: .directory)
+  var runs: [String]
+  @Option(help: "md, csv, json, tex, svg or png.")
+  var format = Format.md
+  @Option(help: "Folder for plots.")
+  var output: String?
+
+  func run() throws {
+    let report = try joined()
+    if let text = TextFormat(rawValue: format.rawValue) {
+      print(try report.text(as: text), terminator: "")
+      return
+    }
+    guard let output, let image = ImageFormat(rawValue: format.rawValue) else {
+      throw Refusal.usage("--format \(format.rawValue) needs --output FOLDER")
+    }
+    try FileManager.default.createDirectory(
+      atPath: output, withIntermediateDirectories: true)
+    for kind in PlotKind.allCases {
+      switch try PlotRenderer().draw(kind, of: report, as: image, in: output) {
+      case .value(let name): print("\(output)/\(name)")
+      case .absent(let reason): StandardError.write("\(kind.rawValue): \(reason)\n")
+      }
+    }
+  }
+
+  private func joined() throws -> Report {
+    let reports = try runs.map { path in
+      guard FileManager.default.fileExists(atPath: "\(path)/\(RunFolder.journalName)") else {
+        throw Refusal.usage("\(path) holds no \(RunFolder.journalName); give the folder of a run")
+      }
+      return try Report(run: RunFolder(existing: path))
+    }
+    return Report(
+      records: reports.flatMap(\.records), header: reports.first?.header,
+      problems: reports.flatMap(\.problems))
+  }
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+
+import ArgumentParser
+import AttentionEngines
+import Foundation
+import Reporting
+import ResultStore
+import Simulator
+import SuiteRunner
+
+/// The main job: verify, simulate, measure, report.
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Verify, simulate and measure the cases of a suite, and write a report.",
+    discussion: """
+      Results go to a folder below Results/runs; every finished case is on disk before the next \
+      begins, and --resume NAME continues a run that was stopped.
+
+        attnbench run Suites/card.yaml
+        attnbench run Suites/card.yaml --filter neighborhood --threads 1
+        attnbench run Suites/card.yaml --resume card-20260101-120000
+      """,
+    aliases: ["suite"])
+
+  @OptionGroup var suiteOptions: SuiteOptions
+  @OptionGroup var kernelOptions: KernelOptions
+
+  @Flag(help: "Print the cases and stop.")
+  var dryRun = false
+
+  @Option(help: ArgumentHelp("Continue the run of this name.", valueName: "name"))
+  var resume: String?
+
+  @Option(help: "Name of the run; default is the suite's name and the time.")
+  var name: String?
+
+  @Option(help: "Folder of all runs.")
+  var output = "Results/runs"
+
+  func run() throws {
+    BLASCore.correct(note: StandardError.note)
+    try SuiteExecution(
+      suiteOptions: suiteOptions, kernelOptions: kernelOptions, depth: nil, dryRun: dryRun,
+      resume: resume, name: name, output: output
+    ).run()
+  }
+}
+
+/// Accuracy and exact work only.
+struct VerifyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify",
+    abstract: "Compare every kernel of a suite with its oracle, and counted with planned work.",
+    discussion: "As run, without timing. Exit code 4 if anything differs.")
+
+  @OptionGroup var suiteOptions: SuiteOptions
+  @OptionGroup var kernelOptions: KernelOptions
+  @Option(help: "Folder of all runs.")
+  var output = "Results/runs"
+
+  func run() throws {
+    BLASCore.correct(note: StandardError.note)
+    try SuiteExecution(
+      suiteOptions: suiteOptions, kernelOptions: kernelOptions, depth: .verify, dryRun: false,
+      resume: nil, name: nil, output: output
+    ).run()
+  }
+}
+
+/// One suite from file to report, at the depth that a command asks for.
+struct SuiteExecution {
+  let suiteOptions: SuiteOptions
+  let kernelOptions: KernelOptions
+  /// Nil takes what the suite's mode says.
+  let depth: CaseRunner.Depth?
+  let dryRun: Bool
+  let resume: String?
+  let name: String?
+  let output: String
+
+  func run() throws {
+    let suite = try SuiteFile.read(path: suiteOptions.suite)
+    let suiteRun = SuiteRun(suite: suite, options: try suiteOptions.runOptions())
+    guard !suiteRun.selection.isEmpty else {
+      throw Refusal.usage("no case of \(suiteOptions.suite) matches the filters")
+    }
+    guard !dryRun else {
+      for item in suiteRun.selection { print(item.id) }
+      return
+    }
+    let progress = Progress()
+    let depth = depth ?? (suite.mode == .simulate ? .simulate : .measure)
+    let host = try HostContext(
+      options: kernelOptions, probes: suite.machines.contains(BoundsRecord.host),
+      note: progress.note)
+    let context = try host.runContext(machines: suite.machines)
+    let folder = try RunFolder(root: output, name: runName(suite))
+    if resume != nil, !folder.hasJournal {
+      throw Refusal.usage("there is no run '\(folder.name)' below \(output)")
+    }
+    let writer = try folder.openForWriting(header(suite, host: host))
+    let runner = CaseRunner(
+      suite: suite.name, seed: suiteOptions.seed(of: suite), timing: suite.timing, depth: depth,
+      context: context, command: command)
+    let outcome = try suiteRun.run(with: runner, writer: writer, observer: progress)
+    let report = try ReportWriter().write(try Report(run: folder), to: folder)
+    for note in report.notes { progress.note("note: \(note)") }
+    try conclude(outcome, suite: suite, folder: folder, progress: progress)
+  }
+
+  private func runName(_ suite: Suite) -> String {
+    if let resume { return resume }
+    if let name { return name }
+    let formatter = DateFormatter()
+    formatter.dateFormat = "yyyyMMdd-HHmmss"
+    formatter.timeZone = TimeZone(identifier: "UTC")
+    formatter.locale = Locale(identifier: "en_US_POSIX")
+    return "\(suite.name)-\(formatter.string(from: Date()))"
+  }
+
+  private func header(_ suite: Suite, host: HostContext) -> RunHeader {
+    var options = ["threads": "\(host.execution.pool.count)"]
+    if !suiteOptions.filters.isEmpty {
+      options["filter"] = suiteOptions.filters.joined(separator: " ")
+    }
+    if let shard = suiteOptions.shard { options["shard"] = shard }
+    return RunHeader(
+      suite: suite.name, suiteFingerprint: TextFingerprint(suite.text).description,
+      seed: suiteOptions.seed(of: suite).value, options: options,
+      attnbenchVersion: Product.version, startedAt: HostContext.timestamp(),
+      ceilings: host.ceilings)
+  }
+
+  /// The command that repeats one case; the suite by its file name alone, since paths differ.
+  private func command(_ item: CaseSpecification) -> String {
+    let file = suiteOptions.suite.split(separator: "/").suffix(2).joined(separator: "/")
+    return "attnbench run \(file) --filter '\(item.id)'"
+  }
+
+  private func conclude(
+    _ outcome: SuiteRun.Outcome, suite: Suite, folder: RunFolder, progress: Progress
+  ) throws {
+    progress.note("")
+    print("Report: \(folder.path)/report.md")
+    if outcome.unreached > 0 {
+      progress.note(
+        "\(outcome.unreached) cases were not reached before the time limit; continue with "
+          + "--resume \(folder.name)")
+    }
+    let wrong = outcome.records.filter {
+      switch $0.status {
+      case .failed, .boundViolated: true
+      case .measured, .verifiedOnly, .simulatedOnly, .skipped: false
+      }
+    }
+    let differences = PublishedFigures(suite: suite, records: outcome.records).differences
+    for difference in differences { progress.note(difference) }
+    guard wrong.isEmpty, differences.isEmpty else {
+      progress.note("\(wrong.count + differences.count) of \(outcome.records.count) cases failed")
+      throw ExitCode(4)
+    }
+    guard outcome.unreached == 0 else { throw ExitCode(6) }
+  }
+}

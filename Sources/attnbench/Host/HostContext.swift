@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import AttentionEngines
+import Foundation
+import Measurement
+import ResultStore
+import Simulator
+import SuiteRunner
+
+/// This host as runs see it: probed roofs, fingerprint, kernels and workers.
+struct HostContext {
+  let fingerprint: HostFingerprint
+  let affinity: [Int]
+  /// Nil where no machine of the run needs the host's roofs.
+  let roofs: HostRoofs?
+  let execution: ExecutionContext
+
+  /// - Parameter probes: whether to measure the roofs now, which takes a few seconds.
+  init(options: KernelOptions, probes: Bool, note: (String) -> Void) throws {
+    // Before the pool exists: it pins this thread to one CPU.
+    fingerprint = .current()
+    affinity = Affinity.current
+    if probes {
+      note("probing the roofs of this host")
+      roofs = try HostProbe(fingerprint: fingerprint, cpus: affinity).run()
+    } else {
+      roofs = nil
+    }
+    execution = try options.context()
+  }
+
+  /// The host as a simulated machine with as many threads as the pool has.
+  func machine() throws -> Machine? {
+    guard let roofs, let exact = threadRoofs(roofs) else { return nil }
+    return try Machine(
+      host: HostRoofRates(exact, fingerprint: fingerprint), id: BoundsRecord.host,
+      title: fingerprint.brand)
+  }
+
+  /// Roofs for the pool's size: measured, or those of all CPUs where more threads run than CPUs.
+  private func threadRoofs(_ roofs: HostRoofs) -> ThreadRoofs? {
+    roofs.roofs(threads: execution.pool.count) ?? roofs.full
+  }
+
+  /// Machines by id; `host` is the probed one.
+  ///
+  /// - Throws: ``SimulatorError/unknownMachine(id:known:)``.
+  func machines(_ ids: [String]) throws -> [Machine] {
+    try ids.compactMap { id in
+      id == BoundsRecord.host ? try machine() : try BuiltInMachines.machine(id: id)
+    }
+  }
+
+  var ceilings: [HostCeilings] { roofs?.threads.map { HostCeilings($0) } ?? [] }
+
+  func runContext(machines ids: [String]) throws -> RunContext {
+    let peak = adjacentPeak
+    let threads = Double(min(execution.pool.count, max(affinity.count, 1)))
+    return RunContext(
+      execution: execution, machines: try machines(ids), build: BuildFacts.record,
+      machine: MachineRecord(
+        cpu: fingerprint.brand, fingerprint: fingerprint.key, slug: fingerprint.slug,
+        cores: fingerprint.cores),
+      affinity: affinity.map(String.init).joined(separator: ","),
+      conditions: { Self.conditions() }, adjacentPeak: { peak.map { $0.measure() * threads } },
+      counters: HostCounters(), now: { Self.timestamp() })
+  }
+
+  private var adjacentPeak: AdjacentPeak? {
+    guard let best = roofs?.single?.best(.float32MultiplyAdd) else {
+      return try? AdjacentPeak(instructions: .avx2)
+    }
+    return try? AdjacentPeak(instructions: best.instructions)
+  }
+
+  static func timestamp() -> String {
+    ISO8601DateFormatter().string(from: Date())
+  }
+
+  private static func conditions() -> [String: String] {
+    let record = EnvironmentRecord.current()
+    return [
+      "loadAverage": record.loadAverages.value?.first.map { String(format: "%.2f", $0) }
+        ?? "unknown",
+      "governor": "\(record.governor)",
+      "frequency": record.frequencyHertz.value.map { "\($0 / 1_000_000) MHz" } ?? "unknown",
+      "pageSize": "\(record.pageBytes)",
+      "addressSpaceRandomisation": "\(record.isAddressSpaceRandomised)",
+      "steal": "\(record.stolenNanosecondsSinceBoot) ns since boot",
+      "kernel": "\(record.kernelRelease)",
+      "virtual": "\(record.isVirtual)",
+    ]
+  }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+
+import Foundation
+import ResultStore
+import SuiteRunner
+
+/// Writes the progress of a run to stderr: one line per case, with the time left.
+final class Progress: RunObserver {
+  private var total = 0
+  private var finished = 0
+  private var done = 0
+  private let start = Date()
+  private let isTerminal = isatty(STDERR_FILENO) == 1
+
+  func runBegan(cases: Int, finished: Int) {
+    total = cases
+    self.finished = finished
+    let resumed = finished > 0 ? ", \(finished) already on disk" : ""
+    note("\(cases) cases\(resumed)")
+  }
+
+  func caseBegan(_ id: String, index: Int) {
+    guard isTerminal else { return }
+    StandardError.write("\r\u{1B}[K[\(index + 1)/\(total)] \(clipped(id))\(timeLeft)")
+  }
+
+  func caseEnded(_ record: CaseRecord, index: Int) {
+    done += 1
+    if isTerminal { StandardError.write("\r\u{1B}[K") }
+    note("[\(index + 1)/\(total)] \(clipped(record.caseID))  \(outcome(record))\(timeLeft)")
+  }
+
+  func runEnded() {}
+
+  func note(_ text: String) {
+    StandardError.write(text + "\n")
+  }
+
+  private func outcome(_ record: CaseRecord) -> String {
+    switch record.status {
+    case .measured:
+      guard let timing = record.timing.value, let own = timing.alternative(.mechanism).value
+      else { return "measured" }
+      let time = String(format: "%.3g ms", own.medianNanoseconds * 1e-6)
+      guard let speedUp = timing.speedUpOverFlash.value else { return time }
+      return time + String(format: ", %.2fx flash", speedUp.value)
+    case .verifiedOnly: return "verified"
+    case .simulatedOnly:
+      guard let flop = record.bounds.flop.value else { return "simulated" }
+      return String(format: "FLOP bound %.3g", flop)
+    case .skipped(let reason): return "skipped: \(reason)"
+    case .failed(let reason): return "FAILED: \(reason)"
+    case .boundViolated(let reason): return "BOUND VIOLATED: \(reason)"
+    }
+  }
+
+  private var timeLeft: String {
+    let left = total - finished - done
+    guard done > 0, left > 0 else { return "" }
+    let seconds = Date().timeIntervalSince(start) / Double(done) * Double(left)
+    return seconds < 90
+      ? String(format: "  (about %.0f s left)", seconds)
+      : String(format: "  (about %.0f min left)", seconds / 60)
+  }
+
+  private func clipped(_ id: String) -> String {
+    id.count <= 90 ? id : id.prefix(87) + "..."
+  }
+}

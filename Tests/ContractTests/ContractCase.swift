@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import AttentionEngines
+import AttentionMechanisms
+import AttentionReference
+import SuiteRunner
+import Testing
+
+/// One mechanism with parameters that suit small problems.
+struct ContractCase: CustomTestStringConvertible, Sendable {
+  let id: String
+  let overrides: [String: String]
+  /// Sizes that the parameters need beside the common ones.
+  var grid: Extents?
+  var extraKeys = 0
+
+  init(
+    _ id: String, _ overrides: [String: String] = [:], grid: Extents? = nil, extraKeys: Int = 0
+  ) {
+    self.id = id
+    self.overrides = overrides
+    self.grid = grid
+    self.extraKeys = extraKeys
+  }
+
+  var testDescription: String {
+    let parameters = overrides.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+    return ([id] + parameters + (grid.map { ["grid=\($0)"] } ?? [])).joined(separator: " ")
+  }
+
+  /// Every registered mechanism; those whose defaults do not fit small problems get parameters.
+  static let all: [ContractCase] = MechanismCatalogue.ids.flatMap { id in
+    variants[id] ?? [ContractCase(id)]
+  }
+
+  private static let variants: [String: [ContractCase]] = [
+    "sage1": ["T", "B", "vT", "vB"].flatMap { variant in
+      [
+        ContractCase("sage1", ["variant": variant]),
+        ContractCase(
+          "sage1",
+          [
+            "variant": variant, "smoothKey": "false", "valuePrecision": "float32",
+            "denominator": "quantised", "weightLevels": "255", "keyBlock": "128",
+          ]),
+      ]
+    },
+    "neighborhood": [
+      ContractCase("neighborhood", ["window": "1"]),
+      ContractCase("neighborhood", ["window": "4x6", "dilation": "1x2"], grid: [12, 15]),
+      ContractCase(
+        "neighborhood", ["window": "4x6", "dilation": "1x2", "tiles": "flat"], grid: [12, 15]),
+      ContractCase(
+        "neighborhood", ["window": "5x4", "stride": "2x3", "causalAxes": "0", "extraKeys": "7"],
+        grid: [14, 15], extraKeys: 7),
+      ContractCase(
+        "neighborhood",
+        ["window": "3x4x5", "stride": "2x1x3", "causalAxes": "0,2", "dilation": "2x1x1"],
+        grid: [7, 9, 11]),
+      ContractCase("neighborhood", ["window": "8x8", "stride": "8x8"], grid: [16, 24]),
+    ],
+    "moba": [
+      ContractCase("moba", ["blockSize": "48", "topK": "3"]),
+      ContractCase("moba", ["blockSize": "48", "topK": "3", "order": "byQuery"]),
+      ContractCase("moba", ["blockSize": "16", "topK": "40"]),
+      ContractCase("moba", ["blockSize": "31", "topK": "1"]),
+    ],
+    "performer": [
+      ContractCase("performer", ["features": "64"]),
+      ContractCase("performer", ["features": "37"]),
+    ],
+    "linear": [
+      ContractCase("linear"), ContractCase("linear", ["chunkLength": "16"]),
+    ],
+    "lightning": [
+      ContractCase("lightning"), ContractCase("lightning", ["chunkLength": "16"]),
+    ],
+    "fftnet": [ContractCase("fftnet"), ContractCase("fftnet", ["nonlinearity": "none"])],
+  ]
+
+  var card: MechanismCard {
+    get throws { try MechanismCatalogue.entry(id).card }
+  }
+
+  /// Problems of about `length` tokens: every pattern, grouped heads, unequal dimensions.
+  func shapes(length: Int) throws -> [AttentionShape] {
+    if let grid {
+      return [
+        try AttentionShape(
+          queryHeads: 4, keyValueHeads: 2, queryLength: grid.count,
+          keyLength: grid.count + extraKeys, headDim: 32, valueDim: 24, grid: grid)
+      ]
+    }
+    let card = try card
+    guard card.inputs == .queryKeyValue else {
+      return [try AttentionShape(batch: 2, queryHeads: 3, queryLength: length, headDim: 11)]
+    }
+    return try card.patterns.sorted().map { pattern in
+      let isCross = pattern == .noncausalCross || pattern == .causalCross
+      let isCausal = pattern == .causalSelf || pattern == .causalCross
+      return try AttentionShape(
+        batch: isCross ? 2 : 1, queryHeads: 4, keyValueHeads: isCross ? 2 : 4,
+        queryLength: length, keyLength: isCross ? length + 37 : length,
+        headDim: isCross ? 40 : 64, valueDim: isCross ? 24 : 64,
+        causality: isCausal ? .bottomRight : .none)
+    }.filter { (try? MechanismCatalogue.entry(id).make(overrides, shape: $0)) != nil }
+  }
+}
+
+/// A mechanism at a shape with inputs, weights and an engine for any kernel table.
+struct ContractProblem {
+  let mechanism: any AttentionMechanism
+  let inputs: AttentionInputs
+  let weights: WeightSet
+
+  init(_ item: ContractCase, shape: AttentionShape, input: GeneratedInput = .gaussian) throws {
+    mechanism = try MechanismCatalogue.entry(item.id).make(item.overrides, shape: shape)
+    inputs = InputGenerator(seed: Seed(11)).inputs(
+      input, kind: mechanism.card.inputs, shape: shape)
+    weights = mechanism.drawWeights(Seed(12))
+  }
+
+  var shape: AttentionShape { mechanism.plan.shape }
+
+  func run(
+    _ context: ExecutionContext, inputs other: AttentionInputs? = nil
+  ) throws -> (output: Tensor<Float>, engine: any PreparedAttention) {
+    let engine = try Engines.prepare(mechanism.plan, weights: weights, context: context)
+    let output = Tensor<Float>(mechanism.outputExtents)
+    engine.run(other ?? inputs, into: output)
+    return (output, engine)
+  }
+
+  func oracle(_ selection: Selection?) -> ReferenceOutput {
+    mechanism.oracle(
+      ReferenceProblem(shape: shape, inputs: inputs, weights: weights, selection: selection))
+  }
+}
+
+/// Every kernel table of this CPU with one worker, and the best one with two.
+enum Contexts {
+  static let single = KernelTable.available.map {
+    ExecutionContext(kernels: $0, pool: WorkerPool(threads: 1))
+  }
+
+  static var best: ExecutionContext {
+    get throws { try #require(single.last) }
+  }
+
+  static var pair: ExecutionContext {
+    get throws {
+      ExecutionContext(
+        kernels: try #require(KernelTable.available.last),
+        pool: WorkerPool(threads: 2, pins: false))
+    }
+  }
+}

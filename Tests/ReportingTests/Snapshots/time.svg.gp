@@ -1,0 +1,39 @@
+set terminal svg size 1000,620 background '#ffffff' font 'sans-serif,13' noenhanced
+set output 'time.svg'
+set encoding utf8
+set lmargin at screen 0.085
+set rmargin at screen 0.7176
+set bmargin at screen 0.125
+set tmargin at screen 0.9
+set title 'Median time on this host against sequence length' font ',15'
+set xlabel 'sequence length [query token]'
+set ylabel 'time [ms]' offset 0.5,0
+set border 3 linecolor rgb '#404040'
+set tics nomirror textcolor rgb '#202020'
+set grid xtics ytics linetype 1 linewidth 0.6 linecolor rgb '#E2E2E2'
+set key at screen 0.7326,screen 0.9 left top vertical Left reverse samplen 1.5 spacing 1.25 noenhanced
+set errorbars 0
+set logscale xy
+set xrange [819.2:20480]
+set xtics ('1k' 1024, '2k' 2048, '4k' 4096, '8k' 8192, '16k' 16384)
+set yrange [0.436672:3061.37]
+set ytics ('1' 1, '10' 10, '100' 100, '1000' 1000)
+$data1 << END
+1024 8.15317
+4096 128.3
+16384 2040.91
+END
+$data2 << END
+1024 2.32639
+4096 8.81978
+16384 34.7089
+END
+$data3 << END
+1024 0.655008
+4096 2.36307
+16384 9.25772
+END
+plot $data1 with linespoints pointtype 7 pointsize 1.1 linewidth 1.6 linecolor rgb '#000000' dashtype 1 title 'flash', \
+  $data2 with linespoints pointtype 5 pointsize 1.1 linewidth 1.6 linecolor rgb '#0072B2' dashtype 1 title 'neighborhood stride=1', \
+  $data3 with linespoints pointtype 9 pointsize 1.1 linewidth 1.6 linecolor rgb '#009E73' dashtype 1 title 'linear'
+unset output
