@@ -107,5 +107,16 @@ let package = Package(
         "AttentionCore", "AttentionReference", "AttentionMechanisms", "AttentionEngines",
         "SuiteRunner",
       ]),
+    .testTarget(
+      name: "CommandTests",
+      dependencies: ["attnbench", "AttentionCore", "AttentionMechanisms", "ResultStore", "TensorFiles"]),
+    .testTarget(
+      name: "SimulatorTests", dependencies: ["Simulator", "AttentionCore", "Configuration"],
+      exclude: ["Resources"]),
+    .testTarget(name: "StatisticsTests", dependencies: ["Statistics"]),
+    .testTarget(
+      name: "MeasurementTests", dependencies: ["Measurement", "Statistics", "CPlatform"]),
+    .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
+    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
   ]
 )

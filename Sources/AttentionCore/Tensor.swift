@@ -49,6 +49,12 @@ public final class Tensor<Element: TensorElement>: @unchecked Sendable {
     base + (batch * extents[1] + head) * extents[2] * extents[3]
   }
 
+  /// The elements in a Swift array.
+  public var array: [Element] {
+    // The buffer does not keep its owner alive.
+    withExtendedLifetime(self) { Array(elements) }
+  }
+
   /// Fills the tensor with the value that marks unwritten elements.
   public func poison() {
     elements.update(repeating: Element.poison)

@@ -53,6 +53,14 @@ public struct KernelTable: @unchecked Sendable {
 
   /// Strip width and key tile of the low-bit tiled kernels.
   public var lowBitTile: TileSize { TileSize(lanes: Int(lowBit.lanes), keys: Int(lowBit.key_tile)) }
+
+  /// Strip width and key tile of the kernels that run `plan`.
+  public func tile(of plan: Plan) -> TileSize {
+    guard case .attend(let stage) = plan.stages.first, stage.precision != .float32 else {
+      return tile
+    }
+    return lowBitTile
+  }
 }
 
 /// What an engine runs with: micro-kernels and workers.

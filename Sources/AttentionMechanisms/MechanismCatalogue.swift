@@ -12,6 +12,9 @@ public enum MechanismCatalogue {
     MechanismEntry(Sage1.self),
     MechanismEntry(Neighborhood.self),
     MechanismEntry(MoBA.self),
+    MechanismEntry(Linear.self),
+    MechanismEntry(Lightning.self),
+    MechanismEntry(Performer.self),
     MechanismEntry(FNet.self),
     MechanismEntry(FFTNet.self),
   ]

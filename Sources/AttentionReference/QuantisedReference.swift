@@ -32,13 +32,21 @@ public enum QuantisedReference {
     return result
   }
 
+  /// How a code follows from a value; the two differ in the last bit of a Float32 factor.
+  public enum CodeForm: Sendable {
+    /// `rn(x * (127 / max |x|))`: the largest value of the group is at hand.
+    case largest
+    /// `rn(x * (1 / scale))`: only the group's scale is, as for queries that are read strip by strip.
+    case scale
+  }
+
   /// Symmetric INT8 codes times their scale, one scale per `group` rows.
-  public static func int8(_ x: Rows, group: Int) -> Rows {
+  public static func int8(_ x: Rows, group: Int, form: CodeForm = .largest) -> Rows {
     var result = x
     for first in stride(from: 0, to: x.count, by: group) {
       let range = first * x.width..<min(first + group, x.count) * x.width
       let values = x.values[range].map { Float($0) }
-      let (codes, scale) = codes(values)
+      let (codes, scale) = codes(values, form: form)
       result.values.replaceSubrange(range, with: codes.map { Double($0) * Double(scale) })
     }
     return result
@@ -56,11 +64,13 @@ public enum QuantisedReference {
     return result
   }
 
-  /// Codes `rn(x * (127 / max |x|))` and the scale `max |x| / 127`, all in Float32.
-  public static func codes(_ values: [Float]) -> (codes: [Int], scale: Float) {
+  /// Codes and the scale `max |x| / 127`, all in Float32.
+  public static func codes(
+    _ values: [Float], form: CodeForm = .largest
+  ) -> (codes: [Int], scale: Float) {
     let largest = values.reduce(Float(0)) { max($0, abs($1)) }
     guard largest > 0 else { return (values.map { _ in 0 }, 0) }
-    let inverse = 127 / largest
+    let inverse = form == .largest ? 127 / largest : 1 / (largest / 127)
     return (
       values.map { Int(($0 * inverse).rounded(.toNearestOrEven)) }, largest / 127
     )

@@ -20,7 +20,8 @@ namespace attnbench {
 namespace {
 
 void require(bool condition, int code, const char *what) {
-  if (!condition) throw std::system_error(code, std::generic_category(), what);
+  if (!condition)
+    throw std::system_error(code, std::generic_category(), what);
 }
 
 sigset_t pipe_signal() {
@@ -32,7 +33,7 @@ sigset_t pipe_signal() {
 
 /// What posix_spawn is told about the child's descriptors and signals.
 class SpawnPlan {
- public:
+public:
   SpawnPlan(int input, int messages) {
     require(posix_spawn_file_actions_init(&actions_) == 0, ENOMEM, "spawn");
     require(posix_spawnattr_init(&attributes_) == 0, ENOMEM, "spawn");
@@ -64,15 +65,16 @@ class SpawnPlan {
     return pid;
   }
 
- private:
+private:
   posix_spawn_file_actions_t actions_;
   posix_spawnattr_t attributes_;
 };
 
-}  // namespace
+} // namespace
 
 Descriptor::~Descriptor() {
-  if (value_ >= 0) close(value_);
+  if (value_ >= 0)
+    close(value_);
 }
 
 int Descriptor::release() {
@@ -82,7 +84,8 @@ int Descriptor::release() {
 }
 
 void Descriptor::take(int value) {
-  if (value_ >= 0) close(value_);
+  if (value_ >= 0)
+    close(value_);
   value_ = value;
 }
 
@@ -105,7 +108,8 @@ ChildProcess::ChildProcess(const std::string &program, double timeout_seconds)
 }
 
 ChildProcess::~ChildProcess() {
-  if (reaped_) return;
+  if (reaped_)
+    return;
   kill(pid_, SIGKILL);
   wait();
 }
@@ -126,7 +130,8 @@ int ChildProcess::wait() {
 void ChildProcess::watch(double timeout_seconds) {
   std::unique_lock<std::mutex> guard(mutex_);
   const auto limit = std::chrono::duration<double>(timeout_seconds);
-  if (end_.wait_for(guard, limit, [this] { return ended_; })) return;
+  if (end_.wait_for(guard, limit, [this] { return ended_; }))
+    return;
   timed_out_ = true;
   kill(pid_, SIGKILL);
 }
@@ -137,7 +142,8 @@ void ChildProcess::stop_watching() {
     ended_ = true;
   }
   end_.notify_all();
-  if (watchdog_.joinable()) watchdog_.join();
+  if (watchdog_.joinable())
+    watchdog_.join();
 }
 
 std::string ChildProcess::messages(size_t limit) const {
@@ -163,7 +169,8 @@ PipeSignalBlock::~PipeSignalBlock() {
     const timespec immediately = {0, 0};
     sigtimedwait(&pipe, nullptr, &immediately);
   }
-  if (!was_blocked_) pthread_sigmask(SIG_UNBLOCK, &pipe, nullptr);
+  if (!was_blocked_)
+    pthread_sigmask(SIG_UNBLOCK, &pipe, nullptr);
 }
 
-}  // namespace attnbench
+} // namespace attnbench

@@ -14,7 +14,7 @@ namespace attnbench {
 
 /// A file descriptor that is closed when it goes out of scope.
 class Descriptor {
- public:
+public:
   explicit Descriptor(int value = -1) : value_(value) {}
   ~Descriptor();
   Descriptor(const Descriptor &) = delete;
@@ -24,7 +24,7 @@ class Descriptor {
   int release();
   void take(int value);
 
- private:
+private:
   int value_;
 };
 
@@ -33,7 +33,7 @@ class Descriptor {
 /// No shell is involved. A watchdog kills the program once the time is over; the destructor kills
 /// and reaps it if `wait` was not reached.
 class ChildProcess {
- public:
+public:
   /// Throws std::system_error; its code is ENOENT or EACCES if the program cannot be run.
   ChildProcess(const std::string &program, double timeout_seconds);
   ~ChildProcess();
@@ -48,7 +48,7 @@ class ChildProcess {
   /// The first bytes that the program wrote to standard error.
   std::string messages(size_t limit) const;
 
- private:
+private:
   void watch(double timeout_seconds);
   void stop_watching();
 
@@ -65,17 +65,17 @@ class ChildProcess {
 
 /// Keeps SIGPIPE from this thread for a scope: a write to a dead reader returns an error instead.
 class PipeSignalBlock {
- public:
+public:
   PipeSignalBlock();
   ~PipeSignalBlock();
   PipeSignalBlock(const PipeSignalBlock &) = delete;
   PipeSignalBlock &operator=(const PipeSignalBlock &) = delete;
 
- private:
+private:
   bool was_blocked_;
   bool was_pending_;
 };
 
-}  // namespace attnbench
+} // namespace attnbench
 
 #endif

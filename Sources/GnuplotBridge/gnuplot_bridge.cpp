@@ -23,14 +23,16 @@ struct Outcome {
 std::string trimmed(std::string text) {
   const char *const blank = " \t\r\n";
   const size_t first = text.find_first_not_of(blank);
-  if (first == std::string::npos) return "";
+  if (first == std::string::npos)
+    return "";
   return text.substr(first, text.find_last_not_of(blank) - first + 1);
 }
 
 /// Sends the script and tells whether all of it was taken.
 bool feed(attnbench::ChildProcess &process, const char *script) {
   std::FILE *const stream = fdopen(process.release_input(), "w");
-  if (stream == nullptr) throw std::bad_alloc();
+  if (stream == nullptr)
+    throw std::bad_alloc();
   Gnuplot gnuplot(stream);
   gnuplot << script << "\n" << std::flush;
   return gnuplot.good();
@@ -45,13 +47,13 @@ Outcome run(const std::string &program, const char *script, double timeout_secon
     return {GNUPLOT_BRIDGE_TIMED_OUT, "'" + program + "' did not end in time and was stopped"};
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-    if (was_taken) return {GNUPLOT_BRIDGE_OK, ""};
+    if (was_taken)
+      return {GNUPLOT_BRIDGE_OK, ""};
     return {GNUPLOT_BRIDGE_REFUSED, "'" + program + "' ended before it had read the script"};
   }
   const std::string said = trimmed(process.messages(2000));
-  const std::string end = WIFSIGNALED(status)
-                              ? "signal " + std::to_string(WTERMSIG(status))
-                              : "status " + std::to_string(WEXITSTATUS(status));
+  const std::string end = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
+                                              : "status " + std::to_string(WEXITSTATUS(status));
   return {GNUPLOT_BRIDGE_REFUSED,
           "'" + program + "' ended with " + end + (said.empty() ? "" : ": " + said)};
 }
@@ -74,17 +76,17 @@ Outcome guarded_run(const std::string &program, const char *script, double timeo
 }
 
 void copy_text(const char *text, char *target, size_t size) {
-  if (target == nullptr || size == 0) return;
+  if (target == nullptr || size == 0)
+    return;
   const size_t count = std::min(std::strlen(text), size - 1);
   std::memcpy(target, text, count);
   target[count] = '\0';
 }
 
-}  // namespace
+} // namespace
 
 gnuplot_bridge_status_t gnuplot_bridge_run(const char *program, const char *script,
-                                           double timeout_seconds, char *error,
-                                           size_t error_size) {
+                                           double timeout_seconds, char *error, size_t error_size) {
   try {
     const Outcome outcome =
         guarded_run(program == nullptr ? "gnuplot" : program, script, timeout_seconds);

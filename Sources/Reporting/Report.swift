@@ -24,9 +24,8 @@ public struct Report: Sendable {
       records: contents.records, header: try? folder.header(), problems: contents.problems)
   }
 
-  /// The whole report as text.
+  /// The whole report as text; `images` stand beside it as SVG files, and only Markdown shows them.
   ///
-  /// - Parameter images: Plots that stand as SVG files beside the report; only Markdown shows them.
   /// - Throws: ``ReportingError/notEncodable(cause:)``, by JSON alone.
   public func text(
     as format: TextFormat, images: Set<PlotKind> = []

@@ -21,7 +21,7 @@ import Testing
     var declared: [String] = []
     for case let file as URL in try #require(files) where file.pathExtension == "swift" {
       for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
-      where line.hasPrefix("  ") && line.contains("id: \"") {
+      where line.hasPrefix("    id: \"") {
         declared += line.split(separator: "\"").dropFirst().prefix(1).map(String.init)
       }
     }

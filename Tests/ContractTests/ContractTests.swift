@@ -42,7 +42,7 @@ import Testing
       let problem = try ContractProblem(item, shape: shape)
       let single = try problem.run(Contexts.best).output
       let pair = try problem.run(Contexts.pair).output
-      #expect(single.elements.elementsEqual(pair.elements))
+      #expect(single.array == pair.array)
     }
   }
 
@@ -73,7 +73,7 @@ import Testing
       let output = try problem.run(
         Contexts.best, inputs: .queryKeyValue(query: query, key: key, value: value)).output
       // Weights sum to 1 up to the rounding of a few hundred Float32 additions.
-      #expect(output.elements.allSatisfy { abs($0 - 0.75) < 1e-5 })
+      #expect(output.array.allSatisfy { abs($0 - 0.75) < 1e-5 })
     }
   }
 
@@ -89,7 +89,7 @@ import Testing
         inputs: .queryKeyValue(
           query: query.rotatingHeads(), key: key.rotatingHeads(), value: value.rotatingHeads())
       ).output
-      #expect(plain.rotatingHeads().elements.elementsEqual(rotated.elements))
+      #expect(plain.rotatingHeads().array == rotated.array)
     }
   }
 
@@ -129,7 +129,7 @@ import Testing
       for index in 0..<query.count { query[index] *= 40 }
       let output = try problem.run(
         Contexts.best, inputs: .queryKeyValue(query: query, key: key, value: value)).output
-      #expect(output.elements.allSatisfy { $0.isFinite })
+      #expect(output.array.allSatisfy { $0.isFinite })
     }
   }
 }

@@ -57,15 +57,17 @@ import Testing
     #expect(isASCII)
   }
 
-  @Test(arguments: names)
-  func gnuplotDrawsTheNameAndRunsNoCommand(name: String) throws {
+  @Test(arguments: PlotKind.allCases)
+  func gnuplotDrawsEveryNameAndRunsNoCommand(kind: PlotKind) throws {
     let folder = try RecordedRun.temporaryFolder()
     defer { try? FileManager.default.removeItem(atPath: folder.path) }
-    for kind in PlotKind.allCases {
-      let drawn = try PlotRenderer().draw(
-        kind, of: try Self.report(named: name), as: .svg, in: folder.path)
-      #expect(drawn.value != nil)
-    }
+    let records = try Self.names.flatMap { try Self.report(named: $0).records }
+    let report = Report(records: records, header: try RecordedRun.report().header)
+    let drawn = try PlotRenderer().draw(kind, of: report, as: .svg, in: folder.path)
+    let name = try #require(drawn.value)
+    let picture = try String(contentsOfFile: "\(folder.path)/\(name)", encoding: .utf8)
+    #expect(picture.contains("touch OWNED"))
+    #expect(!picture.contains("<script>"))
     #expect(!FileManager.default.fileExists(atPath: "OWNED"))
   }
 

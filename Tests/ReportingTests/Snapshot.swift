@@ -21,7 +21,8 @@ enum Snapshot {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
       try text.write(to: file, atomically: true, encoding: .utf8)
       if stored == nil {
-        Issue.record("snapshot \(name) was missing and has been written: read it, then commit it",
+        Issue.record(
+          "snapshot \(name) was missing and has been written: read it, then commit it",
           sourceLocation: sourceLocation)
       }
       return

@@ -19,7 +19,7 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
   private let states: Workspace
   private let board: CountBoard
   private var operands: AttendOperands?
-  private var jobs: [(units: Int, body: WorkerPool.UnitBody)] = []
+  private var jobs: [Job] = []
 
   let expectedCounts: EngineCounts?
   private(set) var counts = EngineCounts()
@@ -46,12 +46,14 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
     expectedCounts = stage.expectedCounts(shape: shape)
     let queryHeads = shape.batch * shape.queryHeads
     if shape.isCausal {
-      jobs = [(queryHeads, { [unowned self] in scan(worker: $0, head: $1) })]
+      jobs = [Job(units: queryHeads) { [unowned self] in scan(worker: $0, head: $1) }]
     } else {
       jobs = [
-        (keyHeads * split.keyRanges, { [unowned self] in sum(worker: $0, unit: $1) }),
-        (keyHeads, { [unowned self] in merge(worker: $0, keyHead: $1) }),
-        (queryHeads * split.queryRanges, { [unowned self] in read(worker: $0, unit: $1) }),
+        Job(units: keyHeads * split.keyRanges) { [unowned self] in sum(worker: $0, unit: $1) },
+        Job(units: keyHeads) { [unowned self] in merge(keyHead: $1) },
+        Job(units: queryHeads * split.queryRanges) { [unowned self] in
+          read(worker: $0, unit: $1)
+        },
       ]
     }
   }
@@ -86,7 +88,7 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
   }
 
   /// Adds the states of a head into the first, always in the same order.
-  private func merge(worker: Int, keyHead: Int) {
+  private func merge(keyHead: Int) {
     let plan = plans.plan(head: 0)
     let first = keyHead * split.keyRanges
     for range in 1..<max(split.keyRanges, 1) {
@@ -164,6 +166,17 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
     let queryBytes = Int(work.query_tokens) * shape.headDim
     board[worker].pointee.exponentials += work.exponentials
     board.add(worker: worker, bytesRead: 4 * (keyBytes + queryBytes), bytesWritten: 0)
+  }
+}
+
+/// Units that may run at the same time.
+private struct Job {
+  let units: Int
+  let body: WorkerPool.UnitBody
+
+  init(units: Int, body: @escaping WorkerPool.UnitBody) {
+    self.units = units
+    self.body = body
   }
 }
 

@@ -116,7 +116,7 @@ public struct Sage1: AttentionMechanism {
       let keys = parameters.smoothKey ? QuantisedReference.smoothed(head.key) : head.key
       let operands = ReferenceHead(
         query: QuantisedReference.int8(
-          head.query.map { Double(Float($0) * scale) }, group: tokens ? 1 : 128),
+          head.query.map { Double(Float($0) * scale) }, group: tokens ? 1 : 128, form: .scale),
         key: QuantisedReference.int8(keys, group: tokens ? 1 : 64),
         value: quantised(head.value))
       return QuantisedReference.attend(

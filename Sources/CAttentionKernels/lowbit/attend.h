@@ -96,7 +96,7 @@ INLINE void finish_block(const variant_t variant, const strip_t *s, const visit_
 INLINE void attend_blocks(const variant_t variant, const strip_t *s, const visit_t *visit,
                           cursor_t cursor) {
   softmax_t x = softmax_load(s, visit->plan);
-  tile_t ahead;
+  tile_t ahead = {NULL, 0, 0, 0, 0};
   int has_ahead = next_tile(&cursor, &ahead);
   int32_t last_count = 0;
   vf alpha[QUERY_VECTORS];

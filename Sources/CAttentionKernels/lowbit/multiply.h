@@ -50,11 +50,11 @@ INLINE void multiply(const int form, vi acc[TILE_ROWS][QUERY_VECTORS], const vi 
   }
 }
 
-/// Halves of packed dwords in the wide forms. DOT_F32 splits BF16 pairs into float32s, DOT_S16 splits
-/// signed bytes 0 1 2 3 into the 16-bit pairs 0 2 (half 0) and 1 3 (half 1).
+/// Halves of packed dwords in the wide forms. DOT_F32 splits BF16 pairs into float32s, DOT_S16
+/// splits signed bytes 0 1 2 3 into the 16-bit pairs 0 2 (half 0) and 1 3 (half 1).
 ///
 /// A macro because keys come in vectors and values in rows of a register tile.
-#define WIDEN(form, x, half, dwords, words)                              \
+#define WIDEN(form, x, half, dwords, words)                               \
   ((form) == DOT_F32 ? ((half) ? (x) & ((dwords){0} - 65536) : (x) << 16) \
                      : (dwords)((half) ? (words)(x) >> 8 : ((words)(x) << 8) >> 8))
 

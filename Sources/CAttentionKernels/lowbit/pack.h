@@ -8,6 +8,9 @@
 /// Below this a group counts as zero, so that 127 / amax stays finite.
 #define SMALLEST_AMAX 0x1p-100f
 
+/// Zero bytes behind the packed keys: widening reads whole vectors.
+#define KEY_SLACK 64
+
 INLINE int32_t float_bits(float x) {
   int32_t bits;
   memcpy(&bits, &x, 4);
@@ -50,8 +53,7 @@ static void packed_bytes(const attn_lowbit_plan_t *plan, int32_t keys, size_t si
   const size_t padded = (size_t)packed_keys(keys);
   const size_t channels = (size_t)value_channels(plan);
   const int int8_keys = plan->qk == ATTN_LOWBIT_INT8;
-  const size_t slack = 64;  // widening reads whole vectors
-  sizes[0] = padded * (size_t)key_dwords(plan) * 4 + slack;
+  sizes[0] = padded * (size_t)key_dwords(plan) * 4 + KEY_SLACK;
   sizes[1] = int8_keys ? padded * 4 : 0;
   sizes[2] = int8_keys ? padded * 4 : 0;
   sizes[3] = plan->pv == ATTN_LOWBIT_F32    ? 0
@@ -119,7 +121,7 @@ NOINLINE void pack_keys_int8(const attn_lowbit_plan_t *plan, const float *k, ptr
     }
   }
   const size_t spare = (size_t)(packed_keys(keys) - keys);
-  memset(codes + (ptrdiff_t)keys * padded, 0, spare * (size_t)padded);
+  memset(codes + (ptrdiff_t)keys * padded, 0, spare * (size_t)padded + KEY_SLACK);
   memset(packed->key_scales + keys, 0, spare * 4);
   memset(packed->key_sums + keys, 0, spare * 4);
 }
@@ -132,7 +134,7 @@ NOINLINE void pack_keys_bf16(const attn_lowbit_plan_t *plan, const float *k, ptr
     round_row(k + j * k_stride, mean, plan->head_dim, out);
     for (int32_t c = plan->head_dim; c < padded; c++) out[c] = 0;
   }
-  memset(out, 0, (size_t)(packed_keys(keys) - keys) * (size_t)padded * 2);
+  memset(out, 0, (size_t)(packed_keys(keys) - keys) * (size_t)padded * 2 + KEY_SLACK);
 }
 
 static void pack_keys(const attn_lowbit_plan_t *plan, const float *k, ptrdiff_t k_stride,
@@ -142,6 +144,20 @@ static void pack_keys(const attn_lowbit_plan_t *plan, const float *k, ptrdiff_t 
     pack_keys_int8(plan, k, k_stride, keys, mean, group, packed);
   else
     pack_keys_bf16(plan, k, k_stride, keys, mean, packed);
+}
+
+/// The code of x as a byte of a dword.
+INLINE int32_t byte_code(float x, int shift) {
+  return (int32_t)((uint32_t)(round_code(x) & 0xff) << shift);
+}
+
+/// Codes of four rows, those of a channel side by side.
+INLINE void quantise_quad(const float *restrict row, ptrdiff_t stride,
+                          const float *restrict inverse, int32_t channels, dword *restrict out) {
+  for (int32_t c = 0; c < channels; c++)
+    out[c] = byte_code(row[c] * inverse[c], 0) | byte_code(row[stride + c] * inverse[c], 8) |
+             byte_code(row[2 * stride + c] * inverse[c], 16) |
+             byte_code(row[3 * stride + c] * inverse[c], 24);
 }
 
 NOINLINE void pack_values_int8(const attn_lowbit_plan_t *plan, const float *v, ptrdiff_t v_stride,
@@ -165,12 +181,13 @@ NOINLINE void pack_values_int8(const attn_lowbit_plan_t *plan, const float *v, p
       inverse[c] = group_inverse(bits_float(largest[c]));
       packed->value_scales[first + c] = group_scale(bits_float(largest[c]));
     }
-    for (int32_t j = 0; j < keys; j++) {
-      const float *row = v + j * v_stride + first;
-      dword *out = (dword *)packed->values + (ptrdiff_t)(j / 4) * channels + first;
-      const int32_t shift = 8 * (j % 4);
-      for (int32_t c = 0; c < width; c++)
-        out[c] |= (round_code(row[c] * inverse[c]) & 0xff) << shift;
+    dword *out = (dword *)packed->values + first;
+    int32_t j = 0;
+    for (; j + 4 <= keys; j += 4, out += channels)
+      quantise_quad(v + j * v_stride + first, v_stride, inverse, width, out);
+    for (int32_t i = 0; j + i < keys; i++) {
+      const float *row = v + (j + i) * v_stride + first;
+      for (int32_t c = 0; c < width; c++) out[c] |= byte_code(row[c] * inverse[c], 8 * i);
     }
   }
 }

@@ -11,7 +11,7 @@ typedef struct {
   int32_t slot;
 } pending_t;
 
-/// Scores of a masked pair: below every maximum, finite when scaled by up to 1.
+/// Scores of a masked pair: finite, and below NO_MAXIMUM at any usual query scale.
 #define MASKED_SCORE (-0x1p120f)
 
 INLINE const dword *tile_keys(const variant_t variant, const strip_t *s,
@@ -26,8 +26,8 @@ INLINE const dword *tile_keys(const variant_t variant, const strip_t *s,
   return s->wide_keys;
 }
 
-/// Scores of KEY_TILE keys into `scores` (INT8: without the query scale), their maxima per lane into
-/// `largest` (raised, not set). `pending`, if not NULL, is weighed between the steps.
+/// Scores of KEY_TILE keys into `scores` (INT8: without the query scale), their maxima per lane
+/// into `largest` (raised, not set). `pending`, if not NULL, is weighed between the steps.
 INLINE void score_tile(const variant_t variant, const strip_t *s,
                        const attn_lowbit_packed_t *packed, int32_t first_key, vf *scores,
                        vf largest[QUERY_VECTORS], softmax_t *x, const pending_t *pending) {

@@ -7,7 +7,8 @@
 #define HAS_DOT_BF16 0
 
 #pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,avx512vnni"))), apply_to = function)
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,avx512vnni"))), \
+    apply_to = function)
 
 #include "vector_avx512.h"
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Vectors of one instruction set. The including file defines VECTOR_LANES (32-bit elements per
-// vector), QUERY_VECTORS (vectors per strip), TILE_ROWS (rows of a register tile), INTERLEAVE
-// (whether weights are computed between the steps of scores), ROW_FENCE (whether loads must not move
-// across rows of a register tile), HAS_DOT_U8 and HAS_DOT_BF16, and the functions declared
-// without a body below; those of an instruction that is missing are never reached.
+// Vectors of one instruction set. The including file defines
+//   VECTOR_LANES    32-bit elements per vector,
+//   QUERY_VECTORS   vectors per strip,
+//   TILE_ROWS       rows of a register tile,
+//   INTERLEAVE      whether weights are computed between the steps of scores,
+//   ROW_FENCE       whether loads must not move across the rows of a register tile,
+//   HAS_DOT_U8, HAS_DOT_BF16,
+// and the functions declared without a body below.
 #ifndef ATTN_LOWBIT_VECTOR_H
 #define ATTN_LOWBIT_VECTOR_H
 

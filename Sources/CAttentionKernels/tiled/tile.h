@@ -23,23 +23,6 @@ typedef struct {
 
 enum { TILED_BLOCK_TILES = TILED_BLOCK_KEYS / 4, TILED_PARTS = 4 };
 
-/// An even spread of `groups` groups over `steps` steps.
-typedef struct {
-  int32_t groups, quotient, remainder;
-} tiled_spread_t;
-
-TILED_INLINE tiled_spread_t tiled_spread(int32_t steps, int32_t groups) {
-  return (tiled_spread_t){groups, steps / groups, steps % groups};
-}
-
-/// Steps of the next group; `carry` starts at 0.
-TILED_INLINE int32_t tiled_next_group(const tiled_spread_t *spread, int32_t *carry) {
-  *carry += spread->remainder;
-  const int32_t longer = *carry >= spread->groups;
-  *carry -= longer ? spread->groups : 0;
-  return spread->quotient + longer;
-}
-
 /// What an instruction set provides; the functions see whole tiles.
 typedef struct {
   int32_t lanes;
@@ -87,24 +70,33 @@ TILED_INLINE void tiled_finish_block(tiled_block_t *block, const tiled_steps_t *
   block->count = 0;
 }
 
-/// Scores the tile staged for `parts` and empties it.
-TILED_INLINE void tiled_emit(tiled_block_t *block, const tiled_steps_t *steps, uint32_t parts) {
+/// The place of the next tile of the block.
+TILED_INLINE tiled_tile_t *tiled_next(tiled_block_t *block, const tiled_steps_t *steps) {
   if (block->count == TILED_BLOCK_KEYS / steps->tile_keys) tiled_finish_block(block, steps);
+  return &block->tiles[block->count];
+}
+
+/// Scores the tile filled in at the place `tiled_next` gave.
+TILED_INLINE void tiled_score(tiled_block_t *block, const tiled_steps_t *steps) {
   const int32_t index = block->count;
   tiled_tile_t *tile = &block->tiles[index];
-  *tile = block->staged[parts];
-  tile->parts = parts;
   tile->weights = block->view.weights + index * steps->tile_keys * steps->lanes;
   tile->scores = block->view.scores + (index & 1) * TILED_MAX_KEYS * steps->lanes;
   const int exceeds = steps->score(&block->view, tile, index > 0 ? tile - 1 : NULL);
   if (__builtin_expect(exceeds, 0)) tiled_repeat(block, steps, index - 1);
-  if (!block->seen) {
+  if (__builtin_expect(!block->seen, 0)) {
     // The first tile sets the maxima at once: nothing has to be rescaled or repeated.
     steps->rescale(&block->view, tile, block->tiles, 0);
     block->seen = 1;
   }
-  block->count += 1;
+  block->count = index + 1;
+}
+
+/// Scores the tile staged for `parts` and empties it.
+TILED_INLINE void tiled_emit(tiled_block_t *block, const tiled_steps_t *steps, uint32_t parts) {
   tiled_tile_t *staged = &block->staged[parts];
+  *tiled_next(block, steps) = *staged;
+  tiled_score(block, steps);
   staged->count = staged->masked = staged->biased = 0;
 }
 
@@ -129,24 +121,46 @@ typedef struct {
   const uint32_t *masks;
 } tiled_rows_t;
 
-/// Asks for a row of `length` floats ahead of its use.
-TILED_INLINE void tiled_prefetch(const float *row, int32_t length) {
-  for (int32_t i = 0; i < length; i += 16) __builtin_prefetch(row + i, 0, 3);
-}
-
-TILED_INLINE void tiled_gather_run(tiled_block_t *block, const tiled_steps_t *steps,
-                                   const tiled_rows_t *rows, const attn_run_t *run,
-                                   uint32_t valid) {
-  const uint32_t first_part = (uint32_t)((1ull << steps->part_lanes) - 1);
+/// Scores whole tiles of a run without masks and returns how many of its keys they hold.
+///
+/// Short code counts here: it takes the place of multiply-adds in the reorder buffer.
+TILED_INLINE int32_t tiled_whole_tiles(tiled_block_t *block, const tiled_steps_t *steps,
+                                       const tiled_rows_t *rows, const attn_run_t *run,
+                                       uint32_t parts) {
+  const ptrdiff_t key_step = run->step * rows->k_stride, value_step = run->step * rows->v_stride;
   const float *key = rows->k + run->first_key * rows->k_stride;
   const float *value = rows->v + run->first_key * rows->v_stride;
-  const ptrdiff_t key_step = run->step * rows->k_stride;
-  const ptrdiff_t value_step = run->step * rows->v_stride;
-  for (int32_t i = 0; i < run->count; ++i, key += key_step, value += value_step) {
-    if (i + steps->tile_keys < run->count) {
-      tiled_prefetch(key + steps->tile_keys * key_step, block->view.head_dim);
+  int32_t done = 0;
+  for (; done + steps->tile_keys <= run->count; done += steps->tile_keys) {
+    tiled_tile_t *tile = tiled_next(block, steps);
+    tile->count = steps->tile_keys;
+    tile->parts = parts;
+    tile->masked = 0;
+    tile->biased = rows->key_bias != NULL;
+    TILED_UNROLL for (int32_t i = 0; i < steps->tile_keys; ++i) {
+      tile->keys[i] = key;
+      tile->values[i] = value;
+      key += key_step;
+      value += value_step;
     }
-    tiled_prefetch(value, block->view.value_dim);
+    if (rows->key_bias) {
+      const float *bias = rows->key_bias + run->first_key + done * (ptrdiff_t)run->step;
+      for (int32_t i = 0; i < steps->tile_keys; ++i) {
+        tile->biases[i] = bias[i * (ptrdiff_t)run->step];
+      }
+    }
+    tiled_score(block, steps);
+  }
+  return done;
+}
+
+/// Adds the keys of a run from its key `first` on to the staged tiles and scores full ones.
+TILED_INLINE void tiled_stage_keys(tiled_block_t *block, const tiled_steps_t *steps,
+                                   const tiled_rows_t *rows, const attn_run_t *run, int32_t first,
+                                   uint32_t valid) {
+  const uint32_t first_part = (uint32_t)((1ull << steps->part_lanes) - 1);
+  for (int32_t i = first; i < run->count; ++i) {
+    const ptrdiff_t row = run->first_key + i * (ptrdiff_t)run->step;
     const uint32_t word = run->mask < 0 ? valid : rows->masks[run->mask + i] & valid;
     const uint32_t parts = (uint32_t)((word & first_part) != 0) |
                            (uint32_t)((word & ~first_part) != 0) << 1;
@@ -154,12 +168,12 @@ TILED_INLINE void tiled_gather_run(tiled_block_t *block, const tiled_steps_t *st
     tiled_tile_t *tile = &block->staged[parts];
     const int32_t at = tile->count;
     const uint32_t seen_by = (parts & 1 ? first_part : 0) | (parts & 2 ? ~first_part : 0);
-    tile->keys[at] = key;
-    tile->values[at] = value;
+    tile->keys[at] = rows->k + row * rows->k_stride;
+    tile->values[at] = rows->v + row * rows->v_stride;
     tile->words[at] = word;
     tile->masked |= word != (seen_by & valid);
     if (rows->key_bias) {
-      tile->biases[at] = rows->key_bias[run->first_key + i * (ptrdiff_t)run->step];
+      tile->biases[at] = rows->key_bias[row];
       tile->biased = 1;
     }
     tile->count = at + 1;
@@ -176,13 +190,19 @@ TILED_INLINE void tiled_attend(void *memory, const tiled_steps_t *steps, tiled_r
   block.seen = block.view.strip->output_started;
   block.count = 0;
   for (uint32_t parts = 0; parts < TILED_PARTS; ++parts) {
-    block.staged[parts].count = block.staged[parts].masked = block.staged[parts].biased = 0;
+    tiled_tile_t *staged = &block.staged[parts];
+    staged->count = staged->masked = staged->biased = 0;
+    staged->parts = parts;
   }
   const int32_t lanes = block.view.strip->count;
   const uint32_t valid = (uint32_t)((1ull << lanes) - 1);
+  const uint32_t all_parts = lanes > steps->part_lanes ? 3 : 1;
   for (int32_t r = 0; r < run_count; ++r) {
-    tiled_count_run(counts, &runs[r], steps->tile_keys, lanes);
-    tiled_gather_run(&block, steps, &rows, &runs[r], valid);
+    const attn_run_t *run = &runs[r];
+    tiled_count_run(counts, run, steps->tile_keys, lanes);
+    int32_t done = 0;
+    if (run->mask < 0) done = tiled_whole_tiles(&block, steps, &rows, run, all_parts);
+    tiled_stage_keys(&block, steps, &rows, run, done, valid);
   }
   for (uint32_t parts = 1; parts < TILED_PARTS; ++parts) {
     if (block.staged[parts].count > 0) tiled_emit(&block, steps, parts);

@@ -29,8 +29,7 @@ typedef enum {
 /// `error_size - 1` bytes and a zero: empty on success, else what went wrong. No C++ exception and
 /// no signal reaches the caller, and calls from several threads do not disturb each other.
 gnuplot_bridge_status_t gnuplot_bridge_run(const char *program, const char *script,
-                                           double timeout_seconds, char *error,
-                                           size_t error_size);
+                                           double timeout_seconds, char *error, size_t error_size);
 
 #ifdef __cplusplus
 }

@@ -17,7 +17,14 @@ struct JSONReport {
   init(_ report: Report) {
     document = Document(
       schema: CaseRecord.currentSchema, kind: "report", run: report.header,
-      problems: report.problems.map(\.description), records: report.records)
+      problems: report.problems.map(\.description),
+      records: report.records.map(Self.withoutVoidSpeed))
+  }
+
+  private static func withoutVoidSpeed(_ record: CaseRecord) -> CaseRecord {
+    var copy = record
+    copy.timing = record.publishableTiming
+    return copy
   }
 
   /// - Throws: ``ReportingError/notEncodable(cause:)``.

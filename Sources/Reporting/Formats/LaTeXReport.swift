@@ -25,9 +25,10 @@ struct LaTeXReport {
     if !footnotes.reasons.isEmpty {
       parts.append("\\paragraph{Why a number is missing}")
       parts.append(
-        list(footnotes.reasons.enumerated().map {
-          "[\($0.offset + 1)] \(Escaping.latex($0.element))"
-        }, "description", separator: "\\item"))
+        list(
+          footnotes.reasons.enumerated().map {
+            "[{[\($0.offset + 1)]}] \(Escaping.latex($0.element))"
+          }, "description", separator: "\\item"))
     }
     parts.append("\\end{document}")
     return parts.joined(separator: "\n\n") + "\n"
@@ -45,9 +46,11 @@ struct LaTeXReport {
   }
 
   private func tables(_ rows: [NumberedRecord], footnotes: inout Footnotes) -> [String] {
-    let speed = "Bounds and measured speed. Speed-ups with 95\\,\\% intervals; "
+    let speed =
+      "Bounds and measured speed. Speed-ups with 95\\,\\% intervals; "
       + "a multiply-add counts as 2 operations, exponentials are not counted."
-    let price = "Distance from dense softmax attention, error against the mechanism's own "
+    let price =
+      "Distance from dense softmax attention, error against the mechanism's own "
       + "definition, and workspace."
     var tables: [String] = []
     for start in stride(from: 0, to: rows.count, by: Self.rowsPerTable) {

@@ -107,11 +107,16 @@ enum LogAxis {
     return (low / margin)...(high * margin)
   }
 
-  /// 1, 2 and 5 times powers of ten inside `range`, or powers of ten alone over many decades.
+  /// Round numbers inside `range`: powers of ten over many decades, with more between over few.
   static func decimalTicks(_ range: ClosedRange<Double>) -> [Double] {
     let first = Int(log10(range.lowerBound).rounded(.down))
     let last = Int(log10(range.upperBound).rounded(.up))
-    let steps: [Double] = last - first > 4 ? [1] : [1, 2, 5]
+    let steps: [Double] =
+      switch decades(range) {
+      case ...0.8: [1, 1.5, 2, 3, 4, 5, 6, 8]
+      case ...4: [1, 2, 5]
+      default: [1]
+      }
     return (first...max(first, last)).flatMap { decade in
       steps.map { $0 * pow(10, Double(decade)) }
     }.filter(range.contains)

@@ -105,7 +105,8 @@ enum DetailTables {
       columns: key(rows) + [
         Column("attended pairs", cells: rows.map { Cell($0.record.work.attendedPairs) }),
         Column(
-          "products [GFLOP]", rows.map { .value($0.record.work.operations.productOperations / 1e9) },
+          "products [GFLOP]",
+          rows.map { .value($0.record.work.operations.productOperations / 1e9) },
           style: NumberText.significant),
         Column(
           "exponentials", cells: rows.map { Cell(.value($0.record.work.operations[.exponential])) }),
@@ -124,11 +125,11 @@ enum DetailTables {
   static func counters(_ rows: [NumberedRecord]) -> Table {
     let columns = counterKinds(rows).map { kind in
       Column(
-        "\(kind.name) [\(kind.unit)], \(kind.source)",
+        kind.heading,
         rows.map { row in
           row.record.counters.first { kind.matches($0) }?.value
             ?? .absent(reason: "the counter was not asked for in this case")
-        }, style: NumberText.significant)
+        }, style: NumberText.exact)
     }
     return Table(columns: columns.isEmpty ? [] : key(rows) + columns)
   }
@@ -150,6 +151,11 @@ enum DetailTables {
     let name: String
     let unit: String
     let source: String
+
+    /// Name, unit and source; a bare count needs no unit.
+    var heading: String {
+      unit == "1" ? "\(name), \(source)" : "\(name) [\(unit)], \(source)"
+    }
 
     func matches(_ counter: CounterRecord) -> Bool {
       counter.name == name && counter.unit == unit && counter.source == source

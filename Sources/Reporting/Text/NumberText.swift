@@ -47,6 +47,11 @@ enum NumberText {
     return (count < 0 ? "-" : "") + String(text.reversed())
   }
 
+  /// A whole number with all its digits, any other with three.
+  static func exact(_ number: Double) -> String {
+    Int(exactly: number).map(count) ?? significant(number)
+  }
+
   /// `number` rounded to `decimals` places; negative places round to tens, hundreds and so on.
   private static func fixed(_ number: Double, decimals: Int) -> String {
     guard decimals < 0 else { return String(format: "%.\(min(decimals, 12))f", number) }

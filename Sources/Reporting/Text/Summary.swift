@@ -66,7 +66,8 @@ public struct Summary: Sendable {
     var groups: [String: [NumberedRecord]] = [:]
     for row in report.resultRows
     where row.record.mechanism.id != "flash" && row.record.status == .measured
-      && row.timing(\.speedUpOverFlash).value != nil {
+      && row.timing(\.speedUpOverFlash).value != nil
+    {
       let problem = row.record.problemText
       if groups[problem] == nil { order.append(problem) }
       groups[problem, default: []].append(row)
@@ -83,12 +84,12 @@ public struct Summary: Sendable {
     guard let best = speeds.max(by: { $0.speed.value < $1.speed.value }) else { return nil }
     guard best.speed.interval.low > 1 else {
       return Sentence(parts: [
-        .prose("At "), .code(problem), .prose(" nothing measured is faster than "),
+        .prose("At "), .code(problem), .prose(", nothing measured is faster than "),
         .code("flash"), .prose(" in f32."),
       ])
     }
     return Sentence(parts: [
-      .prose("At "), .code(problem), .prose(" "), .code(best.row.record.label),
+      .prose("At "), .code(problem), .prose(", "), .code(best.row.record.label),
       .prose(" is the fastest: \(NumberText.estimate(best.speed)) times as fast as "),
       .code("flash"), .prose(" in f32\(shareText(best.row))."),
     ])
@@ -127,8 +128,8 @@ public struct Summary: Sendable {
     let text =
       failed.isEmpty
       ? "All \(checked.count) kernels that were checked agree with their own definitions in Double."
-      : "\(failed.count) of \(checked.count) checked kernels do not agree with their own "
-        + "definitions in Double (\(failed.joined(separator: ", "))); they have no speed."
+      : "\(failed.count) of \(checked.count) checked kernels failed against their own definitions in "
+        + "Double (\(failed.joined(separator: ", "))): no speed is shown for a failed case."
     return Sentence(parts: [.prose(text)])
   }
 

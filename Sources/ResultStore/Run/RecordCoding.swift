@@ -30,7 +30,8 @@ package enum RecordCoding {
     case .keyNotFound(let key, let context):
       return "'\(place(context.codingPath + [key]))' is missing"
     case .typeMismatch(let type, let context):
-      return "'\(place(context.codingPath))' is not a \(type)"
+      let place = place(context.codingPath)
+      return place.isEmpty ? "it is not a JSON object" : "'\(place)' is not a \(type)"
     case .valueNotFound(_, let context):
       return "'\(place(context.codingPath))' is null"
     case .dataCorrupted(let context):

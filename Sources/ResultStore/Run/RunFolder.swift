@@ -20,8 +20,9 @@ public struct RunFolder: Hashable, Sendable {
   ///   digits, `.`, `_` and `-`, and begins with a letter or digit.
   public init(root: String, name: String) throws(ResultStoreError) {
     let isPlain = name.utf8.allSatisfy { byte in
-      Self.isAlphanumeric(byte) || [UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-")]
-        .contains(byte)
+      Self.isAlphanumeric(byte)
+        || [UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-")]
+          .contains(byte)
     }
     guard isPlain, let first = name.utf8.first, Self.isAlphanumeric(first), name.utf8.count <= 100
     else {

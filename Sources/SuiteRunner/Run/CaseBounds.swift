@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import AttentionCore
+import AttentionEngines
 import AttentionMechanisms
 import ResultStore
 import Simulator
@@ -10,10 +11,17 @@ struct CaseBounds {
   let plan: Plan
   /// Dense attention in Float32 at the same sizes: the baseline of every bound.
   let dense: Plan
+  private let tiles: TileOutcome
 
-  init(_ item: CaseSpecification) throws {
+  /// - Throws: ``SimulatorError`` if tiles that the suite asks for do not fit the mask.
+  init(_ item: CaseSpecification, kernels: KernelTable) throws {
     plan = item.mechanism.plan
     dense = try Flash(NoParameters(), shape: Self.denseShape(item.shape)).plan
+    var layout = TileLayout.engine(kernels.tile(of: plan))
+    if let query = item.simulation.queryTile, let key = item.simulation.keyTile {
+      layout = .tiles(TilePair(query: query, key: key), .static)
+    }
+    tiles = try TileOutcome(plan: plan, dense: dense, layout: layout)
   }
 
   /// Dense attention knows no grid.
@@ -21,28 +29,55 @@ struct CaseBounds {
     try shape.with(grid: .some(nil))
   }
 
-  /// - Parameter tiles: tiles of one head, where an engine works in tiles.
-  func record(tiles: Known<TileCounts>, machines: [Machine]) throws -> BoundsRecord {
+  /// Tiles of one head by closed form.
+  var tileCounts: Known<TileCounts> {
+    comparison.map { comparison in
+      let own = comparison.mechanism
+      return TileCounts(
+        total: own.tilesTotal, visited: own.tilesVisited, full: own.tilesFull,
+        worst: own.tilesWorst, densePerQueryTile: own.denseTilesPerQueryTile,
+        evaluatedPairs: own.evaluatedPairs)
+    }
+  }
+
+  /// How an engine's own tiles differ from the simulated ones, or nil.
+  func difference(from engine: TileCounts?) -> String? {
+    guard let engine, let simulated = tileCounts.value else { return nil }
+    let pairs = [
+      ("visited tiles", engine.visited, simulated.visited),
+      ("full tiles", engine.full, simulated.full),
+      ("evaluated pairs", engine.evaluatedPairs, simulated.evaluatedPairs),
+    ]
+    return pairs.first { $0.1 != $0.2 }.map {
+      "the engine schedules \($0.1) \($0.0), the simulator counts \($0.2)"
+    }
+  }
+
+  func record(machines: [Machine]) throws -> BoundsRecord {
     let own = plan.operations.products
-    let flop: Quantity =
-      own > 0
-      ? .value(Double(dense.operations.products) / Double(own))
-      : .absent(reason: "the mechanism has no products")
     return BoundsRecord(
-      flop: flop,
-      tile: tiles.map { Double($0.total) / Double(max($0.visited, 1)) },
-      worstTile: tiles.map { Double($0.densePerQueryTile) / Double(max($0.worst, 1)) },
+      flop: own > 0
+        ? .value(Double(dense.operations.products) / Double(own))
+        : .absent(reason: "the mechanism has no products"),
+      tile: comparison.map(\.tileBound), worstTile: comparison.map(\.worstTileBound),
       machines: try machines.map(bound))
+  }
+
+  private var comparison: Known<TileComparison> {
+    switch tiles {
+    case .counted(let comparison): .value(comparison)
+    case .notApplicable(let reason): .absent(reason: reason)
+    }
   }
 
   private func bound(on machine: Machine) throws -> MachineBound {
     let own = try plan.floor(on: machine)
     let base = try dense.floor(on: machine)
-    let ratio: Quantity =
-      own.seconds > 0 ? .value(base.seconds / own.seconds) : .absent(reason: "nothing is priced")
     return MachineBound(
       machine: machine.id, precision: precision(own, plan),
-      densePrecision: precision(base, dense), roofline: ratio,
+      densePrecision: precision(base, dense),
+      roofline: own.seconds > 0
+        ? .value(base.seconds / own.seconds) : .absent(reason: "nothing is priced"),
       floorSeconds: .value(own.seconds), denseFloorSeconds: .value(base.seconds),
       bindingCeiling: label(own), denseBindingCeiling: label(base),
       unpriced: own.unpriced.map(\.rawValue))

@@ -47,15 +47,15 @@ public final class CaseRunner {
   }
 
   private func fill(_ record: inout CaseRecord, _ item: CaseSpecification) throws {
-    let bounds = try CaseBounds(item)
+    let bounds = try CaseBounds(item, kernels: context.execution.kernels)
     record.work.denseOperations = bounds.dense.operations
+    record.work.tiles = bounds.tileCounts
+    record.bounds = try bounds.record(machines: context.machines)
     guard depth != .simulate else {
-      record.bounds = try simulatedBounds(item, bounds)
       record.status = .simulatedOnly
       return
     }
     if let shortage = MemoryNeed(item).shortage {
-      record.bounds = try simulatedBounds(item, bounds)
       record.status = .skipped(reason: shortage)
       return
     }
@@ -63,9 +63,7 @@ public final class CaseRunner {
     record.accuracy.oracle = .value(check.error)
     let engine = try preparedEngine(item)
     record.memory.workspaceBytes = .value(engine.workspaceBytes)
-    record.work.tiles = engine.tiles.map { .value($0) } ?? record.work.tiles
-    record.bounds = try bounds.record(tiles: record.work.tiles, machines: context.machines)
-    if let defect = check.defect {
+    if let defect = check.defect ?? bounds.difference(from: engine.tiles) {
       record.counts = CountsRecord(
         measured: .value(check.measured), expected: Self.known(check.expected))
       record.status = .failed(reason: defect)
@@ -158,14 +156,6 @@ public final class CaseRunner {
     let output: Tensor<Float>
   }
 
-  private func simulatedBounds(
-    _ item: CaseSpecification, _ bounds: CaseBounds
-  ) throws -> BoundsRecord {
-    try bounds.record(
-      tiles: try SimulatedTiles(item, tile: context.execution.kernels.tile).counts,
-      machines: context.machines)
-  }
-
   private func emptyRecord(_ item: CaseSpecification) -> CaseRecord {
     let plan = item.mechanism.plan
     let notReached = "the case did not come this far"
@@ -193,7 +183,7 @@ public final class CaseRunner {
         operations: plan.operations, denseOperations: OperationCounts(),
         bytesRead: work.reduce(0) { $0 + $1.bytesRead },
         bytesWritten: work.reduce(0) { $0 + $1.bytesWritten },
-        tiles: .absent(reason: Self.noTiles(plan))),
+        tiles: .absent(reason: notReached)),
       bounds: BoundsRecord(
         flop: .absent(reason: notReached), tile: .absent(reason: notReached),
         worstTile: .absent(reason: notReached), machines: []),
@@ -205,13 +195,6 @@ public final class CaseRunner {
       memory: MemoryRecord(
         workspaceBytes: .absent(reason: notReached),
         peakResidentBytes: .absent(reason: notReached)), counters: [])
-  }
-
-  private static func noTiles(_ plan: Plan) -> String {
-    if case .attendSelected = plan.stages.first {
-      return "tiles depend on the selection, and so on the data"
-    }
-    return "the engine does not work in key tiles"
   }
 
   private static func known(_ counts: EngineCounts?) -> Known<EngineCounts> {

@@ -56,7 +56,7 @@ struct ApplyCommand: ParsableCommand {
     engine.run(inputs, into: output)
     guard oracle else {
       try NumpyArray.write(
-        try StoredTensor(extents: output.extents, elements: Array(output.elements)), to: out)
+        try StoredTensor(extents: output.extents, elements: output.array), to: out)
       return
     }
     let result = mechanism.oracle(

@@ -1,4 +1,5 @@
 set terminal svg size 1000,620 background '#ffffff' font 'sans-serif,13' noenhanced
+set pointsize 0.75
 set output 'roofline.svg'
 set encoding utf8
 set lmargin at screen 0.085
@@ -11,7 +12,7 @@ set ylabel 'speed [GFLOP/s]' offset 0.5,0
 set border 3 linecolor rgb '#404040'
 set tics nomirror textcolor rgb '#202020'
 set grid xtics ytics linetype 1 linewidth 0.6 linecolor rgb '#E2E2E2'
-set key at screen 0.8172,screen 0.9 left top vertical Left reverse samplen 1.5 spacing 1.25 noenhanced
+set key at screen 0.8172,screen 0.9 left top vertical maxcols 1 Left reverse samplen 1.5 spacing 1.25 noenhanced
 set errorbars 0
 set logscale xy
 set xrange [0.106296:30720]
@@ -37,22 +38,22 @@ $data4 << END
 0.106296 57.4
 2.12778 1149
 END
-set label 'L1 540 GB/s' at 0.143741,77.62 left rotate by 52 offset -1.1,0.6 font ',11' textcolor rgb '#505050' front
+set label 'L1 540 GB/s' at 0.155005,83.7026 left rotate by 52 offset -1.1,0.6 font ',11' textcolor rgb '#505050' front
 $data5 << END
 0.106296 25.5111
 4.7875 1149
 END
-set label 'L2 240 GB/s' at 0.143741,34.4978 left rotate by 52 offset -1.1,0.6 font ',11' textcolor rgb '#505050' front
+set label 'L2 240 GB/s' at 0.155005,37.2012 left rotate by 52 offset -1.1,0.6 font ',11' textcolor rgb '#505050' front
 $data6 << END
 0.106296 12.7556
 9.575 1149
 END
-set label 'L3 120 GB/s' at 0.143741,17.2489 left rotate by 52 offset -1.1,0.6 font ',11' textcolor rgb '#505050' front
+set label 'L3 120 GB/s' at 0.155005,18.6006 left rotate by 52 offset -1.1,0.6 font ',11' textcolor rgb '#505050' front
 $data7 << END
 0.106296 4.46444
 27.3571 1149
 END
-set label 'memory 42.0 GB/s' at 0.143741,6.03711 left rotate by 52 offset -1.1,0.6 font ',11' textcolor rgb '#505050' front
+set label 'memory 42.0 GB/s' at 0.155005,6.5102 left rotate by 52 offset -1.1,0.6 font ',11' textcolor rgb '#505050' front
 $data8 << END
 256 262.605
 1024 268.058
@@ -85,10 +86,10 @@ plot $data1 with lines linecolor rgb '#808080' linewidth 1.4 notitle, \
   $data5 with lines linecolor rgb '#808080' linewidth 1.4 dashtype 2 notitle, \
   $data6 with lines linecolor rgb '#808080' linewidth 1.4 dashtype 2 notitle, \
   $data7 with lines linecolor rgb '#808080' linewidth 1.4 dashtype 2 notitle, \
-  $data8 with points pointtype 7 pointsize 1.1 linecolor rgb '#000000' title 'flash', \
-  $data9 with points pointtype 5 pointsize 1.1 linecolor rgb '#0072B2' title 'neighborhood', \
-  $data10 with points pointtype 7 pointsize 1.1 linecolor rgb '#D55E00' title 'sage1', \
-  $data11 with points pointtype 9 pointsize 1.1 linecolor rgb '#009E73' title 'linear', \
-  $data12 with points pointtype 13 pointsize 1.1 linecolor rgb '#CC79A7' title 'fnet', \
-  $data13 with points pointtype 6 pointsize 1.1 linecolor rgb '#D55E00' title 'lightning'
+  $data8 with points pointtype 7 linecolor rgb '#000000' title 'flash', \
+  $data9 with points pointtype 5 linecolor rgb '#0072B2' title 'neighborhood', \
+  $data10 with points pointtype 7 linecolor rgb '#D55E00' title 'sage1', \
+  $data11 with points pointtype 9 linecolor rgb '#009E73' title 'linear', \
+  $data12 with points pointtype 13 linecolor rgb '#CC79A7' title 'fnet', \
+  $data13 with points pointtype 6 linecolor rgb '#D55E00' title 'lightning'
 unset output

@@ -1,4 +1,5 @@
 set terminal pngcairo size 2000,1240 background '#ffffff' font 'Sans,13' fontscale 2 linewidth 2 pointscale 2 noenhanced
+set pointsize 1.1
 set output 'speed-up.png'
 set encoding utf8
 set lmargin at screen 0.085
@@ -11,7 +12,7 @@ set ylabel 'measured speed-up over flash f32' offset 0.5,0
 set border 3 linecolor rgb '#404040'
 set tics nomirror textcolor rgb '#202020'
 set grid xtics ytics linetype 1 linewidth 0.6 linecolor rgb '#E2E2E2'
-set key at screen 0.7796,screen 0.9 left top vertical Left reverse samplen 1.5 spacing 1.25 noenhanced
+set key at screen 0.7796,screen 0.9 left top vertical maxcols 1 Left reverse samplen 1.5 spacing 1.25 noenhanced
 set errorbars 0
 set logscale xy
 set xrange [0.740741:345.6]
@@ -58,11 +59,11 @@ plot $data1 with lines linecolor rgb '#707070' linewidth 1.2 dashtype 1 notitle,
   $data2 with lines linecolor rgb '#707070' linewidth 1.2 dashtype 2 notitle, \
   $data3 with lines linecolor rgb '#707070' linewidth 1.2 dashtype 3 notitle, \
   $data4 with lines linecolor rgb '#B0B0B0' linewidth 1.2 notitle, \
-  $data5 with yerrorbars pointtype 5 pointsize 1.1 linewidth 1.3 linecolor rgb '#0072B2' title 'neighborhood', \
-  $data6 with yerrorbars pointtype 7 pointsize 1.1 linewidth 1.3 linecolor rgb '#D55E00' title 'sage1', \
-  $data7 with yerrorbars pointtype 9 pointsize 1.1 linewidth 1.3 linecolor rgb '#009E73' title 'linear', \
-  $data8 with yerrorbars pointtype 13 pointsize 1.1 linewidth 1.3 linecolor rgb '#CC79A7' title 'fnet', \
-  $data9 with yerrorbars pointtype 6 pointsize 1.1 linewidth 1.3 linecolor rgb '#D55E00' title 'lightning', \
+  $data5 with yerrorbars pointtype 5 linewidth 1.3 linecolor rgb '#0072B2' title 'neighborhood', \
+  $data6 with yerrorbars pointtype 7 linewidth 1.3 linecolor rgb '#D55E00' title 'sage1', \
+  $data7 with yerrorbars pointtype 9 linewidth 1.3 linecolor rgb '#009E73' title 'linear', \
+  $data8 with yerrorbars pointtype 13 linewidth 1.3 linecolor rgb '#CC79A7' title 'fnet', \
+  $data9 with yerrorbars pointtype 6 linewidth 1.3 linecolor rgb '#D55E00' title 'lightning', \
   keyentry with lines linecolor rgb '#707070' linewidth 1.2 dashtype 1 title 'at the bound', \
   keyentry with lines linecolor rgb '#707070' linewidth 1.2 dashtype 2 title '80 % of it', \
   keyentry with lines linecolor rgb '#707070' linewidth 1.2 dashtype 3 title '50 % of it', \

@@ -1,4 +1,5 @@
 set terminal pngcairo size 2000,1240 background '#ffffff' font 'Sans,13' fontscale 2 linewidth 2 pointscale 2 noenhanced
+set pointsize 1.1
 set output 'time.png'
 set encoding utf8
 set lmargin at screen 0.085
@@ -11,13 +12,13 @@ set ylabel 'time [ms]' offset 0.5,0
 set border 3 linecolor rgb '#404040'
 set tics nomirror textcolor rgb '#202020'
 set grid xtics ytics linetype 1 linewidth 0.6 linecolor rgb '#E2E2E2'
-set key at screen 0.7326,screen 0.9 left top vertical Left reverse samplen 1.5 spacing 1.25 noenhanced
+set key at screen 0.7326,screen 0.9 left top vertical maxcols 1 Left reverse samplen 1.5 spacing 1.25 noenhanced
 set errorbars 0
 set logscale xy
 set xrange [819.2:20480]
 set xtics ('1k' 1024, '2k' 2048, '4k' 4096, '8k' 8192, '16k' 16384)
 set yrange [0.436672:3061.37]
-set ytics ('1' 1, '10' 10, '100' 100, '1000' 1000)
+set ytics ('0.5' 0.5, '1' 1, '2' 2, '5' 5, '10' 10, '20' 20, '50' 50, '100' 100, '200' 200, '500' 500, '1000' 1000, '2000' 2000)
 $data1 << END
 1024 8.15317
 4096 128.3
@@ -33,7 +34,7 @@ $data3 << END
 4096 2.36307
 16384 9.25772
 END
-plot $data1 with linespoints pointtype 7 pointsize 1.1 linewidth 1.6 linecolor rgb '#000000' dashtype 1 title 'flash', \
-  $data2 with linespoints pointtype 5 pointsize 1.1 linewidth 1.6 linecolor rgb '#0072B2' dashtype 1 title 'neighborhood stride=1', \
-  $data3 with linespoints pointtype 9 pointsize 1.1 linewidth 1.6 linecolor rgb '#009E73' dashtype 1 title 'linear'
+plot $data1 with linespoints pointtype 7 linewidth 1.6 linecolor rgb '#000000' dashtype 1 title 'flash', \
+  $data2 with linespoints pointtype 5 linewidth 1.6 linecolor rgb '#0072B2' dashtype 1 title 'neighborhood stride=1', \
+  $data3 with linespoints pointtype 9 linewidth 1.6 linecolor rgb '#009E73' dashtype 1 title 'linear'
 unset output

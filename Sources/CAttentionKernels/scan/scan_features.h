@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+#ifndef ATTN_SCAN_FEATURES_H
+#define ATTN_SCAN_FEATURES_H
+
+#include "scan_layout.h"
+
+/// Maps as the vector kernels know them; IDENTITY and RELU differ by data only.
+typedef enum { SCAN_MAP_FLOOR, SCAN_MAP_ELU1, SCAN_MAP_EXP } scan_map_t;
+
+/// What a feature step does; constant in every kernel.
+enum {
+  SCAN_KEYS = 1,     ///< maps key rows
+  SCAN_QUERIES = 2,  ///< maps query rows
+  SCAN_NORM = 4,     ///< keys: adds to z; queries: sums q'.z
+  SCAN_DECAY = 8,    ///< multiplies key rows by their factor, and S by a factor per block
+};
+
+/// Produces the features of one block of rows, a vector at a time.
+///
+/// The matrix kernels call `scan_step` once per few dozen multiply-adds, so that the maps of the
+/// next block hide behind the products of the current one.
+typedef struct {
+  const float *k, *q;  // next row to map
+  ptrdiff_t k_stride, q_stride;
+  float *k_features, *q_features;
+  ptrdiff_t feature_stride;
+  const float *k_shift, *q_shift, *k_factor;  // next row's
+  float *z;    // [features]
+  float *sums; // next row of [rows][SCAN_LANES]: q'.z by lane
+  vec sum;
+  float floor, eps;
+  int32_t features, column, rows_left;
+  ptrdiff_t k_ahead, q_ahead;  // bytes from the row mapped to the row fetched into cache
+  const char *v_fetched;       // row of v fetched along with the key mapped
+  char *o_fetched;             // row of o, along with the query
+  ptrdiff_t v_stride, o_stride;  // bytes
+} scan_cursor_t;
+
+SCAN_INLINE vec scan_map(const scan_cursor_t *c, vec x, const float *shift, scan_map_t map) {
+  vec exponent = map == SCAN_MAP_EXP ? vec_sub(x, vec_set1(*shift))
+                                     : vec_mul(vec_min(vec_zero(), x), vec_set1(0x1.715476p+0f));
+  switch (map) {
+    case SCAN_MAP_FLOOR: return vec_add(vec_max(vec_set1(c->floor), x), vec_set1(c->eps));
+    case SCAN_MAP_ELU1: return vec_add(vec_max(vec_zero(), x), vec_exp2(exponent));
+    case SCAN_MAP_EXP: return vec_add(vec_exp2(exponent), vec_set1(c->eps));
+  }
+}
+
+/// Features of the `left` columns from `x` on, zero in lanes beyond.
+SCAN_INLINE vec scan_map_part(const scan_cursor_t *c, const float *x, int32_t left,
+                              const float *shift, scan_map_t map) {
+  if (__builtin_expect(left >= SCAN_LANES, 1)) return scan_map(c, vec_load(x), shift, map);
+  return vec_keep_first(scan_map(c, vec_load_first(x, left), shift, map), left);
+}
+
+/// Moves on to the next row.
+SCAN_INLINE void scan_next_row(scan_cursor_t *c, scan_map_t map, int flags) {
+  c->column = 0;
+  c->rows_left -= 1;
+  if (flags & SCAN_KEYS) {
+    c->k += c->k_stride;
+    c->k_features += c->feature_stride;
+    c->v_fetched += c->v_stride;
+    if (map == SCAN_MAP_EXP) c->k_shift += 1;
+    if (flags & SCAN_DECAY) c->k_factor += 1;
+  }
+  if (flags & SCAN_QUERIES) {
+    c->q += c->q_stride;
+    c->q_features += c->feature_stride;
+    c->o_fetched += c->o_stride;
+    if (map == SCAN_MAP_EXP) c->q_shift += 1;
+  }
+  if ((flags & SCAN_QUERIES) && (flags & SCAN_NORM)) {
+    vec_store(c->sums, c->sum);
+    c->sums += SCAN_LANES;
+    c->sum = vec_zero();
+  }
+}
+
+/// Maps the next vector of keys.
+SCAN_INLINE void scan_step_keys(scan_cursor_t *c, scan_map_t map, int flags) {
+  int32_t column = c->column;
+  __builtin_prefetch((const char *)(c->k + column) + c->k_ahead);
+  __builtin_prefetch(c->v_fetched + column * (ptrdiff_t)sizeof(float));
+  vec k = scan_map_part(c, c->k + column, c->features - column, c->k_shift, map);
+  if (flags & SCAN_DECAY) k = vec_mul(k, vec_set1(*c->k_factor));
+  vec_store(c->k_features + column, k);
+  if (flags & SCAN_NORM) vec_store(c->z + column, vec_add(vec_load(c->z + column), k));
+}
+
+/// Maps the next vector of queries; z must be complete up to their token.
+SCAN_INLINE void scan_step_queries(scan_cursor_t *c, scan_map_t map, int flags) {
+  int32_t column = c->column;
+  __builtin_prefetch((const char *)(c->q + column) + c->q_ahead);
+  __builtin_prefetch(c->o_fetched + column * (ptrdiff_t)sizeof(float), 1);
+  vec q = scan_map_part(c, c->q + column, c->features - column, c->q_shift, map);
+  vec_store(c->q_features + column, q);
+  if (flags & SCAN_NORM) c->sum = vec_fma(q, vec_load(c->z + column), c->sum);
+}
+
+/// Moves on to the next vector.
+SCAN_INLINE void scan_advance(scan_cursor_t *c, scan_map_t map, int flags) {
+  c->column += SCAN_LANES;
+  if (c->column >= c->features) scan_next_row(c, map, flags);
+}
+
+/// Maps the next vector of the block, if one is left.
+SCAN_INLINE void scan_step(scan_cursor_t *c, scan_map_t map, int flags) {
+  if (c->rows_left == 0) return;
+  if (flags & SCAN_KEYS) scan_step_keys(c, map, flags);
+  if (flags & SCAN_QUERIES) scan_step_queries(c, map, flags);
+  scan_advance(c, map, flags);
+}
+
+/// Maps all that is left of the block.
+SCAN_INLINE void scan_drain(scan_cursor_t *c, scan_map_t map, int flags) {
+  while (c->rows_left > 0) scan_step(c, map, flags);
+}
+
+/// Copies `rows` rows of `dim` floats, padded with zeros to whole vectors.
+static inline void scan_copy_padded(float *to, ptrdiff_t to_stride, const float *from,
+                                    ptrdiff_t from_stride, int32_t rows, int32_t dim) {
+  for (int32_t t = 0; t < rows; ++t) {
+    for (int32_t c = 0; c < dim; c += SCAN_LANES) {
+      vec_store(to + t * to_stride + c, vec_load_first(from + t * from_stride + c, dim - c));
+    }
+  }
+}
+
+/// Copies `rows` rows of `dim` floats out of padded rows.
+static inline void scan_copy_rows(float *to, ptrdiff_t to_stride, const float *from,
+                                  ptrdiff_t from_stride, int32_t rows, int32_t dim) {
+  for (int32_t t = 0; t < rows; ++t) {
+    for (int32_t c = 0; c < dim; c += SCAN_LANES) {
+      vec_store_first(to + t * to_stride + c, dim - c, vec_load(from + t * from_stride + c));
+    }
+  }
+}
+
+#endif

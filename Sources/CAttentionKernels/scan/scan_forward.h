@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+#ifndef ATTN_SCAN_FORWARD_H
+#define ATTN_SCAN_FORWARD_H
+
+#include "scan_project.h"
+
+/// Calls `panel(vectors)` with the number of vectors of a panel as a constant.
+#define SCAN_FOR_WIDTH(vectors, panel)                             \
+  switch (vectors) {                                               \
+    case 1: panel(1); break;                                       \
+    case 2: panel(2); break;                                       \
+    case 3: panel(3); break;                                       \
+    default: panel(SCAN_PANEL); break;                             \
+  }
+
+/// A call and where it stands.
+typedef struct {
+  const attn_scan_plan_t *plan;
+  const attn_scan_rows_t *rows;
+  int32_t first, count;
+  float *state;
+  scan_scratch_t scratch;
+} scan_call_t;
+
+static inline scan_call_t scan_call(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
+                                    int32_t first, int32_t count, const float *state,
+                                    void *memory) {
+  scan_call_t call = {plan, rows, first, count, (float *)(uintptr_t)state, {0}};
+  scan_scratch_layout(plan, memory, &call.scratch);
+  return call;
+}
+
+/// A cursor without rows yet.
+static inline scan_cursor_t scan_cursor(const scan_call_t *call) {
+  const attn_scan_plan_t *plan = call->plan;
+  scan_cursor_t c = {0};
+  int identity = plan->map == ATTN_SCAN_IDENTITY;
+  c.feature_stride = scan_feature_stride(plan);
+  c.sums = call->scratch.sums;
+  c.sum = vec_zero();
+  c.floor = identity ? -__builtin_inff() : 0;
+  c.eps = identity ? 0 : plan->feature_eps;
+  c.features = plan->feature_dim;
+  return c;
+}
+
+/// Points a cursor at the keys `start ..< start + tokens` of the call; their features go to buffer
+/// `parity`.
+SCAN_INLINE void scan_cursor_keys(scan_cursor_t *c, const scan_call_t *call, int32_t start,
+                                  int32_t tokens, int32_t block, int parity) {
+  const attn_scan_rows_t *rows = call->rows;
+  c->rows_left = tokens;
+  if (tokens <= 0) return;
+  c->k = rows->k + (call->first + start) * rows->k_stride;
+  c->k_stride = rows->k_stride;
+  c->k_ahead = block * rows->k_stride * (ptrdiff_t)sizeof(float);
+  if (call->plan->projection) {
+    scan_raw_keys(call->plan, c->k, c->k_stride, tokens, rows->key_maximum,
+                  call->state + attn_scan_running_offset(call->plan), &call->scratch);
+    c->k = call->scratch.raw_keys;
+    c->k_stride = c->feature_stride;
+    c->k_ahead = 0;
+    c->k_shift = call->scratch.key_shift;
+  }
+  c->k_features = call->scratch.keys[parity];
+  c->k_factor = call->scratch.key_factor;
+  c->v_fetched = (const char *)(rows->v + (call->first + start) * rows->v_stride);
+  c->v_stride = rows->v_stride * (ptrdiff_t)sizeof(float);
+}
+
+/// Points a cursor at queries in the same way.
+SCAN_INLINE void scan_cursor_queries(scan_cursor_t *c, const scan_call_t *call, int32_t start,
+                                     int32_t tokens, int32_t block, int parity) {
+  const attn_scan_rows_t *rows = call->rows;
+  c->rows_left = tokens;
+  if (tokens <= 0) return;
+  c->q = rows->q + (call->first + start) * rows->q_stride;
+  c->q_stride = rows->q_stride;
+  c->q_ahead = block * rows->q_stride * (ptrdiff_t)sizeof(float);
+  if (call->plan->projection) {
+    scan_raw_queries(call->plan, c->q, c->q_stride, tokens, &call->scratch);
+    c->q = call->scratch.raw_queries;
+    c->q_stride = c->feature_stride;
+    c->q_ahead = 0;
+    c->q_shift = call->scratch.query_shift;
+  }
+  c->q_features = call->scratch.queries[parity];
+  c->z = scan_normaliser(call->plan, call->state);
+  c->sums = call->scratch.sums;
+  c->o_fetched = (char *)(rows->o + (call->first + start) * rows->o_stride);
+  c->o_stride = rows->o_stride * (ptrdiff_t)sizeof(float);
+}
+
+static inline scan_work_t scan_work(const scan_call_t *call) {
+  return (scan_work_t){scan_feature_stride(call->plan), attn_scan_stride(call->plan->value_dim),
+                       call->plan->feature_dim, scan_cursor(call)};
+}
+
+/// The value rows from `start` on, in whole vectors: as they are, or copied and padded.
+static inline const float *scan_values(const scan_call_t *call, int32_t start, int32_t tokens,
+                                       ptrdiff_t *stride) {
+  const attn_scan_rows_t *rows = call->rows;
+  int32_t dim = call->plan->value_dim;
+  const float *v = rows->v + (call->first + start) * rows->v_stride;
+  *stride = rows->v_stride;
+  if (dim % SCAN_LANES == 0) return v;
+  *stride = attn_scan_stride(dim);
+  scan_copy_padded(call->scratch.values, *stride, v, rows->v_stride, tokens, dim);
+  return call->scratch.values;
+}
+
+/// Multiplies S and z by a factor.
+static inline void scan_scale_state(const attn_scan_plan_t *plan, float *state, float factor) {
+  size_t size = attn_scan_running_offset(plan);
+  for (size_t i = 0; i < size; ++i) state[i] *= factor;
+}
+
+/// z = factor * z + z of the block just mapped, which is cleared.
+static inline void scan_add_normaliser(const scan_call_t *call, float factor) {
+  float *z = scan_normaliser(call->plan, call->state), *block = call->scratch.normaliser;
+  for (int32_t r = 0; r < call->plan->feature_dim; ++r) {
+    z[r] = z[r] * factor + block[r];
+    block[r] = 0;
+  }
+}
+
+/// Adds the value rows of a block to the column sums that `finish` needs.
+static inline void scan_sum_values(const scan_call_t *call, const float *v, ptrdiff_t v_stride,
+                                   int32_t tokens) {
+  float *sums = call->state + attn_scan_running_offset(call->plan) + 16;
+  for (int32_t c = 0; c < call->plan->value_dim; c += SCAN_LANES) {
+    vec sum = vec_zero();
+    for (int32_t t = 0; t < tokens; ++t) sum = vec_add(sum, vec_load(v + t * v_stride + c));
+    vec_store(sums + c, vec_add(vec_load(sums + c), sum));
+  }
+}
+
+SCAN_INLINE void scan_accumulate_blocks(const scan_call_t *call, scan_map_t map, int flags) {
+  const scan_scratch_t *scratch = &call->scratch;
+  int32_t count = call->count, vectors = scan_ceil(call->plan->value_dim, SCAN_LANES);
+  int running = map == SCAN_MAP_EXP && call->rows->key_maximum == -__builtin_inff();
+  float *maximum = call->state + attn_scan_running_offset(call->plan), reached = *maximum;
+  scan_work_t w = scan_work(call);
+  w.next.z = scratch->normaliser;
+  if (running) w.next.eps = 0;
+  int32_t tokens = scan_min(count, SCAN_BLOCK);
+  scan_cursor_keys(&w.next, call, 0, tokens, SCAN_BLOCK, 0);
+  if (flags & SCAN_DECAY) w.next.k_factor += SCAN_BLOCK - tokens;
+  scan_drain(&w.next, map, flags);
+  for (int32_t start = 0, parity = 0; start < count; start += SCAN_BLOCK, parity ^= 1) {
+    tokens = scan_min(count - start, SCAN_BLOCK);
+    if (running && *maximum > reached) {
+      scan_scale_state(call->plan, call->state, __builtin_exp2f(reached - *maximum));
+      reached = *maximum;
+    }
+    float factor = (flags & SCAN_DECAY) ? scratch->key_factor[SCAN_BLOCK - tokens] : 1;
+    scan_add_normaliser(call, factor);
+    ptrdiff_t v_stride;
+    const float *v = scan_values(call, start, tokens, &v_stride);
+    if (running) scan_sum_values(call, v, v_stride, tokens);
+    int32_t left = scan_min(count - start - tokens, SCAN_BLOCK);
+    scan_cursor_keys(&w.next, call, start + tokens, left, SCAN_BLOCK, parity ^ 1);
+    if (flags & SCAN_DECAY) w.next.k_factor += SCAN_BLOCK - left;
+    for (int32_t j = 0, width; j < vectors; j += width) {
+      width = scan_panel_width(vectors, j, SCAN_PANEL);
+#define SCAN_PANEL_OF(constant)                                                                   \
+  scan_update_panel(&w, call->state + j * SCAN_LANES, scratch->keys[parity], v + j * SCAN_LANES, \
+                    v_stride, tokens, factor, map, flags, constant)
+      SCAN_FOR_WIDTH(width, SCAN_PANEL_OF)
+#undef SCAN_PANEL_OF
+    }
+    scan_drain(&w.next, map, flags);
+  }
+}
+
+SCAN_INLINE void scan_output_blocks(const scan_call_t *call, scan_map_t map, int flags) {
+  const attn_scan_plan_t *plan = call->plan;
+  const scan_scratch_t *scratch = &call->scratch;
+  int32_t count = call->count, vectors = scan_ceil(plan->value_dim, SCAN_LANES);
+  int ragged = plan->value_dim % SCAN_LANES != 0;
+  float *factor = scratch->row_factor;
+  for (int32_t t = 0; t < SCAN_BLOCK; ++t) factor[t] = plan->output_scale;
+  scan_work_t w = scan_work(call);
+  scan_cursor_queries(&w.next, call, 0, scan_min(count, SCAN_BLOCK), SCAN_BLOCK, 0);
+  scan_drain(&w.next, map, flags);
+  for (int32_t start = 0, parity = 0; start < count; start += SCAN_BLOCK, parity ^= 1) {
+    int32_t tokens = scan_min(count - start, SCAN_BLOCK);
+    if (flags & SCAN_NORM) {
+      vec_sum_rows(scratch->sums, tokens, factor);
+      for (int32_t t = 0; t < tokens; ++t) factor[t] = 1 / (factor[t] + plan->denominator_eps);
+    }
+    float *target = call->rows->o + (call->first + start) * call->rows->o_stride;
+    float *o = ragged ? scratch->output : target;
+    ptrdiff_t o_stride = ragged ? w.state_stride : call->rows->o_stride;
+    scan_cursor_queries(&w.next, call, start + tokens, scan_min(count - start - tokens, SCAN_BLOCK),
+                        SCAN_BLOCK, parity ^ 1);
+    for (int32_t j = 0, width; j < vectors; j += width) {
+      width = scan_panel_width(vectors, j, SCAN_PANEL);
+#define SCAN_PANEL_OF(constant)                                                    \
+  scan_output_panel(&w, o + j * SCAN_LANES, o_stride, scratch->queries[parity],    \
+                    call->state + j * SCAN_LANES, factor, tokens, map, flags, constant)
+      SCAN_FOR_WIDTH(width, SCAN_PANEL_OF)
+#undef SCAN_PANEL_OF
+    }
+    if (ragged) {
+      scan_copy_rows(target, call->rows->o_stride, o, o_stride, tokens, plan->value_dim);
+    }
+    scan_drain(&w.next, map, flags);
+  }
+}
+
+#endif

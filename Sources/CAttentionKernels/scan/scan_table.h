@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+#ifndef ATTN_SCAN_TABLE_H
+#define ATTN_SCAN_TABLE_H
+
+#include "scan_causal.h"
+
+// Entry points of a table. Each picks the kernel whose map and flags are constants.
+
+/// Calls `blocks(map)` with the plan's map as a constant.
+#define SCAN_FOR_MAP(plan, blocks)                              \
+  switch ((plan)->map) {                                        \
+    case ATTN_SCAN_IDENTITY:                                    \
+    case ATTN_SCAN_RELU: blocks(SCAN_MAP_FLOOR); break;         \
+    case ATTN_SCAN_ELU1: blocks(SCAN_MAP_ELU1); break;          \
+    case ATTN_SCAN_EXP: blocks(SCAN_MAP_EXP); break;            \
+  }
+
+static inline size_t scan_scratch_bytes(const attn_scan_plan_t *plan) {
+  scan_scratch_t scratch;
+  return scan_scratch_layout(plan, NULL, &scratch);
+}
+
+/// Work of `tokens` tokens whose rows pass the feature map `maps` times each.
+static inline void scan_count(const attn_scan_plan_t *plan, int32_t tokens, int32_t maps,
+                              attn_scan_counts_t *counts) {
+  uint64_t mapped = (uint64_t)tokens * (uint64_t)maps;
+  counts->projected_tokens += plan->projection ? mapped : 0;
+  counts->exponentials += mapped * (uint64_t)scan_exponentials(plan);
+}
+
+static inline float scan_key_maximum(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
+                                     int32_t first, int32_t count, void *memory,
+                                     attn_scan_counts_t *counts) {
+  scan_call_t call = scan_call(plan, rows, first, count, NULL, memory);
+  float largest = -__builtin_inff();
+  for (int32_t start = 0; start < count; start += SCAN_BLOCK) {
+    int32_t tokens = scan_min(count - start, SCAN_BLOCK);
+    scan_project_block(plan, rows->k + (first + start) * rows->k_stride, rows->k_stride, tokens,
+                       call.scratch.raw_keys, scan_feature_stride(plan), call.scratch.maxima, 0);
+    float block = scan_block_maximum(call.scratch.maxima, tokens);
+    largest = block > largest ? block : largest;
+  }
+  counts->projected_tokens += (uint64_t)count;
+  return largest;
+}
+
+static inline void scan_reset(const attn_scan_plan_t *plan, float *state) {
+  size_t size = attn_scan_state_floats(plan);
+  for (size_t i = 0; i < size; ++i) state[i] = 0;
+  state[attn_scan_running_offset(plan)] = -__builtin_inff();
+}
+
+static inline void scan_accumulate(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
+                                   int32_t first, int32_t count, float *state, void *memory,
+                                   attn_scan_counts_t *counts) {
+  scan_call_t call = scan_call(plan, rows, first, count, state, memory);
+  for (int32_t r = 0; r < scan_feature_stride(plan); ++r) call.scratch.normaliser[r] = 0;
+  if (plan->decay == 1) {
+#define SCAN_BLOCKS(map) scan_accumulate_blocks(&call, map, SCAN_KEYS | SCAN_NORM)
+    SCAN_FOR_MAP(plan, SCAN_BLOCKS)
+#undef SCAN_BLOCKS
+  } else {
+    double power = 1;
+    for (int32_t t = SCAN_BLOCK - 1; t >= 0; --t) {
+      call.scratch.key_factor[t] = (float)(power *= plan->decay);
+    }
+#define SCAN_BLOCKS(map) scan_accumulate_blocks(&call, map, SCAN_KEYS | SCAN_NORM | SCAN_DECAY)
+    SCAN_FOR_MAP(plan, SCAN_BLOCKS)
+#undef SCAN_BLOCKS
+  }
+  counts->key_tokens += (uint64_t)count;
+  scan_count(plan, count, 1, counts);
+}
+
+static inline void scan_merge(const attn_scan_plan_t *plan, float *state, const float *other) {
+  size_t running = attn_scan_running_offset(plan), size = attn_scan_state_floats(plan);
+  float mine = state[running], theirs = other[running], largest = mine > theirs ? mine : theirs;
+  float keep = mine == largest ? 1 : __builtin_exp2f(mine - largest);
+  float add = theirs == largest ? 1 : __builtin_exp2f(theirs - largest);
+  for (size_t i = 0; i < running; ++i) state[i] = state[i] * keep + other[i] * add;
+  state[running] = largest;
+  for (size_t i = running + 16; i < size; ++i) state[i] += other[i];
+}
+
+static inline void scan_finish(const attn_scan_plan_t *plan, float *state, int32_t count) {
+  float *z = scan_normaliser(plan, state);
+  const float *sums = state + attn_scan_running_offset(plan) + 16;
+  for (int32_t r = 0; r < plan->feature_dim; ++r) {
+    float *s = state + (ptrdiff_t)r * attn_scan_stride(plan->value_dim);
+    for (int32_t c = 0; c < plan->value_dim; ++c) s[c] += plan->feature_eps * sums[c];
+    z[r] += plan->feature_eps * (float)count;
+  }
+}
+
+static inline void scan_output(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
+                               int32_t first, int32_t count, const float *state, void *memory,
+                               attn_scan_counts_t *counts) {
+  scan_call_t call = scan_call(plan, rows, first, count, state, memory);
+  if (plan->normalised) {
+#define SCAN_BLOCKS(map) scan_output_blocks(&call, map, SCAN_QUERIES | SCAN_NORM)
+    SCAN_FOR_MAP(plan, SCAN_BLOCKS)
+#undef SCAN_BLOCKS
+  } else {
+#define SCAN_BLOCKS(map) scan_output_blocks(&call, map, SCAN_QUERIES)
+    SCAN_FOR_MAP(plan, SCAN_BLOCKS)
+#undef SCAN_BLOCKS
+  }
+  counts->query_tokens += (uint64_t)count;
+  scan_count(plan, count, 1, counts);
+}
+
+static inline void scan_scan(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
+                             int32_t first, int32_t count, float *state, void *memory,
+                             attn_scan_counts_t *counts) {
+  enum { both = SCAN_KEYS | SCAN_QUERIES };
+  scan_call_t call = scan_call(plan, rows, first, count, state, memory);
+  int flags = (plan->normalised ? SCAN_NORM : 0) | (plan->decay == 1 ? 0 : SCAN_DECAY);
+#define SCAN_BLOCKS(map)                                                                   \
+  switch (flags) {                                                                         \
+    case 0: scan_causal_blocks(&call, map, both); break;                                   \
+    case SCAN_NORM: scan_causal_blocks(&call, map, both | SCAN_NORM); break;               \
+    case SCAN_DECAY: scan_causal_blocks(&call, map, both | SCAN_DECAY); break;             \
+    default: scan_causal_blocks(&call, map, both | SCAN_NORM | SCAN_DECAY); break;         \
+  }
+  SCAN_FOR_MAP(plan, SCAN_BLOCKS)
+#undef SCAN_BLOCKS
+  counts->key_tokens += (uint64_t)count;
+  counts->query_tokens += (uint64_t)count;
+  scan_count(plan, count, 2, counts);
+}
+
+#define SCAN_TABLE                                                                     \
+  {                                                                                    \
+    .scratch_bytes = scan_scratch_bytes, .projection_floats = scan_projection_floats,  \
+    .pack_projection = scan_pack_projection, .key_maximum = scan_key_maximum,          \
+    .reset = scan_reset, .accumulate = scan_accumulate, .merge = scan_merge,           \
+    .finish = scan_finish, .output = scan_output, .scan = scan_scan,                   \
+  }
+
+#endif
