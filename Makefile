@@ -6,8 +6,8 @@
 #   make format  format the Swift sources; make lint checks without writing
 #   make golden  record the snapshots of the tests anew
 
-# One set of flags for everything: another one would build all of it again.
-SWIFT_FLAGS = -c release --disable-testable-imports
+# One configuration for everything: another one would build all of it again.
+SWIFT_FLAGS = -c release
 ATTNBENCH = .build/release/attnbench
 
 .PHONY: run test build dependencies smoke layers lint format golden
@@ -22,7 +22,7 @@ dependencies:
 	@Scripts/install-dependencies.sh
 
 test: layers build
-	swift test $(SWIFT_FLAGS) --skip-build
+	swift test $(SWIFT_FLAGS) --disable-testable-imports --skip-build
 
 smoke: build
 	$(ATTNBENCH) run Suites/smoke.yaml

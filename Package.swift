@@ -46,7 +46,7 @@ let package = Package(
         "AttentionCore", "CAttentionKernels", "COpenBLAS", "CFFTW",
         .product(name: "RealModule", package: "swift-numerics"),
       ]),
-    .target(name: "CAttentionKernels"),
+    .target(name: "CAttentionKernels", linkerSettings: [.linkedLibrary("m")]),
 
     // What it could cost.
     .target(
@@ -73,13 +73,10 @@ let package = Package(
         "Statistics",
       ]),
     .target(name: "ResultStore", dependencies: ["AttentionCore"]),
-    .target(name: "Reporting", dependencies: ["ResultStore", "AttentionCore", "GnuplotBridge"]),
+    .target(name: "Reporting", dependencies: ["ResultStore", "GnuplotBridge"]),
     .target(
       name: "GnuplotBridge",
-      linkerSettings: [
-        .linkedLibrary("boost_iostreams"), .linkedLibrary("boost_system"),
-        .linkedLibrary("boost_filesystem"), .linkedLibrary("util"),
-      ]),
+      linkerSettings: [.linkedLibrary("boost_iostreams")]),
 
     // Files.
     .target(
@@ -113,6 +110,10 @@ let package = Package(
     .testTarget(
       name: "SimulatorTests", dependencies: ["Simulator", "AttentionCore", "Configuration"],
       exclude: ["Resources"]),
+    .testTarget(name: "ResultStoreTests", dependencies: ["ResultStore", "AttentionCore"]),
+    .testTarget(
+      name: "ReportingTests", dependencies: ["Reporting", "ResultStore"],
+      exclude: ["Recorded", "Snapshots"]),
     .testTarget(name: "StatisticsTests", dependencies: ["Statistics"]),
     .testTarget(
       name: "MeasurementTests", dependencies: ["Measurement", "Statistics", "CPlatform"]),

@@ -29,18 +29,20 @@ public struct KernelTable: @unchecked Sendable {
   package let lowBit: attn_lowbit_kernels_t
   package let scan: attn_scan_kernels_t
   package let select: attn_select_kernels_t
+  package let rows: attn_rows_kernels_t
 
   /// The table of `instructionSet`, or nil where this CPU lacks the instructions.
   public init?(_ instructionSet: InstructionSet) {
     guard let table = attn_kernel_table(instructionSet.code)?.pointee,
       let tiled = table.tiled, let lowBit = table.lowbit, let scan = table.scan,
-      let select = table.select
+      let select = table.select, let rows = table.rows
     else { return nil }
     self.instructionSet = instructionSet
     self.tiled = tiled.pointee
     self.lowBit = lowBit.pointee
     self.scan = scan.pointee
     self.select = select.pointee
+    self.rows = rows.pointee
   }
 
   /// Every table that this CPU has, weakest first; never empty.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import Foundation
+import Glibc
 import Measurement
 import Testing
 
@@ -66,10 +67,14 @@ struct CounterTests {
     let bytes = 8 << 20
     var sum = 0
     let readings = CounterSession([ResourceUsageSource()]).count {
-      let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 4096)
-      memory.initializeMemory(as: UInt8.self, repeating: 1)
-      sum = Int(memory[bytes / 2])
-      memory.deallocate()
+      // Mapped, since an allocator may hand out pages that were touched before.
+      guard
+        let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+        memory != MAP_FAILED
+      else { return }
+      memory.initializeMemory(as: UInt8.self, repeating: 1, count: bytes)
+      sum = Int(memory.load(fromByteOffset: bytes / 2, as: UInt8.self))
+      munmap(memory, bytes)
     }
     #expect(sum == 1)
     #expect(readings.count == 7)

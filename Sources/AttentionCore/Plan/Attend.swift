@@ -97,7 +97,8 @@ public enum AttendPrecision: Hashable, Sendable {
 
   func preparation(shape: AttentionShape) -> [StageWork] {
     let bytes = TensorBytes(shape)
-    let units = shape.batch * shape.keyValueHeads
+    // Keys and values of a head are packed apart.
+    let units = 2 * shape.batch * shape.keyValueHeads
     let elements = (bytes.key + bytes.value) / 4
     switch self {
     case .float32:

@@ -58,12 +58,12 @@ public struct AttendSelected: Hashable, Sendable {
         bytesRead: bytes.key,
         bytesWritten: 4 * shape.batch * shape.keyValueHeads * blockCount(shape: shape)
           * shape.headDim,
-        parallelUnits: shape.batch * shape.keyValueHeads),
+        parallelUnits: shape.batch * shape.keyValueHeads * blockCount(shape: shape)),
       StageWork(
         name: "score and select blocks",
         operations: OperationCounts([.float32: 2 * scored * shape.headDim, .compare: scored]),
         bytesRead: bytes.query, bytesWritten: 4 * heads * shape.queryLength * topK,
-        parallelUnits: heads),
+        parallelUnits: heads * shape.queryLength),
       StageWork(
         name: "attend",
         operations: OperationCounts([
@@ -77,7 +77,7 @@ public struct AttendSelected: Hashable, Sendable {
           .elementwise: 2 * partialRows * shape.valueDim, .exponential: partialRows,
         ]),
         bytesRead: 4 * partialRows * (shape.valueDim + 1), bytesWritten: 0,
-        parallelUnits: heads),
+        parallelUnits: heads * shape.queryLength),
     ].filter { $0.operations != OperationCounts() }
   }
 }

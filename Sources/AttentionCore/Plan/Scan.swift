@@ -36,20 +36,38 @@ public struct Scan: Hashable, Sendable {
   func work(shape: AttentionShape) -> [StageWork] {
     let heads = shape.batch * shape.queryHeads
     let features = featureMap.featureDim(headDim: shape.headDim)
-    let tokens = shape.queryLength + shape.keyLength
-    let state = 2 * heads * tokens * features * shape.valueDim
+    let rows = rows(shape: shape)
+    let state = 2 * rows * features * shape.valueDim
     let isNormalised = normalizer != .none
-    let sums = isNormalised ? 2 * heads * tokens * features : 0
+    let sums = isNormalised ? 2 * rows * features : 0
     let bytes = TensorBytes(shape)
     var operations = OperationCounts([
       .float32: state + sums, .elementwise: isNormalised ? bytes.output / 4 : 0,
     ])
-    operations = operations + featureMap.operations(rows: heads * tokens, headDim: shape.headDim)
+    operations = operations + featureMap.operations(rows: rows, headDim: shape.headDim)
     return [
       StageWork(
         name: "features and state", operations: operations, bytesRead: bytes.inputs,
-        bytesWritten: bytes.output, parallelUnits: heads)
+        bytesWritten: bytes.output,
+        // Without causality ranges of keys and queries are independent; a causal head is one scan.
+        parallelUnits: shape.isCausal ? heads : heads * ((shape.queryLength + 63) / 64))
     ]
+  }
+}
+
+extension Scan {
+  /// Rows of keys and queries that are mapped and multiplied, over all heads.
+  ///
+  /// Without causality the state of a key-value head serves its whole group of query heads; with it
+  /// every query head runs its own scan over the keys that its queries see.
+  func rows(shape: AttentionShape) -> Int {
+    let heads = shape.batch * shape.queryHeads
+    guard shape.isCausal else {
+      return heads * shape.queryLength + shape.batch * shape.keyValueHeads * shape.keyLength
+    }
+    let keys = shape.visibleKeys(query: shape.queryLength - 1)
+    let queries = (0..<shape.queryLength).count { shape.visibleKeys(query: $0) > 0 }
+    return heads * (queries + keys)
   }
 }
 

@@ -78,7 +78,8 @@ final class PreparedExplicitScores: PreparedAttention, @unchecked Sendable {
     guard let operands else { return }
     let (head, rows) = place(unit: unit)
     let products = ScoreProducts(
-      headDim: shape.headDim, valueDim: shape.valueDim, scale: shape.kernelScale)
+      headDim: shape.headDim, valueDim: shape.valueDim, scale: shape.kernelScale,
+      kernels: context.kernels.rows)
     let keys = shape.visibleKeys(query: rows.upperBound - 1)
     var exponentials = 0
     products.attend(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import AttentionCore
+import CAttentionKernels
 import COpenBLAS
 
 /// Attention of a block of queries by two matrix products of the BLAS.
@@ -9,6 +10,7 @@ struct ScoreProducts {
   let valueDim: Int
   /// Softmax scale in log2 units.
   let scale: Float
+  let kernels: attn_rows_kernels_t
 
   /// Attends a block of queries, of which `row` sees the first `visible(row)` of `keys`.
   ///
@@ -31,7 +33,7 @@ struct ScoreProducts {
     for row in 0..<rows {
       let seen = visible(row)
       let rowScores = scores + row * keys
-      sums[row] = seen > 0 ? RowSoftmax.exponentiate(rowScores, count: seen) : 0
+      sums[row] = seen > 0 ? kernels.exponentiate(rowScores, Int64(seen)) : 0
       (rowScores + seen).update(repeating: 0, count: keys - seen)
     }
     cblas_sgemm(

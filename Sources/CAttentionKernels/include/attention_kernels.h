@@ -3,6 +3,7 @@
 #define ATTENTION_KERNELS_H
 
 #include "attn_lowbit.h"
+#include "attn_rows.h"
 #include "attn_scan.h"
 #include "attn_select.h"
 #include "attn_threads.h"
@@ -17,6 +18,7 @@ typedef struct {
   const attn_lowbit_kernels_t *lowbit;
   const attn_scan_kernels_t *scan;
   const attn_select_kernels_t *select;
+  const attn_rows_kernels_t *rows;
 } attn_kernel_table_t;
 
 /// The table of `isa`, or NULL where this CPU or its system lacks the instructions.

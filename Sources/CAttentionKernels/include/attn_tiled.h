@@ -32,6 +32,10 @@ typedef struct {
   ///
   /// `key_bias`, if not NULL, is added to the scores of a key (indexed by key row, log2 units).
   /// Requires head_dim and value_dim as given to `load`; every row read lies inside its run.
+  ///
+  /// Counts follow the runs, whatever order or grouping a kernel evaluates them in: a run of n keys
+  /// is ceil(n / key_tile) tiles, all full or all partial, and n x queries of the strip pairs.
+  /// Pairs that masks let a kernel skip are counted too. The first maximum is no rescale.
   void (*attend)(void *strip, const float *k, ptrdiff_t k_stride, const float *v,
                  ptrdiff_t v_stride, const float *key_bias, const attn_run_t *runs,
                  int32_t run_count, const uint32_t *masks, attn_counts_t *counts);

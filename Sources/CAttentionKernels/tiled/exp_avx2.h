@@ -20,7 +20,8 @@ typedef struct {
 #define TILED_REPEAT8(x) {x, x, x, x, x, x, x, x}
 
 static const tiled_exp_constants_t tiled_exp_constants = {
-    {0x3d6352d1, 0x3d67e5e5, 0x3d672ad8, 0x3d6366ab, 0x3d60bdf3, 0x3d5f4a56, 0x3d5f27d0, 0x3d6074e1},
+    {0x3d6352d1, 0x3d67e5e5, 0x3d672ad8, 0x3d6366ab,
+     0x3d60bdf3, 0x3d5f4a56, 0x3d5f27d0, 0x3d6074e1},
     TILED_REPEAT8(-127),
     TILED_REPEAT8(64),
     TILED_REPEAT8(0x1.8p20f),

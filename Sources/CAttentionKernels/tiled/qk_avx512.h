@@ -80,7 +80,7 @@ TILED_INLINE int tiled_score_keys(const tiled_view_t *view, const tiled_tile_t *
     }
   }
   for (; d < head_dim; ++d) tiled_score_step(sums, queries, rows, d, keys, vectors);
-  for (; raw.pairs > 0;) tiled_weigh_pair(&raw);
+  while (raw.pairs > 0) tiled_weigh_pair(&raw);
   tiled_score_end(tile, sums, keys, vectors);
   return tiled_raw_end(&raw, view->strip);
 }

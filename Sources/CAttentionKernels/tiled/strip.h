@@ -17,8 +17,8 @@ enum {
                           ///< to amortise the accumulators, few enough for the caches
 };
 
-/// Scores may exceed the maximum a lane was last rescaled to by this much (log2 units): weights stay
-/// below 2^10, far from overflow, and rescaling becomes rare.
+/// Scores may exceed the maximum a lane was last rescaled to by this much (log2 units): weights
+/// stay below 2^10, far from overflow, and rescaling becomes rare.
 #define TILED_SLACK 10.0f
 
 /// Maximum of a lane that has seen no key. Finite, so that a difference with a masked score (-inf)

@@ -42,11 +42,11 @@ typedef struct {
   void (*accumulate)(const tiled_view_t *view, const tiled_tile_t *tiles, int32_t count);
 } tiled_steps_t;
 
-/// The key block at hand: tiles the last one without weights yet.
+/// The key block at hand: tiles in order of their scores; the last one has no weights yet.
 typedef struct {
   tiled_view_t view;
   attn_counts_t *counts;
-  int32_t seen;  ///< tiles since `load` or an earlier `attend`: something is accumulated
+  int32_t seen;  ///< tiles were scored since `load`
   int32_t count;
   tiled_tile_t tiles[TILED_BLOCK_TILES];
   tiled_tile_t staged[TILED_PARTS];  ///< by parts; keys gathered so far

@@ -12,7 +12,8 @@ struct PlotStyle: Hashable {
   static let baseline = PlotStyle(color: "#000000", marker: 7)
 
   private static let colors = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
-  /// gnuplot's squares, circles, triangles, diamonds, inverted triangles and pentagons: filled, then open.
+  /// gnuplot's squares, circles, triangles, diamonds, inverted triangles and pentagons: first
+  /// filled, then open.
   private static let markers = [5, 7, 9, 13, 11, 15, 4, 6, 8, 12, 10, 14]
 
   /// The style of series `index`; the first 72 are all different.

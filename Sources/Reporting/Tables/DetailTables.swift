@@ -109,7 +109,8 @@ enum DetailTables {
           rows.map { .value($0.record.work.operations.productOperations / 1e9) },
           style: NumberText.significant),
         Column(
-          "exponentials", cells: rows.map { Cell(.value($0.record.work.operations[.exponential])) }),
+          "exponentials",
+          cells: rows.map { Cell(.value($0.record.work.operations[.exponential])) }),
         .bytes("read", rows.map { .value(Double($0.record.work.bytesRead)) }),
         .bytes("written", rows.map { .value(Double($0.record.work.bytesWritten)) }),
         Column("tiles visited", cells: tiles.map { Cell($0.map(\.visited)) }),

@@ -3,10 +3,10 @@
 /// The paragraphs that every report carries, so that a table can be read without the manual.
 enum MethodText {
   static let reading = """
-    - **FLOP bound**: operations of dense attention / operations of the mechanism. A multiply-add of \
-    a matrix product counts as 2, so dense attention does `2 pairs (headDim + valueDim)` per head \
-    over the pairs that causality leaves; a Fourier transform counts `5 N log2 N`. Exponentials, \
-    comparisons and element-wise work are not FLOPs here; the roofline prices them.
+    - **FLOP bound**: operations of dense attention / operations of the mechanism. A multiply-add \
+    of a matrix product counts as 2, so dense attention does `2 pairs (headDim + valueDim)` per \
+    head over the pairs that causality leaves; a Fourier transform counts `5 N log2 N`. \
+    Exponentials, comparisons and element-wise work are not FLOPs here; the roofline prices them.
     - **Tile bound**: key tiles of dense attention / key tiles visited. **Worst-tile bound**: the \
     same for the query tile that visits the most. Mechanisms without tiles have neither.
     - **Roofline bound**: floor time of dense attention / floor time of the mechanism on the host, \
@@ -19,11 +19,11 @@ enum MethodText {
     under Times. Only a time below the mechanism's own floor contradicts the model.
     - **GFLOP/s** counts attended pairs only: pairs that a tile computes and then masks are \
     overhead.
-    - **Cosine, relative L1** (`sum |O - O'| / sum |O|`) and **RMSE** compare the output with dense \
-    softmax attention on the same input. **Error against own oracle** is the relative L2 distance \
-    from the mechanism's own definition in Double.
-    - **n/a [1]** is a number that does not exist; the reason stands under that number. It is never \
-    written as 0 or left blank.
+    - **Cosine, relative L1** (`sum |O - O'| / sum |O|`) and **RMSE** compare the output with \
+    dense softmax attention on the same input. **Error against own oracle** is the relative L2 \
+    distance from the mechanism's own definition in Double.
+    - **n/a [1]** is a number that does not exist; the reason stands under that number. It is \
+    never written as 0 or left blank.
     """
 
   static let method = """

@@ -128,8 +128,8 @@ public struct Summary: Sendable {
     let text =
       failed.isEmpty
       ? "All \(checked.count) kernels that were checked agree with their own definitions in Double."
-      : "\(failed.count) of \(checked.count) checked kernels failed against their own definitions in "
-        + "Double (\(failed.joined(separator: ", "))): no speed is shown for a failed case."
+      : "\(failed.count) of \(checked.count) checked kernels failed against their own definitions "
+        + "in Double (\(failed.joined(separator: ", "))): no speed is shown for a failed case."
     return Sentence(parts: [.prose(text)])
   }
 

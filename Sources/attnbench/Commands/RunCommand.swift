@@ -116,7 +116,10 @@ struct SuiteExecution {
     formatter.dateFormat = "yyyyMMdd-HHmmss"
     formatter.timeZone = TimeZone(identifier: "UTC")
     formatter.locale = Locale(identifier: "en_US_POSIX")
-    return "\(suite.name)-\(formatter.string(from: Date()))"
+    let stem = "\(suite.name)-\(formatter.string(from: Date()))"
+    // Two runs may begin in the same second.
+    let names = [stem] + (2...99).map { "\(stem)-\($0)" }
+    return names.first { !FileManager.default.fileExists(atPath: "\(output)/\($0)") } ?? stem
   }
 
   private func header(_ suite: Suite, host: HostContext) -> RunHeader {
