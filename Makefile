@@ -3,6 +3,7 @@
 #   make test    install what is missing, build, check the import arrows, run every test
 #   make smoke   the small suite only
 #   make layers  check the import arrows between the targets
+#   make kernels run the C kernels on guarded buffers under the address sanitizer
 #   make format  format the Swift sources; make lint checks without writing
 #   make golden  record the snapshots of the tests anew
 
@@ -10,7 +11,7 @@
 SWIFT_FLAGS = -c release
 ATTNBENCH = .build/release/attnbench
 
-.PHONY: run test build dependencies smoke layers lint format golden
+.PHONY: run test build dependencies smoke layers kernels lint format golden
 
 run: build
 	$(ATTNBENCH) run Suites/card.yaml
@@ -21,7 +22,7 @@ build: dependencies
 dependencies:
 	@Scripts/install-dependencies.sh
 
-test: layers build
+test: layers build kernels
 	swift test $(SWIFT_FLAGS) --disable-testable-imports --skip-build
 
 smoke: build
@@ -29,6 +30,9 @@ smoke: build
 
 layers:
 	@Scripts/check-layers.sh
+
+kernels:
+	@Scripts/check-kernels.sh
 
 lint:
 	swift format lint --recursive --strict Sources Tests Package.swift

@@ -35,10 +35,7 @@ import Testing
   }
 
   private func run(_ command: Command, _ arguments: [String]) throws -> Command.Result {
-    let process = Process()
-    process.executableURL = try Command.binary
-    process.arguments = ["apply"] + arguments
-    process.currentDirectoryURL = command.folder
+    let process = try command.process(["apply"] + arguments)
     let errors = Pipe()
     process.standardError = errors
     try process.run()

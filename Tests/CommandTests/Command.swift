@@ -42,12 +42,18 @@ struct Command {
     }
   }
 
-  /// Runs the binary with `arguments` in the test's folder.
-  func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Result {
+  /// The binary with `arguments`, to be started in the test's folder.
+  func process(_ arguments: [String]) throws -> Process {
     let process = Process()
     process.executableURL = try Self.binary
     process.arguments = arguments
     process.currentDirectoryURL = folder
+    return process
+  }
+
+  /// Runs the binary with `arguments` in the test's folder.
+  func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Result {
+    let process = try process(arguments)
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let outputFile = folder.appendingPathComponent("stdout-\(UUID().uuidString)")
     let errorFile = folder.appendingPathComponent("stderr-\(UUID().uuidString)")

@@ -50,20 +50,19 @@ struct ApplyCommand: ParsableCommand {
     let (inputs, shape) = try entry.card.inputs == .tokens ? tokenInputs() : headInputs()
     let mechanism = try entry.make(try parameters.overrides(), shape: shape)
     let weights = try readWeights(mechanism)
+    guard !oracle else {
+      let problem = ReferenceProblem(shape: shape, inputs: inputs, weights: weights)
+      let result = mechanism.oracle(problem)
+      try NumpyArray.write(
+        try StoredTensor(extents: result.extents, elements: result.values), to: out)
+      return
+    }
     let context = try kernelOptions.context()
     let engine = try Engines.prepare(mechanism.plan, weights: weights, context: context)
     let output = Tensor<Float>(mechanism.outputExtents)
     engine.run(inputs, into: output)
-    guard oracle else {
-      try NumpyArray.write(
-        try StoredTensor(extents: output.extents, elements: output.array), to: out)
-      return
-    }
-    let result = mechanism.oracle(
-      ReferenceProblem(
-        shape: shape, inputs: inputs, weights: weights, selection: engine.selection))
     try NumpyArray.write(
-      try StoredTensor(extents: result.extents, elements: result.values), to: out)
+      try StoredTensor(extents: output.extents, elements: output.array), to: out)
   }
 
   private var causality: Causality {

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+//
+// Runs every kernel table on buffers that end at a guard page and compares with double arithmetic.
+// Built with the address sanitizer by Scripts/check-kernels.sh.
+#include "attention_kernels.h"
+#include "guarded.h"
+
+static int failures = 0;
+
+static void check(const char *table, const char *what, double error, double tolerance) {
+  // A NaN must fail.
+  if (error <= tolerance) return;
+  failures++;
+  printf("%s %s: error %g exceeds %g\n", table, what, error, tolerance);
+}
+
+static void tiled(const attn_kernel_table_t *t, int32_t queries, int32_t keys, int32_t d,
+                  int32_t dv, int causal) {
+  const attn_tiled_kernels_t *kernels = t->tiled;
+  float *q = random_matrix(queries, d), *k = random_matrix(keys, d), *v = random_matrix(keys, dv);
+  float *o = guarded((size_t)queries * dv * sizeof(float), sizeof(float));
+  double *expected = malloc((size_t)queries * dv * sizeof(double));
+  size_t bytes = kernels->strip_bytes(d, dv);
+  void *strip = guarded(bytes, 64);
+  attn_counts_t counts = {0};
+  double scale = 1 / sqrt(d);
+  for (int32_t first = 0; first < queries; first += kernels->lanes) {
+    int32_t count = queries - first < kernels->lanes ? queries - first : kernels->lanes, ids[32];
+    for (int32_t l = 0; l < count; l++) ids[l] = first + l;
+    attn_run_t runs[2];
+    uint32_t masks[64];
+    int32_t n = strip_runs(first, count, queries, keys, causal, kernels->key_tile, runs, masks);
+    kernels->load(strip, q, d, ids, count, d, dv, (float)(scale * 1.4426950408889634));
+    kernels->attend(strip, k, d, v, dv, NULL, runs, n, masks, &counts);
+    kernels->store(strip, o, dv, ids, count, NULL);
+  }
+  reference_attention(q, k, v, expected, queries, keys, d, dv, scale, causal);
+  // Values up to 1 and scores up to sqrt(d): a few roundings of 6e-8.
+  check(t->name, "tiled", distance(o, expected, (size_t)queries * dv), 5e-6);
+  release(strip, bytes, 64);
+  free(expected);
+  release(o, (size_t)queries * dv * sizeof(float), sizeof(float));
+  release_matrix(q, queries, d);
+  release_matrix(k, keys, d);
+  release_matrix(v, keys, dv);
+}
+
+static void lowbit(const attn_kernel_table_t *t, int32_t queries, int32_t keys, int32_t d,
+                   int32_t dv, attn_lowbit_t qk, attn_lowbit_t pv) {
+  const attn_lowbit_kernels_t *kernels = t->lowbit;
+  attn_lowbit_plan_t plan = {.qk = qk, .pv = pv, .head_dim = d, .value_dim = dv, .key_block = 64,
+                             .weight_levels = 127};
+  float *q = random_matrix(queries, d), *k = random_matrix(keys, d), *v = random_matrix(keys, dv);
+  float *o = guarded((size_t)queries * dv * sizeof(float), sizeof(float));
+  float *scales = guarded((size_t)queries * sizeof(float), sizeof(float));
+  double *expected = malloc((size_t)queries * dv * sizeof(double));
+  size_t sizes[5], bytes = kernels->strip_bytes(&plan);
+  kernels->packed_bytes(&plan, keys, sizes);
+  void *parts[5], *strip = guarded(bytes, 64);
+  for (int i = 0; i < 5; i++) parts[i] = guarded(sizes[i] ? sizes[i] : 1, 64);
+  attn_lowbit_packed_t packed = {parts[0], parts[1], parts[2], parts[3], parts[4]};
+  attn_counts_t counts = {0};
+  double scale = 1 / sqrt(d);
+  float kernel_scale = (float)(scale * 1.4426950408889634);
+  kernels->pack_keys(&plan, k, d, keys, NULL, 1, &packed);
+  kernels->pack_values(&plan, v, dv, keys, &packed);
+  kernels->query_scales(q, d, queries, d, kernel_scale, 1, scales);
+  for (int32_t first = 0; first < queries; first += kernels->lanes) {
+    int32_t count = queries - first < kernels->lanes ? queries - first : kernels->lanes, ids[32];
+    for (int32_t l = 0; l < count; l++) ids[l] = first + l;
+    attn_run_t run = {0, keys, 1, -1};
+    uint32_t masks[1] = {0};
+    kernels->load(strip, &plan, q, d, ids, count, kernel_scale,
+                  qk == ATTN_LOWBIT_INT8 ? scales : NULL);
+    kernels->attend(strip, &plan, &packed, v, dv, &run, 1, masks, &counts);
+    kernels->store(strip, &plan, &packed, o, dv, ids, count, NULL);
+  }
+  reference_attention(q, k, v, expected, queries, keys, d, dv, scale, 0);
+  // Eight bits of mantissa or code on operands up to 1.
+  check(t->name, "low bit", distance(o, expected, (size_t)queries * dv), 4e-2);
+  for (int i = 0; i < 5; i++) release(parts[i], sizes[i] ? sizes[i] : 1, 64);
+  release(strip, bytes, 64);
+  free(expected);
+  release(scales, (size_t)queries * sizeof(float), sizeof(float));
+  release(o, (size_t)queries * dv * sizeof(float), sizeof(float));
+  release_matrix(q, queries, d);
+  release_matrix(k, keys, d);
+  release_matrix(v, keys, dv);
+}
+
+static double feature(float x) { return x > 0 ? (double)x + 1 : exp((double)x); }
+
+static void scan(const attn_kernel_table_t *t, int32_t tokens, int32_t d, int32_t dv) {
+  const attn_scan_kernels_t *kernels = t->scan;
+  attn_scan_plan_t plan = {.map = ATTN_SCAN_ELU1, .input_dim = d, .feature_dim = d,
+                           .value_dim = dv, .normalised = 1, .denominator_eps = 1e-6f,
+                           .output_scale = 1, .decay = 1};
+  float *q = random_matrix(tokens, d), *k = random_matrix(tokens, d), *v = random_matrix(tokens, dv);
+  float *o = guarded((size_t)tokens * dv * sizeof(float), sizeof(float));
+  double *expected = calloc((size_t)tokens * dv, sizeof(double));
+  size_t state_bytes = attn_scan_state_floats(&plan) * sizeof(float);
+  size_t scratch_bytes = kernels->scratch_bytes(&plan);
+  float *state = guarded(state_bytes, 64);
+  void *scratch = guarded(scratch_bytes, 64);
+  attn_scan_counts_t counts = {0};
+  attn_scan_rows_t rows = {q, k, v, o, d, d, dv, dv, -INFINITY};
+  kernels->reset(&plan, state);
+  kernels->scan(&plan, &rows, 0, tokens, state, scratch, &counts);
+  for (int32_t i = 0; i < tokens; i++) {
+    double sum = 1e-6;
+    for (int32_t j = 0; j <= i; j++) {
+      double w = 0;
+      for (int32_t c = 0; c < d; c++) w += feature(q[i * d + c]) * feature(k[j * d + c]);
+      sum += w;
+      for (int32_t c = 0; c < dv; c++) expected[i * dv + c] += w * v[j * dv + c];
+    }
+    for (int32_t c = 0; c < dv; c++) expected[i * dv + c] /= sum;
+  }
+  check(t->name, "scan", distance(o, expected, (size_t)tokens * dv), 5e-6);
+  release(state, state_bytes, 64);
+  release(scratch, scratch_bytes, 64);
+  free(expected);
+  release(o, (size_t)tokens * dv * sizeof(float), sizeof(float));
+  release_matrix(q, tokens, d);
+  release_matrix(k, tokens, d);
+  release_matrix(v, tokens, dv);
+}
+
+int main(void) {
+  static const int32_t dims[] = {1, 8, 31, 64, 80};
+  int runs = 0;
+  for (int isa = ATTN_ISA_SCALAR; isa <= ATTN_ISA_AVX512_BF16; isa++) {
+    const attn_kernel_table_t *t = attn_kernel_table((attn_isa_t)isa);
+    if (!t) continue;
+    for (int round = 0; round < 40; round++, runs++) {
+      int32_t queries = 1 + random_below(90), keys = queries + random_below(120);
+      int32_t d = dims[random_below(5)], dv = dims[random_below(5)];
+      tiled(t, queries, keys, d, dv, round % 2);
+      scan(t, queries, d, dv);
+      lowbit(t, queries, keys, d, dv, ATTN_LOWBIT_BF16, ATTN_LOWBIT_BF16);
+      lowbit(t, queries, keys, d, dv, ATTN_LOWBIT_INT8,
+             round % 3 == 0 ? ATTN_LOWBIT_F32 : round % 3 == 1 ? ATTN_LOWBIT_BF16 : ATTN_LOWBIT_INT8);
+    }
+  }
+  printf("kernels: %d rounds, %d failures\n", runs, failures);
+  return failures != 0;
+}
