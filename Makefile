@@ -10,6 +10,9 @@
 # One configuration for everything: another one would build all of it again.
 SWIFT_FLAGS = -c release
 ATTNBENCH = .build/release/attnbench
+# A core that OpenBLAS inherits may be below this CPU; the command corrects that itself.
+unexport OPENBLAS_CORETYPE
+unexport OPENBLAS_L2_SIZE
 
 .PHONY: run test build dependencies smoke layers kernels lint format golden
 

@@ -14,6 +14,9 @@ public protocol AttentionMechanism: Sendable {
 
   var parameters: Parameters { get }
 
+  /// Parameters that the extents of given weights imply, by name, such as the number of features.
+  static func overrides(impliedBy weights: [String: [Int]]) -> [String: String]
+
   /// What an engine executes and the simulator prices.
   var plan: Plan { get }
 
@@ -34,6 +37,7 @@ public protocol AttentionMechanism: Sendable {
 }
 
 extension AttentionMechanism {
+  public static func overrides(impliedBy weights: [String: [Int]]) -> [String: String] { [:] }
   public var weightSpecifications: [WeightSpecification] { [] }
   public func drawWeights(_ seed: Seed) -> WeightSet { WeightSet() }
   public var verificationLength: Int { 197 }

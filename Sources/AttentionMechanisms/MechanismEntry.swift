@@ -10,6 +10,8 @@ public struct MechanismEntry: Sendable {
   public let preset: [String: String]
   /// Name, default, form and meaning of every parameter.
   public let parameters: [ParameterDescription]
+  /// Parameters that the extents of given weights imply.
+  public let impliedOverrides: @Sendable (_ weights: [String: [Int]]) -> [String: String]
   private let build:
     @Sendable ([String: String], AttentionShape) throws(MechanismError) -> any AttentionMechanism
 
@@ -23,6 +25,7 @@ public struct MechanismEntry: Sendable {
         name: $0.name, defaultText: $1.text, form: $0.form, meaning: $0.meaning,
         changesResult: $0.changesResult)
     }
+    impliedOverrides = { Mechanism.overrides(impliedBy: $0) }
     build = { overrides, shape throws(MechanismError) in
       let parameters = try Mechanism.Parameters(
         overrides: overrides, mechanism: Mechanism.card.id)

@@ -83,6 +83,12 @@ public struct Performer: AttentionMechanism {
     self.shape = shape
   }
 
+  /// The rows of a given projection are the features.
+  public static func overrides(impliedBy weights: [String: [Int]]) -> [String: String] {
+    guard let features = weights["projection"]?.first else { return [:] }
+    return ["features": String(features)]
+  }
+
   public var plan: Plan {
     let map = FeatureMap.positiveRandom(
       featureDim: parameters.features, epsilon: parameters.epsilon)

@@ -48,8 +48,10 @@ struct ApplyCommand: ParsableCommand {
     BLASCore.correct(note: StandardError.note)
     let entry = try MechanismCatalogue.entry(id)
     let (inputs, shape) = try entry.card.inputs == .tokens ? tokenInputs() : headInputs()
-    let mechanism = try entry.make(try parameters.overrides(), shape: shape)
-    let weights = try readWeights(mechanism)
+    let archive = try weights.map { try TensorFile.archive(path: $0) }
+    let overrides = try implied(entry, archive).merging(parameters.overrides()) { $1 }
+    let mechanism = try entry.make(overrides, shape: shape)
+    let weights = try merged(archive, mechanism)
     guard !oracle else {
       let problem = ReferenceProblem(shape: shape, inputs: inputs, weights: weights)
       let result = mechanism.oracle(problem)
@@ -112,11 +114,22 @@ struct ApplyCommand: ParsableCommand {
     return (.tokens(try Tensor(stored: tokens)), shape)
   }
 
+  /// Parameters that follow from the shapes of the given weights.
+  private func implied(
+    _ entry: MechanismEntry, _ archive: (any TensorArchive)?
+  ) throws -> [String: String] {
+    guard let archive else { return [:] }
+    var extents: [String: [Int]] = [:]
+    for name in archive.names { extents[name] = try archive.tensor(name).extents }
+    return entry.impliedOverrides(extents)
+  }
+
   /// Weights of the file over those drawn from the seed.
-  private func readWeights(_ mechanism: any AttentionMechanism) throws -> WeightSet {
+  private func merged(
+    _ archive: (any TensorArchive)?, _ mechanism: any AttentionMechanism
+  ) throws -> WeightSet {
     var set = mechanism.drawWeights(Seed(seed).child("weights"))
-    guard let weights else { return set }
-    let archive = try TensorFile.archive(path: weights)
+    guard let archive else { return set }
     let known = mechanism.weightSpecifications
     for name in archive.names {
       guard let expected = known.first(where: { $0.name == name }) else {

@@ -27,7 +27,7 @@ struct DoctorCommand: ParsableCommand {
     if BLASCore.isBelowCPU {
       print("             below this CPU; run with OPENBLAS_CORETYPE unset, or let `run` restart")
     }
-    for (name, value) in BuildFacts.inheritedOpenBLAS.sorted(by: { $0.key < $1.key }) {
+    for (name, value) in BLASCore.inherited.sorted(by: { $0.key < $1.key }) {
       print("             inherited \(name)=\(value); unset it unless you mean it")
     }
     printTools()

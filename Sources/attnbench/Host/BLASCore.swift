@@ -11,6 +11,7 @@ import Measurement
 /// `ATTNBENCH_KEEP_BLAS=1` prevents it.
 enum BLASCore {
   private static let guardName = "ATTNBENCH_BLAS_RESTARTED"
+  private static let names = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]
   private static let optOutName = "ATTNBENCH_KEEP_BLAS"
   /// Cores whose products use 512-bit vectors.
   private static let wideCores: Set<String> = ["skylakex", "cooperlake", "sapphirerapids"]
@@ -23,9 +24,10 @@ enum BLASCore {
     note(
       "OpenBLAS uses core '\(BLASIdentity.current.core)', which is below this CPU; starting again "
         + "with its own choice (ATTNBENCH_KEEP_BLAS=1 prevents this)")
-    unsetenv("OPENBLAS_CORETYPE")
-    unsetenv("OPENBLAS_L2_SIZE")
-    setenv(guardName, "1", 1)
+    // What was found goes into the records.
+    let found = names.compactMap { name in environment[name].map { "\(name)=\($0)" } }
+    for name in names { unsetenv(name) }
+    setenv(guardName, found.joined(separator: " "), 1)
     // Older versions know no newer CPU by themselves and fall back to 256-bit vectors.
     if environment["OPENBLAS_CORETYPE"] == nil { setenv("OPENBLAS_CORETYPE", "SkylakeX", 1) }
     var arguments = CommandLine.arguments.map { strdup($0) }
@@ -40,6 +42,17 @@ enum BLASCore {
     let core = BLASIdentity.current.core.lowercased()
     // OpenBLAS calls Zen what has 256-bit vectors only.
     return !wideCores.contains(core)
+  }
+
+  /// Variables that change OpenBLAS, as the user's environment held them.
+  static var inherited: [String: String] {
+    let environment = ProcessInfo.processInfo.environment
+    var found = environment.filter { names.contains($0.key) }
+    for assignment in environment[guardName]?.split(separator: " ") ?? [] {
+      let parts = assignment.split(separator: "=", maxSplits: 1).map(String.init)
+      if parts.count == 2 { found[parts[0]] = parts[1] }
+    }
+    return found
   }
 
   private static var executablePath: String? {

@@ -9,12 +9,7 @@ enum BuildFacts {
   static let record = BuildRecord(
     attnbenchVersion: Product.version, commit: commit, compiler: compiler,
     libraries: ["OpenBLAS": BLASIdentity.current.configuration], openBLASCore: BLASIdentity.current.core,
-    openBLASInherited: inheritedOpenBLAS)
-
-  /// Variables that change OpenBLAS, as this process found them.
-  static var inheritedOpenBLAS: [String: String] {
-    ProcessInfo.processInfo.environment.filter { $0.key.hasPrefix("OPENBLAS_") }
-  }
+    openBLASInherited: BLASCore.inherited)
 
   private static let compiler: String = {
     #if compiler(>=6.4)
