@@ -98,6 +98,9 @@ let package = Package(
       providers: [.apt(["zlib1g-dev"])]),
 
     // Tests.
+    .testTarget(name: "AttentionCoreTests", dependencies: ["AttentionCore"]),
+    .testTarget(name: "AttentionEnginesTests", dependencies: ["AttentionEngines"]),
+    .testTarget(name: "SuiteRunnerTests", dependencies: ["SuiteRunner", "AttentionCore"]),
     .testTarget(
       name: "ContractTests",
       dependencies: [
@@ -106,7 +109,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["attnbench", "AttentionCore", "AttentionMechanisms", "ResultStore", "TensorFiles"]),
+      dependencies: [
+        "attnbench", "AttentionCore", "AttentionMechanisms", "ResultStore", "TensorFiles",
+      ]),
     .testTarget(
       name: "SimulatorTests", dependencies: ["Simulator", "AttentionCore", "Configuration"],
       exclude: ["Resources"]),

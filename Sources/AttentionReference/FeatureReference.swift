@@ -6,11 +6,9 @@ import AttentionCore
 public enum FeatureReference {
   /// `o_i = sum_j w_ij v_j` with `w_ij = decay^(i-j) phi_q(i) . phi_k(j)` over the allowed keys.
   ///
-  /// - Parameters:
-  ///   - queryFeatures: `[queryLength, featureDim]`.
-  ///   - keyFeatures: `[keyLength, featureDim]`.
-  ///   - decay: factor per token of distance; 1 for none.
-  ///   - epsilon: nil leaves the sum as it is; otherwise it is divided by `sum_j w_ij + epsilon`.
+  /// Features are `[queryLength, featureDim]` and `[keyLength, featureDim]`; `decay` is the factor per
+  /// token of distance. Without `epsilon` the sum stays as it is, otherwise it is divided by
+  /// `sum_j w_ij + epsilon`.
   public static func attend(
     queryFeatures: Rows, keyFeatures: Rows, value: Rows, decay: Double = 1, epsilon: Double?,
     allows: (_ query: Int, _ key: Int) -> Bool

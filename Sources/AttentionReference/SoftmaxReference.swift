@@ -7,9 +7,7 @@ import RealModule
 public enum SoftmaxReference {
   /// `o_i = sum_j softmax_j(scale * q_i . k_j + bias) v_j` over the keys that `allows(i, j)`.
   ///
-  /// A query without any key gives a row of zeros.
-  ///
-  /// - Parameter queries: rows to compute; nil computes all, the others stay zero.
+  /// A query without any key gives a row of zeros. Where `queries` names rows, the others stay zero.
   public static func attend(
     _ head: ReferenceHead, scale: Double, queries: [Int]? = nil,
     bias: (Int, Int) -> Double = { _, _ in 0 }, allows: (_ query: Int, _ key: Int) -> Bool
@@ -34,7 +32,7 @@ public enum SoftmaxReference {
 
   /// Softmax attention of every head under the shape's own causality and scale.
   ///
-  /// - Parameter queries: rows of each head to compute; nil computes all, the others stay zero.
+  /// Where `queries` names rows of each head, the others stay zero.
   public static func dense(_ problem: ReferenceProblem, queries: [Int]? = nil) -> ReferenceOutput {
     let shape = problem.shape
     return problem.mapHeads { head, _, _ in

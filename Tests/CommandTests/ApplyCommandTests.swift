@@ -90,7 +90,8 @@ import Testing
     let arguments = ["performer", "--causal", "--weights", "w.npz"]
     #expect(try difference(command, arguments + Self.qkv) <= 1e-4)
     let wrong = try run(
-      command, ["performer", "--weights", "w.npz", "--set", "features=41", "--out", "o.npy"] + Self.qkv)
+      command,
+      ["performer", "--weights", "w.npz", "--set", "features=41", "--out", "o.npy"] + Self.qkv)
     #expect(wrong.code == 2)
     #expect(wrong.errors.contains("[40, 32]"))
   }

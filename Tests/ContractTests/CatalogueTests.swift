@@ -41,8 +41,9 @@ import Testing
   }
 
   @Test(arguments: [
-    ["window": "9"], ["window": "0"], ["window": "4", "stride": "5"], ["dilation": "3", "window": "3"],
-    ["window": "2x2"], ["causalAxes": "1"], ["extraKeys": "3"], ["window": "x"],
+    ["window": "9"], ["window": "0"], ["window": "4", "stride": "5"],
+    ["dilation": "3", "window": "3"], ["window": "2x2"], ["causalAxes": "1"], ["extraKeys": "3"],
+    ["window": "x"],
   ])
   func neighborhoodsThatDoNotFitAreRefused(overrides: [String: String]) throws {
     let shape = try AttentionShape(queryLength: 8, headDim: 4)

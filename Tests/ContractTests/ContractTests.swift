@@ -71,7 +71,8 @@ import Testing
       guard case .queryKeyValue(let query, let key, let value) = problem.inputs else { continue }
       value.elements.update(repeating: 0.75)
       let output = try problem.run(
-        Contexts.best, inputs: .queryKeyValue(query: query, key: key, value: value)).output
+        Contexts.best, inputs: .queryKeyValue(query: query, key: key, value: value)
+      ).output
       // Weights sum to 1 up to the rounding of a few hundred Float32 additions.
       #expect(output.array.allSatisfy { abs($0 - 0.75) < 1e-5 })
     }
@@ -128,7 +129,8 @@ import Testing
       guard problem.mechanism.card.family != .scan else { continue }
       for index in 0..<query.count { query[index] *= 40 }
       let output = try problem.run(
-        Contexts.best, inputs: .queryKeyValue(query: query, key: key, value: value)).output
+        Contexts.best, inputs: .queryKeyValue(query: query, key: key, value: value)
+      ).output
       #expect(output.array.allSatisfy { $0.isFinite })
     }
   }

@@ -30,7 +30,8 @@ extension AttendSelected {
         let full = queries == 1 ? keys : (offset + 1) / tile.keys * tile.keys
         add(keys: keys, fullKeys: full, queries: queries, shape: shape, tile: tile, to: &counts)
       }
-      var routed = chosen.indices.filter { $0 / blockSize > block && chosen[$0].contains(block) }.count
+      var routed = chosen.indices.filter { $0 / blockSize > block && chosen[$0].contains(block) }
+        .count
       counts.rowsGathered += routed
       while routed > 0 {
         let queries = min(tile.lanes, routed)

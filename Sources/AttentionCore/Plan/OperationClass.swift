@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 
 /// Kinds of work that a machine does at different rates.
-public enum OperationClass: String, Hashable, Sendable, Codable, CaseIterable, CodingKeyRepresentable
+public enum OperationClass: String, Hashable, Sendable, Codable, CodingKeyRepresentable,
+  CaseIterable
 {
-  /// Multiply-adds (counted as 2) of products in Float32; on accelerators the simulator prices
-  /// them at the machine's native attention precision and says so.
+  /// Multiply-adds (counted as 2) of products in Float32.
+  ///
+  /// On accelerators the simulator prices them at the machine's native attention precision and says
+  /// so.
   case float32
   /// Multiply-adds of products in bfloat16 with Float32 accumulation.
   case bfloat16

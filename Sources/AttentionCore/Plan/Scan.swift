@@ -9,7 +9,9 @@ public struct Scan: Hashable, Sendable {
   public let featureMap: FeatureMap
   public let decay: Decay
   public let normalizer: Normalizer
-  /// Tokens per chunk of the causal form. It changes the speed, never the result beyond rounding.
+  /// Tokens per chunk of the causal form.
+  ///
+  /// It changes the speed, never the result beyond rounding.
   public let chunkLength: Int
 
   public init(

@@ -15,8 +15,7 @@ extension TileSchedule {
       let tiles = (0..<rank).map { 0..<(counts[$0] + queryTile[$0] - 1) / queryTile[$0] }
       for index in Self.boxes(tiles) {
         let ranges = (0..<rank).map { axis in
-          index[axis] * queryTile[axis]
-            ..< min((index[axis] + 1) * queryTile[axis], counts[axis])
+          index[axis] * queryTile[axis]..<min((index[axis] + 1) * queryTile[axis], counts[axis])
         }
         append(NeighborhoodTile(mask: mask, residues: residues, counts: counts, ranges: ranges))
       }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/// Keys `firstKey`, `firstKey + step`, ... that one strip of queries visits together.
+/// Keys at equal distances that one strip of queries visits together.
 ///
 /// The layout is that of the kernels' `attn_run_t`, so engines hand the array on as it is.
 public struct KeyRun: Hashable, Sendable, BitwiseCopyable {
@@ -91,7 +91,8 @@ extension TileSchedule {
     let firstRun = runs.count
     queries.append(contentsOf: ids.lazy.map { Int32($0) })
     visit(&self)
-    let ordered = runs[firstRun...].filter { $0.mask < 0 } + runs[firstRun...].filter { $0.mask >= 0 }
+    let added = runs[firstRun...]
+    let ordered = added.filter { $0.mask < 0 } + added.filter { $0.mask >= 0 }
     runs.replaceSubrange(firstRun..., with: ordered)
     strips.append(Strip(queries: firstQuery..<queries.count, runs: firstRun..<runs.count))
   }

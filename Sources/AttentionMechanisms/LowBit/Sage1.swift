@@ -30,7 +30,8 @@ public struct Sage1: AttentionMechanism {
 
     public static let fields: [ParameterField<Parameters>] = [
       ParameterField(
-        "variant", \.variant, "Scales per token (T, vT) or block (B, vB); v: INT8 weights and values."),
+        "variant", \.variant,
+        "Scales per token (T, vT) or block (B, vB); v: INT8 weights and values."),
       ParameterField("smoothKey", \.smoothKey, "Whether the mean key is subtracted first."),
       ParameterField(
         "valuePrecision", \.valuePrecision, "Precision of the value product of variants T and B."),
@@ -68,7 +69,8 @@ public struct Sage1: AttentionMechanism {
     summary: "Queries and smoothed keys in INT8; weights and values in bfloat16 or INT8.",
     patterns: Set(AttentionPattern.allCases), exactness: .quantised,
     laws: [.headEquivariant, .causal],
-    cost: "2 pairs headDim INT8 operations, 2 pairs valueDim in the value precision, pairs exponentials")
+    cost: "2 pairs headDim INT8 operations, 2 pairs valueDim in the value precision, "
+      + "pairs exponentials")
 
   public let parameters: Parameters
   private let shape: AttentionShape

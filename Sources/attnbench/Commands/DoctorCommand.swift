@@ -68,8 +68,8 @@ struct DoctorCommand: ParsableCommand {
     let load = record.loadAverages.value?.first
     print("\nMachine state")
     if let load, load > 0.5 * Double(record.onlineCPUs) {
-      print(
-        String(format: "  load %.2f: something else is running; measured ratios will be noisy", load))
+      let text = String(format: "%.2f", load)
+      print("  load \(text): something else is running; measured ratios will be noisy")
     } else {
       print("  load \(load.map { String(format: "%.2f", $0) } ?? "unknown"): quiet")
     }

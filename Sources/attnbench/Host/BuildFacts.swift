@@ -8,7 +8,8 @@ import ResultStore
 enum BuildFacts {
   static let record = BuildRecord(
     attnbenchVersion: Product.version, commit: commit, compiler: compiler,
-    libraries: ["OpenBLAS": BLASIdentity.current.configuration], openBLASCore: BLASIdentity.current.core,
+    libraries: ["OpenBLAS": BLASIdentity.current.configuration],
+    openBLASCore: BLASIdentity.current.core,
     openBLASInherited: BLASCore.inherited)
 
   private static let compiler: String = {

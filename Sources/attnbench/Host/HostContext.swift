@@ -16,7 +16,9 @@ struct HostContext {
   let roofs: HostRoofs?
   let execution: ExecutionContext
 
-  /// - Parameter probes: whether to measure the roofs now, which takes a few seconds.
+  /// Prepares kernels and workers; `probes` measures the roofs first, which takes a few seconds.
+  ///
+  /// - Throws: ``Refusal`` for options that do not fit, `MeasurementError` from the probe.
   init(options: KernelOptions, probes: Bool, note: (String) -> Void) throws {
     // Before the pool exists: it pins this thread to one CPU.
     fingerprint = .current()
