@@ -7,7 +7,7 @@ let package = Package(
   name: "attnbench",
   products: [
     .executable(name: "attnbench", targets: ["attnbench"]),
-    .library(name: "Simulator", targets: ["Simulator"]),
+    .library(name: "Simulator", targets: ["Simulator", "AttentionCore"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -54,6 +54,7 @@ public enum MechanismFamily: String, Hashable, Sendable, Codable, CaseIterable {
   case local = "Local"
   case blockSelect = "BlockSelect"
   case lowBit = "LowBit"
+  case decode = "Decode"
   case linear = "Linear"
   case scan = "Scan"
   case spectral = "Spectral"

@@ -17,11 +17,16 @@ public enum Engines {
     case .explicitScores(let stage):
       return PreparedExplicitScores(stage, shape: plan.shape, context: context)
     case .attend(let stage) where stage.precision == .float32:
+      if let mask = stage.diagonalMask {
+        return PreparedDiagonal(stage, mask: mask, shape: plan.shape, context: context)
+      }
       return PreparedTiledSoftmax(stage, shape: plan.shape, context: context)
     case .attend(let stage):
       return try PreparedLowBitSoftmax(stage, shape: plan.shape, context: context)
     case .attendSelected(let stage):
       return PreparedSelectedSoftmax(stage, shape: plan.shape, context: context)
+    case .decode(let stage):
+      return PreparedDecode(stage, shape: plan.shape, context: context)
     case .scan(let stage):
       return PreparedScan(stage, shape: plan.shape, weights: weights, context: context)
     case .mixTokens(let stage):

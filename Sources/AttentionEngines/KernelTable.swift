@@ -30,12 +30,15 @@ public struct KernelTable: @unchecked Sendable {
   package let scan: attn_scan_kernels_t
   package let select: attn_select_kernels_t
   package let rows: attn_rows_kernels_t
+  package let diagonal: attn_diagonal_kernels_t
+  package let decode: attn_decode_kernels_t
 
   /// The table of `instructionSet`, or nil where this CPU lacks the instructions.
   public init?(_ instructionSet: InstructionSet) {
     guard let table = attn_kernel_table(instructionSet.code)?.pointee,
       let tiled = table.tiled, let lowBit = table.lowbit, let scan = table.scan,
-      let select = table.select, let rows = table.rows
+      let select = table.select, let rows = table.rows, let diagonal = table.diagonal,
+      let decode = table.decode
     else { return nil }
     self.instructionSet = instructionSet
     self.tiled = tiled.pointee
@@ -43,6 +46,8 @@ public struct KernelTable: @unchecked Sendable {
     self.scan = scan.pointee
     self.select = select.pointee
     self.rows = rows.pointee
+    self.diagonal = diagonal.pointee
+    self.decode = decode.pointee
   }
 
   /// Every table that this CPU has, weakest first; never empty.

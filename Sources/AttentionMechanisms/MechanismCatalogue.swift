@@ -10,6 +10,7 @@ public enum MechanismCatalogue {
     MechanismEntry(Flash.self),
     MechanismEntry(BFloat16Flash.self),
     MechanismEntry(Sage1.self),
+    MechanismEntry(SplitKV.self),
     MechanismEntry(Neighborhood.self),
     MechanismEntry(MoBA.self),
     MechanismEntry(Linear.self),

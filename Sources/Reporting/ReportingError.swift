@@ -7,6 +7,7 @@ public enum ReportingError: Error, Hashable, Sendable {
   case plotRefused(cause: String)
   case plotTimedOut(cause: String)
   case plotSystem(cause: String)
+  case nothingToDraw(reason: String)
   case unwritable(file: String, cause: String)
 }
 
@@ -18,6 +19,7 @@ extension ReportingError: CustomStringConvertible {
     case .plotRefused(let cause): "gnuplot refused a picture: \(cause)"
     case .plotTimedOut(let cause): "a picture was given up: \(cause)"
     case .plotSystem(let cause): "gnuplot could not be started: \(cause)"
+    case .nothingToDraw(let reason): "no picture was drawn: \(reason)"
     case .unwritable(let file, let cause): "'\(file)' cannot be written: \(cause)"
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import AttentionCore
+import Configuration
 
 /// A problem, tile, machine or share that the simulator cannot price.
 public enum SimulatorError: Error, Hashable, Sendable {
@@ -10,6 +11,8 @@ public enum SimulatorError: Error, Hashable, Sendable {
   case strideExceedsWindow(axis: Int, stride: Int, window: Int)
   case tileExceedsAxis(name: String, tile: Extents, grid: Extents, axis: Int, most: Int)
   case overflow(quantity: String)
+  case noTiles(mechanism: String, reason: String)
+  case notSearchable(reason: String)
   case shareOutOfRange(name: String, value: Double)
   case unknownMachine(id: String, known: [String])
   case machineLacks(machine: String, quantity: String)
@@ -34,10 +37,16 @@ extension SimulatorError: CustomStringConvertible {
         + "tile spans at most \(most) of it"
     case .overflow(let quantity):
       "the count of \(quantity) exceeds 64 bits; reduce a size"
+    case .noTiles(let mechanism, let reason):
+      "'\(mechanism)' has no tiles to lay out: \(reason); leave the tile options out"
+    case .notSearchable(let reason):
+      "there is nothing to search: \(reason)"
     case .shareOutOfRange(let name, let value):
       "\(name) is \(value); it must lie between 0 and 1"
-    case .unknownMachine(let id, _):
+    case .unknownMachine(let id, let known):
       "there is no machine '\(id)'"
+        + (EditDistance.nearest(to: id, among: known).map { "; did you mean '\($0)'?" }
+          ?? "; known are \(known.joined(separator: ", ")), or give a file such as mine.yaml")
     case .machineLacks(let machine, let quantity):
       "machine '\(machine)' has no \(quantity)"
     case .tooManyUnits(let machine, let value, let most):

@@ -65,10 +65,10 @@ import Testing
   @Test func killedRunsLoseNothingAndRepeatNothing() throws {
     let command = try Command()
     defer { command.remove() }
-    let mechanisms = (2...13).map { "          - moba: { blockSize: \($0), topK: 2 }" }
+    let mechanisms = (2...13).map { "      - moba: { blockSize: \($0), topK: 2 }" }
     let text = Self.suite.split(separator: "\n").prefix(6).joined(separator: "\n")
     try command.write(
-      text + "\n        mechanisms:\n" + mechanisms.joined(separator: "\n"), to: "many.yaml")
+      text + "\n    mechanisms:\n" + mechanisms.joined(separator: "\n"), to: "many.yaml")
     var generator = SystemRandomNumberGenerator()
     for attempt in 0..<5 {
       let start = attempt == 0 ? ["--name", "killed"] : ["--resume", "killed"]

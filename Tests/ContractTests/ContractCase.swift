@@ -46,6 +46,12 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
           ]),
       ]
     },
+    "split-kv": ["float32", "bfloat16", "int8"].flatMap { precision in
+      [
+        ContractCase("split-kv", ["keyValuePrecision": precision]),
+        ContractCase("split-kv", ["keyValuePrecision": precision, "splits": "3"]),
+      ]
+    },
     "neighborhood": [
       ContractCase("neighborhood", ["window": "1"]),
       ContractCase("neighborhood", ["window": "4x6", "dilation": "1x2"], grid: [12, 15]),
@@ -59,6 +65,16 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
         ["window": "3x4x5", "stride": "2x1x3", "causalAxes": "0,2", "dilation": "2x1x1"],
         grid: [7, 9, 11]),
       ContractCase("neighborhood", ["window": "8x8", "stride": "8x8"], grid: [16, 24]),
+      ContractCase("neighborhood", ["window": "7x7"], grid: [14, 37]),
+      ContractCase("neighborhood", ["window": "7x7", "tiles": "grid"], grid: [14, 37]),
+      ContractCase("neighborhood", ["window": "4x20", "tiles": "diagonal"], grid: [9, 21]),
+      ContractCase("neighborhood", ["window": "3x3", "tiles": "diagonal"], grid: [3, 5]),
+      ContractCase("neighborhood", ["window": "2x1", "tiles": "diagonal"], grid: [33, 18]),
+      ContractCase("neighborhood", ["window": "3x4x5", "tiles": "diagonal"], grid: [6, 7, 19]),
+      ContractCase("neighborhood", ["window": "2x2x2", "tiles": "diagonal"], grid: [2, 9, 16]),
+      ContractCase("neighborhood", ["window": "12", "tiles": "diagonal"], grid: [50]),
+      ContractCase(
+        "neighborhood", ["window": "5x5", "dilation": "2x1", "tiles": "diagonal"], grid: [12, 17]),
     ],
     "moba": [
       ContractCase("moba", ["blockSize": "48", "topK": "3"]),

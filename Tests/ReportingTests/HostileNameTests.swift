@@ -19,6 +19,8 @@ import Testing
     record.caseID = name
     record.mechanism.id = name
     record.mechanism.parameters = [name: name]
+    record.mechanism.given = [name: name]
+    record.published = [PublishedFigure(name: name, simulated: .value(1), published: name)]
     record.problem.input.kind = name
     record.suite = name
     record.command = name

@@ -85,7 +85,9 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: folder.path) }
     let outcome = try ReportWriter().write(try RecordedRun.report(), to: folder)
     #expect(outcome.notes.isEmpty)
-    #expect(outcome.files.count == 10)
+    #expect(
+      outcome.files.count
+        == PlotKind.allCases.count * ImageFormat.allCases.count + TextFormat.allCases.count)
     let page = try String(contentsOfFile: "\(folder.path)/report.md", encoding: .utf8)
     #expect(page.contains("](roofline.svg)"))
   }

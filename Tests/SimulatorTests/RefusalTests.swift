@@ -98,6 +98,13 @@ import Testing
         == "key tile is 2x8, which has 2 axes; expected 3")
   }
 
+  @Test func anUnknownMachineIsAnsweredWithTheNearest() {
+    let near = SimulatorError.unknownMachine(id: "h101", known: BuiltInMachines.ids)
+    #expect("\(near)" == "there is no machine 'h101'; did you mean 'h100'?")
+    let far = SimulatorError.unknownMachine(id: "abacus", known: BuiltInMachines.ids)
+    #expect("\(far)".contains("known are a100, b200"))
+  }
+
   private func refuses(
     _ mask: NeighborhoodMask, tiles: TilePair = TilePair(query: 2, key: 2),
     _ error: SimulatorError, sourceLocation: SourceLocation = #_sourceLocation

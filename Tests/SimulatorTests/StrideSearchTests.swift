@@ -52,6 +52,18 @@ import Testing
     #expect(try #require(bounds.last) >= 11.1)
   }
 
+  @Test func tileShapesAloneKeepTheMasksStride() throws {
+    let tiles = TilePair.all(queryTokens: 256, keyTokens: 128, grid: Self.video.grid)
+    let best = try StrideSearch.bestTiles(mask: Self.video, tiles: tiles, tiling: .static)
+    let highest = try tiles.map {
+      try TileCounter.figures(mask: Self.video, tiles: $0, tiling: .static).worstTileBound
+    }.max()
+    #expect(best.last?.figures.worstTileBound == highest)
+    #expect(best.allSatisfy { $0.stride == [1, 1, 1] })
+    let bounds = best.map(\.figures.worstTileBound)
+    #expect(zip(bounds, bounds.dropFirst()).allSatisfy { $0 < $1 })
+  }
+
   @Test func flatTilesAreRefused() {
     #expect(throws: SimulatorError.self) {
       try StrideSearch(mask: Self.video, tiles: [Self.videoTiles], tiling: .flat)

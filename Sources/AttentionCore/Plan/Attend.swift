@@ -22,11 +22,19 @@ public struct Attend: Hashable, Sendable {
     var operations = OperationCounts([.exponential: pairs])
     operations[precision.scoreClass] += 2 * pairs * shape.headDim
     operations[precision.valueClass] += 2 * pairs * shape.valueDim
-    let units = heads * ((shape.queryLength + 31) / 32)
+    let units = parallelUnits(shape: shape)
     let attend = StageWork(
       name: "attend", operations: operations, bytesRead: bytes.inputs, bytesWritten: bytes.output,
       parallelUnits: units)
     return precision.preparation(shape: shape) + [attend]
+  }
+
+  private func parallelUnits(shape: AttentionShape) -> Int {
+    guard let mask = diagonalMask else {
+      return shape.batch * shape.queryHeads * ((shape.queryLength + 31) / 32)
+    }
+    let heads = shape.batch * shape.keyValueHeads
+    return heads * DiagonalParts(mask, keyValueHeads: heads).queries.count
   }
 
   /// What an engine must count when it runs `schedule` over all heads of `shape`.
@@ -56,6 +64,9 @@ public enum QueryTiling: Hashable, Sendable {
   case fitted
   /// A given multi-dimensional tile.
   case fixed(Extents)
+  /// No tiles: lanes of queries against the shifts of their windows. Masks that do not slide run
+  /// as ``fitted``.
+  case diagonal
 }
 
 /// Element types of the two products of tiled attention.

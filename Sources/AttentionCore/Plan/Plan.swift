@@ -24,7 +24,7 @@ public struct Plan: Hashable, Sendable {
       switch stage {
       case .attend(let attend): return attend.rule.attendedPairs(shape: shape)
       case .attendSelected(let selected): return selected.attendedPairs(shape: shape)
-      case .explicitScores: return MaskRule.sequence.attendedPairs(shape: shape)
+      case .explicitScores, .decode: return MaskRule.sequence.attendedPairs(shape: shape)
       case .scan, .mixTokens: continue
       }
     }
@@ -40,6 +40,8 @@ public enum Stage: Hashable, Sendable {
   case attend(Attend)
   /// Tiled softmax over key blocks chosen by pooled scores.
   case attendSelected(AttendSelected)
+  /// Few queries against many keys, the keys split into ranges.
+  case decode(Decode)
   /// A feature map and a running state.
   case scan(Scan)
   /// Fourier mixing of token features.
@@ -51,6 +53,7 @@ public enum Stage: Hashable, Sendable {
     case .explicitScores(let stage): stage.work(shape: shape)
     case .attend(let stage): stage.work(shape: shape)
     case .attendSelected(let stage): stage.work(shape: shape)
+    case .decode(let stage): stage.work(shape: shape)
     case .scan(let stage): stage.work(shape: shape)
     case .mixTokens(let stage): stage.work(shape: shape)
     }

@@ -8,7 +8,7 @@ extension TileSchedule {
       self.init(sequence: shape, tile: tile)
     case (.neighborhood(let mask), .flat):
       self.init(flatNeighborhood: mask, tile: tile)
-    case (.neighborhood(let mask), .fitted):
+    case (.neighborhood(let mask), .fitted), (.neighborhood(let mask), .diagonal):
       self.init(neighborhood: mask, tile: tile, queryTile: mask.queryTile(fitting: tile))
     case (.neighborhood(let mask), .fixed(let queryTile)):
       self.init(neighborhood: mask, tile: tile, queryTile: queryTile)

@@ -64,13 +64,12 @@ final class ByBlockPass: SelectedPass, @unchecked Sendable {
     let schedule = block == routes.blockCount - 1 ? lastBlock : wholeBlock
     let first = block * stage.blockSize
     let lse = logSumExp.base + head * shape.queryLength + first
-    for strip in schedule.strips {
-      let rows = StripRows(
-        queries: schedule.queries + strip.queries.lowerBound,
-        outputs: schedule.queries + strip.queries.lowerBound, count: strip.queries.count)
+    for (index, strip) in schedule.strips.enumerated() {
+      let rows = stripRows(schedule, index)
       attend(
-        rows, runs: schedule.runs + strip.runs.lowerBound, runCount: strip.runs.count,
-        masks: schedule.masks, at: at, firstRow: first, firstKey: first,
+        rows, next: stripRows(schedule, index + 1), runs: schedule.runs + strip.runs.lowerBound,
+        runCount: strip.runs.count, masks: schedule.masks, at: at, firstRow: first,
+        firstKey: first,
         output: at.output + first * shape.valueDim, logSumExp: lse, worker: worker, board: board)
       board.add(
         worker: worker, keyRows: schedule.keyRows(strip), queryRows: strip.queries.count, shape)
@@ -89,13 +88,26 @@ final class ByBlockPass: SelectedPass, @unchecked Sendable {
       let count = min(lanes, route.count - start)
       let rows = StripRows(
         queries: route.queries + start, outputs: route.places + start, count: count)
+      let after = start + count
+      let next = StripRows(
+        queries: route.queries + after, outputs: route.places + after,
+        count: min(lanes, route.count - after))
       attend(
-        rows, runs: &run, runCount: 1, masks: wholeBlock.masks, at: at, firstRow: 0,
+        rows, next: next, runs: &run, runCount: 1, masks: wholeBlock.masks, at: at, firstRow: 0,
         firstKey: first, output: partial.base + head * partialRows * shape.valueDim,
         logSumExp: partialLogSumExp.base + head * partialRows, worker: worker, board: board)
       board.add(worker: worker, keyRows: stage.blockSize, queryRows: count, shape)
       board.add(worker: worker, elementsSorted: 0, rowsGathered: count)
     }
+  }
+
+  private func stripRows(_ schedule: ScheduleMemory, _ index: Int) -> StripRows {
+    guard index < schedule.stripCount else {
+      return StripRows(queries: schedule.queries, outputs: schedule.queries, count: 0)
+    }
+    let strip = schedule.strips[index].queries
+    let ids = schedule.queries + strip.lowerBound
+    return StripRows(queries: ids, outputs: ids, count: strip.count)
   }
 
   private struct StripRows {
@@ -104,7 +116,7 @@ final class ByBlockPass: SelectedPass, @unchecked Sendable {
   }
 
   private func attend(
-    _ rows: StripRows, runs: UnsafePointer<attn_run_t>, runCount: Int,
+    _ rows: StripRows, next: StripRows, runs: UnsafePointer<attn_run_t>, runCount: Int,
     masks: UnsafePointer<UInt32>, at: AttendOperands.Head, firstRow: Int, firstKey: Int,
     output: UnsafeMutablePointer<Float>, logSumExp: UnsafeMutablePointer<Float>, worker: Int,
     board: CountBoard
@@ -115,6 +127,15 @@ final class ByBlockPass: SelectedPass, @unchecked Sendable {
     kernels.load(
       memory, at.query + firstRow * headDim, headDim, rows.queries, Int32(rows.count),
       Int32(headDim), Int32(valueDim), shape.kernelScale)
+    if next.count > 0 {
+      // The keys are those of the strip at hand, or its next ones in order: already in the caches.
+      var announcement = attn_tiled_next_t(
+        queries: at.query + firstRow * headDim, keys: at.key, values: at.value,
+        outputs: UnsafePointer(output), query_stride: headDim, key_stride: headDim,
+        value_stride: valueDim, output_stride: valueDim, query_ids: next.queries,
+        output_ids: next.outputs, key_ids: nil, count: Int32(next.count), key_count: 0)
+      kernels.announce?(memory, &announcement)
+    }
     kernels.attend(
       memory, at.key + firstKey * headDim, headDim, at.value + firstKey * valueDim, valueDim, nil,
       runs, Int32(runCount), masks, board[worker])

@@ -5,11 +5,17 @@ import CAttentionKernels
 
 /// The tiled softmax engine in Float32: strips of queries against the runs of a schedule.
 ///
-/// The schedule is built once and shared by all heads. A unit of work is one strip of one head.
+/// The schedule is built once and shared by all heads. A unit of work is a few strips in a row:
+/// neighbours share keys, which then stay in the caches of one core, and while one strip is at work
+/// the rows of the next are fetched.
 final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
   private let shape: AttentionShape
   private let context: ExecutionContext
   private let schedule: ScheduleMemory
+  private let arrivals: StripArrivals
+  /// Strips of all heads.
+  private let stripTotal: Int
+  private let stripsPerUnit: Int
   private let workspace: Workspace
   private let board: CountBoard
   private var operands: AttendOperands?
@@ -24,6 +30,9 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     self.context = context
     let schedule = TileSchedule(stage: stage, shape: shape, tile: context.kernels.tile)
     self.schedule = ScheduleMemory(schedule)
+    arrivals = StripArrivals(schedule)
+    stripTotal = shape.batch * shape.queryHeads * schedule.strips.count
+    stripsPerUnit = Self.stripsPerUnit(total: stripTotal, workers: context.pool.count)
     tiles = schedule.counts
     expectedCounts = stage.expectedCounts(schedule: schedule, shape: shape)
     let stripBytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
@@ -32,7 +41,12 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     body = { [unowned self] worker, unit in attend(worker: worker, unit: unit) }
   }
 
-  var workspaceBytes: Int { workspace.bytes + schedule.bytes }
+  var workspaceBytes: Int { workspace.bytes + schedule.bytes + arrivals.bytes }
+
+  /// Long enough to share keys, short enough that no worker waits long for the last unit.
+  private static func stripsPerUnit(total: Int, workers: Int) -> Int {
+    min(max(total / (32 * workers), 1), 16)
+  }
 
   func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {
     guard case .queryKeyValue(let query, let key, let value) = inputs, let body else {
@@ -40,17 +54,38 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     }
     board.reset()
     operands = AttendOperands(query: query, key: key, value: value, output: output)
-    context.pool.run(units: shape.batch * shape.queryHeads * schedule.stripCount, body)
+    context.pool.run(units: (stripTotal + stripsPerUnit - 1) / stripsPerUnit, body)
     counts = board.sum
   }
 
   private func attend(worker: Int, unit: Int) {
     guard let operands else { return }
-    let head = unit / schedule.stripCount
+    let positions = unit * stripsPerUnit..<min((unit + 1) * stripsPerUnit, stripTotal)
+    // What follows the last strip of a unit is known only if no other worker can take it.
+    let known = context.pool.count == 1 ? stripTotal : positions.upperBound
+    for position in positions {
+      let next = position + 1 < known ? place(position + 1, operands) : nil
+      attend(worker: worker, place: place(position, operands), next: next)
+    }
+  }
+
+  /// One strip of one head.
+  private struct Place {
+    let strip: Int
+    let at: AttendOperands.Head
+  }
+
+  private func place(_ position: Int, _ operands: AttendOperands) -> Place {
+    let (head, index) = position.quotientAndRemainder(dividingBy: schedule.stripCount)
     // The last strips of a causal schedule are the longest; they come first so that workers end
     // together.
-    let strip = schedule.strips[schedule.stripCount - 1 - unit % schedule.stripCount]
-    let at = operands.head(head, shape: shape)
+    return Place(
+      strip: schedule.stripCount - 1 - index, at: operands.head(head, shape: shape))
+  }
+
+  private func attend(worker: Int, place: Place, next: Place?) {
+    let strip = schedule.strips[place.strip]
+    let at = place.at
     let kernels = context.kernels.tiled
     let scratch = workspace[worker]
     let ids = schedule.queries + strip.queries.lowerBound
@@ -58,11 +93,25 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     let (headDim, valueDim) = (shape.headDim, shape.valueDim)
     kernels.load(
       scratch, at.query, headDim, ids, count, Int32(headDim), Int32(valueDim), shape.kernelScale)
+    if let next { announce(next, scratch: scratch) }
     kernels.attend(
       scratch, at.key, headDim, at.value, valueDim, nil, schedule.runs + strip.runs.lowerBound,
       Int32(strip.runs.count), schedule.masks, board[worker])
     kernels.store(scratch, at.output, valueDim, ids, count, nil)
     board.add(worker: worker, keyRows: schedule.keyRows(strip), queryRows: strip.queries.count, shape)
+  }
+
+  private func announce(_ next: Place, scratch: UnsafeMutableRawPointer) {
+    let rows = schedule.strips[next.strip].queries
+    let ids = schedule.queries + rows.lowerBound
+    let keys = arrivals[next.strip]
+    var announcement = attn_tiled_next_t(
+      queries: next.at.query, keys: next.at.key, values: next.at.value,
+      outputs: UnsafePointer(next.at.output), query_stride: shape.headDim,
+      key_stride: shape.headDim, value_stride: shape.valueDim, output_stride: shape.valueDim,
+      query_ids: ids, output_ids: ids, key_ids: keys.baseAddress, count: Int32(rows.count),
+      key_count: Int32(keys.count))
+    context.kernels.tiled.announce?(scratch, &announcement)
   }
 }
 

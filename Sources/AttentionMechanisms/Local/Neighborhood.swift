@@ -32,7 +32,7 @@ public struct Neighborhood: AttentionMechanism {
     public var dilation: Extents = [1]
     public var causalAxes = AxisSet()
     public var extraKeys = 0
-    public var tiles = TileForm.grid
+    public var tiles = TileForm.auto
 
     public init() {}
 
@@ -44,13 +44,21 @@ public struct Neighborhood: AttentionMechanism {
         "causalAxes", \.causalAxes, "Axes on which no later key is visible, outermost 0."),
       ParameterField("extraKeys", \.extraKeys, "Keys after the grid that every query sees."),
       ParameterField(
-        "tiles", \.tiles, "Query tiles: multi-dimensional (grid) or consecutive tokens (flat).",
+        "tiles", \.tiles,
+        "Query tiles: multi-dimensional (grid), consecutive tokens (flat), none (diagonal) or auto.",
         changesResult: false),
     ]
   }
 
   public enum TileForm: String, ParameterChoice {
-    case grid, flat
+    /// The faster of `diagonal` and `grid` by the sizes of the mask.
+    case auto
+    /// Multi-dimensional query tiles.
+    case grid
+    /// Consecutive tokens of the flattened grid.
+    case flat
+    /// Each query lane against its own window; `grid` where a window does not slide.
+    case diagonal
   }
 
   public static let card = MechanismCard(
@@ -89,9 +97,17 @@ public struct Neighborhood: AttentionMechanism {
   }
 
   public var plan: Plan {
-    let tiling: QueryTiling = parameters.tiles == .flat && grid.rank > 1 ? .flat : .fitted
-    return Plan(
+    Plan(
       shape: shape, stages: [.attend(Attend(rule: .neighborhood(mask), queryTiling: tiling))])
+  }
+
+  private var tiling: QueryTiling {
+    switch parameters.tiles {
+    case .auto: mask.prefersDiagonal ? .diagonal : .fitted
+    case .grid: .fitted
+    case .flat: grid.rank > 1 ? .flat : .fitted
+    case .diagonal: mask.slides ? .diagonal : .fitted
+    }
   }
 
   public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {

@@ -2,6 +2,8 @@
 #ifndef ATTENTION_KERNELS_H
 #define ATTENTION_KERNELS_H
 
+#include "attn_decode.h"
+#include "attn_diagonal.h"
 #include "attn_lowbit.h"
 #include "attn_rows.h"
 #include "attn_scan.h"
@@ -19,6 +21,8 @@ typedef struct {
   const attn_scan_kernels_t *scan;
   const attn_select_kernels_t *select;
   const attn_rows_kernels_t *rows;
+  const attn_diagonal_kernels_t *diagonal;
+  const attn_decode_kernels_t *decode;
 } attn_kernel_table_t;
 
 /// The table of `isa`, or NULL where this CPU or its system lacks the instructions.

@@ -4,6 +4,16 @@
 
 #include "attn_types.h"
 
+/// What the strip after the one at hand will touch: rows `query_ids[0 ..< count]` of the queries,
+/// rows `output_ids[0 ..< count]` of the outputs and rows `key_ids[0 ..< key_count]` of keys and
+/// values, strides in floats. Everything stays valid until the next `load`.
+typedef struct {
+  const float *queries, *keys, *values, *outputs;
+  ptrdiff_t query_stride, key_stride, value_stride, output_stride;
+  const int32_t *query_ids, *output_ids, *key_ids;
+  int32_t count, key_count;
+} attn_tiled_next_t;
+
 /// Float32 kernels of the tiled softmax engine: one strip of `lanes` queries against runs of keys.
 ///
 /// Layout: queries sit in the vector lanes, keys and values are broadcast from their natural rows,
@@ -12,8 +22,8 @@
 /// scaled queries, the running maximum (log2 units) and denominator per lane, the transposed
 /// output accumulators and the weights of the key block at hand.
 ///
-/// Calls come in this order: `load` once, `attend` any number of times (different key sets or parts
-/// of one), `store` once.
+/// Calls come in this order: `load` once, `announce` at any time or never, `attend` any number of
+/// times (different key sets or parts of one), `store` once.
 typedef struct {
   /// Queries per strip, at most 32. A schedule is built for this width.
   int32_t lanes;
@@ -27,6 +37,10 @@ typedef struct {
   /// `count` on hold zeros.
   void (*load)(void *strip, const float *q, ptrdiff_t q_stride, const int32_t *ids, int32_t count,
                int32_t head_dim, int32_t value_dim, float scale);
+
+  /// Tells what comes next, so that the last tiles of the `attend` that follows bring those rows
+  /// into the caches. NULL in tables that do not prefetch; never changes a result.
+  void (*announce)(void *strip, const attn_tiled_next_t *next);
 
   /// Attends the strip to `run_count` runs of rows of `k` and `v` (row strides in floats).
   ///

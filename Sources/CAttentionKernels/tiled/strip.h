@@ -29,6 +29,9 @@ enum {
 typedef struct {
   int32_t head_dim, value_dim;
   int32_t count;           ///< lanes that hold a query
+  int32_t fetched;         ///< rows of `next` already fetched: queries with outputs, then keys
+  int32_t announced;       ///< rows of `next`
+  attn_tiled_next_t next;
   int32_t output_started;  ///< zero while the output accumulators hold garbage that means zero
   _Alignas(64) float maximum[TILED_MAX_LANES];      ///< log2 units
   _Alignas(64) float denominator[TILED_MAX_LANES];  ///< without the keys of the block at hand
@@ -72,6 +75,7 @@ TILED_INLINE tiled_view_t tiled_reset(void *memory, int32_t lanes, int32_t head_
   strip->head_dim = head_dim;
   strip->value_dim = value_dim;
   strip->count = count;
+  strip->announced = strip->fetched = 0;
   strip->output_started = 0;
   for (int lane = 0; lane < TILED_MAX_LANES; ++lane) {
     strip->maximum[lane] = TILED_NO_MAXIMUM;
@@ -79,6 +83,13 @@ TILED_INLINE tiled_view_t tiled_reset(void *memory, int32_t lanes, int32_t head_
     strip->block_denominator[lane] = 0;
   }
   return tiled_view(memory, lanes);
+}
+
+TILED_INLINE void tiled_announce(void *memory, const attn_tiled_next_t *next) {
+  tiled_strip_t *strip = memory;
+  strip->next = *next;
+  strip->announced = next->count + next->key_count;
+  strip->fetched = 0;
 }
 
 /// Natural log-sum-exp of a finished lane; -inf for one without any key.

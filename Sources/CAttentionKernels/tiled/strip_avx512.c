@@ -126,6 +126,10 @@ static const tiled_steps_t avx512_steps = {
     .accumulate = accumulate,
 };
 
+static void avx512_announce(void *memory, const attn_tiled_next_t *next) {
+  tiled_announce(memory, next);
+}
+
 static void avx512_attend(void *memory, const float *k, ptrdiff_t k_stride, const float *v,
                           ptrdiff_t v_stride, const float *key_bias, const attn_run_t *runs,
                           int32_t run_count, const uint32_t *masks, attn_counts_t *counts) {
@@ -156,6 +160,7 @@ const attn_tiled_kernels_t attn_tiled_avx512 = {
     .key_tile = KEYS,
     .strip_bytes = avx512_strip_bytes,
     .load = avx512_load,
+    .announce = avx512_announce,
     .attend = avx512_attend,
     .store = avx512_store,
 };

@@ -2,7 +2,7 @@
 #ifndef TILED_TILE_H
 #define TILED_TILE_H
 
-#include "strip.h"
+#include "prefetch.h"
 
 /// Keys whose scores are computed together: any rows, from one run or several.
 ///
@@ -47,6 +47,7 @@ typedef struct {
   tiled_view_t view;
   attn_counts_t *counts;
   int32_t seen;  ///< tiles were scored since `load`
+  tiled_fetch_t fetch;
   int32_t count;
   tiled_tile_t tiles[TILED_BLOCK_TILES];
   tiled_tile_t staged[TILED_PARTS];  ///< by parts; keys gathered so far
@@ -82,6 +83,7 @@ TILED_INLINE void tiled_score(tiled_block_t *block, const tiled_steps_t *steps) 
   tiled_tile_t *tile = &block->tiles[index];
   tile->weights = block->view.weights + index * steps->tile_keys * steps->lanes;
   tile->scores = block->view.scores + (index & 1) * TILED_MAX_KEYS * steps->lanes;
+  tiled_fetch(&block->view, &block->fetch);
   const int exceeds = steps->score(&block->view, tile, index > 0 ? tile - 1 : NULL);
   if (__builtin_expect(exceeds, 0)) tiled_repeat(block, steps, index - 1);
   if (__builtin_expect(!block->seen, 0)) {
@@ -189,6 +191,7 @@ TILED_INLINE void tiled_attend(void *memory, const tiled_steps_t *steps, tiled_r
   block.counts = counts;
   block.seen = block.view.strip->output_started;
   block.count = 0;
+  block.fetch = tiled_fetch_plan(block.view.strip, runs, run_count, steps->tile_keys);
   for (uint32_t parts = 0; parts < TILED_PARTS; ++parts) {
     tiled_tile_t *staged = &block.staged[parts];
     staged->count = staged->masked = staged->biased = 0;

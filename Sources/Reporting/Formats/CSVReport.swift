@@ -63,7 +63,8 @@ struct CSVReport {
       text("mechanism", record.mechanism.id), text("title", record.mechanism.title),
       text("family", record.mechanism.family.rawValue),
       text("exactness", record.mechanism.exactness.rawValue),
-      text("parameters", record.parametersText.isEmpty ? "none" : record.parametersText),
+      text(
+        "parameters", record.allParametersText.isEmpty ? "none" : record.allParametersText),
       text("command", record.command),
     ]
   }
@@ -115,6 +116,9 @@ struct CSVReport {
     return [
       quantity("flopBound", record.bounds.flop), quantity("tileBound", record.bounds.tile),
       quantity("worstTileBound", record.bounds.worstTile),
+      quantity(
+        "endToEndBound",
+        record.bounds.endToEnd ?? .absent(reason: "the suite gives no share of attention")),
       quantity("floorSeconds", host.flatMap(\.floorSeconds)),
       quantity("denseFloorSeconds", host.flatMap(\.denseFloorSeconds)),
     ]

@@ -24,11 +24,27 @@ struct MarkdownReport {
             + "precision, each timed next to the mechanism, with 95 % intervals.",
           MarkdownTable.text(HeadlineTable.table(rows), footnotes: &footnotes)),
         plots,
+        optional(
+          "Published figures",
+          "Simulated beside published: a figure is reproduced if it rounds to the printed digits. "
+            + "Speed-ups measured elsewhere are not bounds; they stand here for comparison.",
+          SimulationTables.published(rows), footnotes: &footnotes),
         section(
           "Roofline bounds by machine",
           "The bound over dense attention, the precision of the mechanism / of dense attention, "
             + "and the ceiling that binds.",
           MarkdownTable.text(DetailTables.machines(rows), footnotes: &footnotes)),
+        optional(
+          "Predicted against measured",
+          "Median time / roofline floor on the host. Below 1 the model would be refuted; above, it "
+            + "is what the kernel leaves or the model leaves out.",
+          SimulationTables.predictions(rows), footnotes: &footnotes),
+        optional(
+          "Efficiency length",
+          "The shortest length of the run from which on the mechanism is faster than dense "
+            + "attention: simulated where the roofline bound, measured where the low end of the "
+            + "interval of the speed-up is above 1.",
+          EfficiencyLengths.table(rows), footnotes: &footnotes),
         section("Times", MarkdownTable.text(DetailTables.times(rows), footnotes: &footnotes)),
         section(
           "Accuracy",
@@ -134,6 +150,14 @@ struct MarkdownReport {
       "- #\($0.number) \(Escaping.markdownCode($0.record.command))"
     }
     return lines.isEmpty ? "" : section("Repeat one row", lines.joined(separator: "\n"))
+  }
+
+  /// A section with one table, or nothing where the table has no rows.
+  private func optional(
+    _ heading: String, _ text: String, _ table: Table, footnotes: inout Footnotes
+  ) -> String {
+    guard table.rowCount > 0 else { return "" }
+    return section(heading, text, MarkdownTable.text(table, footnotes: &footnotes))
   }
 
   private func section(_ heading: String, _ parts: String...) -> String {

@@ -7,12 +7,18 @@ public enum PlotKind: String, CaseIterable, Sendable {
   case roofline
   case speedUp = "speed-up"
   case time = "time"
+  case prediction
+  case boundMap = "bound-map"
+  case boundLength = "bound-length"
 
   public var title: String {
     switch self {
     case .roofline: "Roofline of the host with every case"
     case .speedUp: "Measured speed-up against roofline bound"
     case .time: "Time against sequence length"
+    case .prediction: "Measured time against roofline floor"
+    case .boundMap: "Roofline bound by mechanism and machine"
+    case .boundLength: "Roofline bound against sequence length"
     }
   }
 
@@ -42,6 +48,9 @@ extension Report {
     case .roofline: RooflinePlot.script(self, output: output)
     case .speedUp: SpeedUpPlot.script(self, output: output)
     case .time: TimePlot.script(self, output: output)
+    case .prediction: PredictionPlot.script(self, output: output)
+    case .boundMap: BoundMapPlot.script(self, output: output)
+    case .boundLength: BoundLengthPlot.script(self, output: output)
     }
   }
 }

@@ -23,18 +23,35 @@ public struct PlotRenderer: Sendable {
     _ kind: PlotKind, of report: Report, as format: ImageFormat, in folder: String
   ) throws(ReportingError) -> Known<String> {
     let name = kind.fileName(format)
+    return try draw(in: folder, name, format) { report.plotScript(kind, output: $0) }
+  }
+
+  /// Draws the roofline of a machine into the file `path`, whole or not at all.
+  public func draw(
+    _ machine: MachinePlot, as format: ImageFormat, to path: String
+  ) throws(ReportingError) {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    let folder = parts.count > 1 ? parts.dropLast().joined(separator: "/") : "."
+    let drawn = try draw(in: folder, parts.last ?? path, format) { machine.script(output: $0) }
+    if case .absent(let reason) = drawn { throw .nothingToDraw(reason: reason) }
+  }
+
+  private func draw(
+    in folder: String, _ name: String, _ format: ImageFormat,
+    script: (PlotOutput) -> Known<String>
+  ) throws(ReportingError) -> Known<String> {
     let unfinished = "\(folder)/.\(name).unfinished"
-    let output = PlotOutput(path: unfinished, format: format)
-    guard case .value(let script) = report.plotScript(kind, output: output) else {
-      return report.plotScript(kind, output: output).map { _ in name }
+    switch script(PlotOutput(path: unfinished, format: format)) {
+    case .absent(let reason): return .absent(reason: reason)
+    case .value(let text):
+      defer { unlink(unfinished) }
+      try run(text)
+      let target = "\(folder)/\(name)"
+      guard rename(unfinished, target) == 0 else {
+        throw .unwritable(file: target, cause: String(cString: strerror(errno)))
+      }
+      return .value(name)
     }
-    defer { unlink(unfinished) }
-    try run(script)
-    let target = "\(folder)/\(name)"
-    guard rename(unfinished, target) == 0 else {
-      throw .unwritable(file: target, cause: String(cString: strerror(errno)))
-    }
-    return .value(name)
   }
 
   /// Runs a gnuplot script to its end.

@@ -24,7 +24,7 @@ struct PlotScript {
     }
     add("set output \(Escaping.gnuplotPath(output.path))")
     add("set encoding utf8")
-    add("set lmargin at screen \(Self.number(PlotFrame.left))")
+    add("set lmargin at screen \(Self.number(frame.left))")
     add("set rmargin at screen \(Self.number(frame.right))")
     add("set bmargin at screen \(Self.number(PlotFrame.bottom))")
     add("set tmargin at screen \(Self.number(PlotFrame.top))")
@@ -48,6 +48,17 @@ struct PlotScript {
     add("set \(axis)range [\(Self.number(range.lowerBound)):\(Self.number(range.upperBound))]")
     let marks = ticks.map { "'\(Self.tickText($0))' \(Self.number($0))" }
     add("set \(axis)tics (\(marks.joined(separator: ", ")))")
+  }
+
+  /// Names at the whole numbers of one axis, with half a unit of room at both ends.
+  mutating func setNames(_ axis: String, _ names: [String], reversed: Bool) {
+    let ends = ["-0.5", Self.number(Double(names.count) - 0.5)]
+    add("set \(axis)range [\((reversed ? ends.reversed() : ends).joined(separator: ":"))]")
+    // Labels of ticks are formats: a percent sign would ask for a number.
+    let marks = names.enumerated().map { index, name in
+      "\(Escaping.gnuplot(Self.cut(name).replacing("%", with: "%%"))) \(index)"
+    }
+    add("set \(axis)tics (\(marks.joined(separator: ", "))) scale 0")
   }
 
   /// A text inside the plane, at data coordinates.
@@ -83,9 +94,12 @@ struct PlotScript {
   }
 
   private static func keyTitle(_ label: String) -> String {
+    "title \(Escaping.gnuplot(cut(label)))"
+  }
+
+  private static func cut(_ label: String) -> String {
     let limit = PlotFrame.labelLimit
-    let text = label.count > limit ? "\(label.prefix(limit - 3))..." : label
-    return "title \(Escaping.gnuplot(text))"
+    return label.count > limit ? "\(label.prefix(limit - 3))..." : label
   }
 
   /// Six significant digits, more than a picture can show.
@@ -139,6 +153,3 @@ enum LogAxis {
   /// Whether `value` can be drawn: finite, above zero and within what a plane can hold.
   static func isDrawable(_ value: Double) -> Bool { value >= 1e-30 && value <= 1e30 }
 }
-
-/// The arc tangent in degrees.
-func atanDegrees(_ slope: Double) -> Double { atan(slope) * 180 / .pi }

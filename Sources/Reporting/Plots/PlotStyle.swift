@@ -52,31 +52,36 @@ struct PlotSeries {
 
 /// The size of a picture and of the plane inside it, in points of its terminal.
 struct PlotFrame {
-  static let width = 1000.0
-  static let left = 0.085
+  static let width = 1200.0
   static let bottom = 0.125
   static let top = 0.90
   /// Longer names in the key are cut.
-  static let labelLimit = 44
+  static let labelLimit = 64
   private static let lineHeight = 25.5
   private static let characterWidth = 9.4
   private static let keyMargin = 85.0
 
+  let left: Double
   let right: Double
   let height: Double
 
   /// A frame with room for all `labels` right of the plane.
   init(keyLabels labels: [String]) {
-    let longest = labels.map(\.count).max() ?? 0
-    let room = Double(min(longest, Self.labelLimit)) * Self.characterWidth + Self.keyMargin
+    let room = Self.room(labels) + Self.keyMargin
+    left = 0.085
     right = 1 - room / Self.width
     height = max(620, Double(labels.count + 1) * Self.lineHeight / (Self.top - Self.bottom))
   }
 
-  /// The angle on paper of a line that rises one decade per decade [degree].
-  func diagonalAngle(decadesAcross: Double, decadesUp: Double) -> Double {
-    let across = (right - Self.left) * Self.width / decadesAcross
-    let up = (Self.top - Self.bottom) * height / decadesUp
-    return atanDegrees(up / across)
+  /// A frame for a map whose rows have these names, left of the plane, and a colour scale.
+  init(mapRows names: [String]) {
+    left = (Self.room(names) + 50) / Self.width
+    right = 0.84
+    height = max(540, Double(names.count + 1) * Self.lineHeight * 1.2 / (Self.top - Self.bottom))
+  }
+
+  private static func room(_ labels: [String]) -> Double {
+    let longest = labels.map(\.count).max() ?? 0
+    return Double(min(longest, labelLimit)) * characterWidth
   }
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-import Foundation
 import ResultStore
 
-/// Speed against arithmetic intensity under the host's measured roofs.
+/// Speed against arithmetic intensity under the roofs of a machine.
 enum RooflinePlot {
   static func script(_ report: Report, output: PlotOutput) -> Known<String> {
     guard let header = report.header, !header.ceilings.isEmpty else {
@@ -24,10 +23,13 @@ enum RooflinePlot {
     return .value(draw(best.ceilings, best.series, output: output))
   }
 
+  /// What can be drawn in this plane: exponentials are no operations of products.
   private static func drawable(_ ceilings: HostCeilings) -> HostCeilings {
     HostCeilings(
       threads: ceilings.threads,
-      compute: ceilings.compute.filter { LogAxis.isDrawable($0.gigaflopsPerSecond) },
+      compute: ceilings.compute.filter {
+        LogAxis.isDrawable($0.gigaflopsPerSecond) && !$0.name.hasPrefix("exponential")
+      },
       bandwidth: ceilings.bandwidth.filter { LogAxis.isDrawable($0.gigabytesPerSecond) })
   }
 
@@ -48,69 +50,82 @@ enum RooflinePlot {
   private static func draw(
     _ ceilings: HostCeilings, _ series: [PlotSeries], output: PlotOutput
   ) -> String {
-    let points = series.flatMap(\.points)
-    let compute = merged(ceilings.compute.map { ($0.name, $0.gigaflopsPerSecond) })
-    let bandwidth = merged(ceilings.bandwidth.map { ($0.name, $0.gigabytesPerSecond) })
+    let threads = ceilings.threads == 1 ? "1 thread" : "\(ceilings.threads) threads"
+    return draw(ceilings, series, title: "Roofline of this host, \(threads)", output: output)
+  }
+
+  /// The roofs of `machine` alone, or why they cannot be drawn.
+  static func script(_ machine: MachinePlot, output: PlotOutput) -> Known<String> {
+    let ceilings = drawable(machine.ceilings)
+    guard !ceilings.compute.isEmpty, !ceilings.bandwidth.isEmpty else {
+      return .absent(reason: "the machine lacks a compute or a bandwidth ceiling")
+    }
+    return .value(draw(ceilings, [], title: "Roofline of \(machine.title)", output: output))
+  }
+
+  private static func draw(
+    _ ceilings: HostCeilings, _ series: [PlotSeries], title: String, output: PlotOutput
+  ) -> String {
+    // Accelerators are a thousand times as fast as a core; their figures stay readable in TFLOP/s.
+    let fastest = ceilings.compute.map(\.gigaflopsPerSecond).max() ?? 1
+    let unit = fastest >= 1e5 ? (name: "TFLOP/s", scale: 1e-3) : (name: "GFLOP/s", scale: 1)
+    let points = series.flatMap(\.points).map { [$0[0], $0[1] * unit.scale] }
+    let compute = merged(ceilings.compute.map { ($0.name, $0.gigaflopsPerSecond * unit.scale) })
+    let bandwidth = merged(ceilings.bandwidth.map { ($0.name, $0.gigabytesPerSecond * unit.scale) })
     let highest = compute.map(\.value).max() ?? 1
     let slowest = bandwidth.map(\.value).min() ?? 1
-    // Room left of the ridges, so that the labels of the slopes stand below the lowest roof.
     let ridge = (compute.map(\.value).min() ?? 1) / (bandwidth.map(\.value).max() ?? 1)
-    let slopes = LogAxis.range(points.map { $0[0] } + [ridge / 2, highest / slowest], margin: 2.5)
-    // Nearly a decade right of the last point, so that the labels of the roofs cover none.
-    let x = slopes.lowerBound...(slopes.upperBound * 3)
+    let x = LogAxis.range(points.map { $0[0] } + [ridge / 2, highest / slowest], margin: 2.5)
     let y = LogAxis.range(points.map { $0[1] } + [highest, slowest * x.lowerBound], margin: 1.7)
-    let frame = PlotFrame(keyLabels: series.map(\.label))
-    let threads = ceilings.threads == 1 ? "1 thread" : "\(ceilings.threads) threads"
+    let roofs =
+      compute.map { "\($0.name) \(NumberText.significant($0.value)) \(unit.name)" }
+      + bandwidth.map { "\($0.name) \(NumberText.significant($0.value / unit.scale)) GB/s" }
     var script = PlotScript(
-      output: output, frame: frame, title: "Roofline of this host, \(threads)",
-      x: "arithmetic intensity [flop/byte]", y: "speed [GFLOP/s]")
+      output: output, frame: PlotFrame(keyLabels: series.map(\.label) + roofs), title: title,
+      x: "arithmetic intensity [flop/byte]", y: "speed [\(unit.name)]")
     script.setAxis("x", x, ticks: LogAxis.decimalTicks(x))
     script.setAxis("y", y, ticks: LogAxis.decimalTicks(y))
-    addRoofs(compute, bandwidth, x: x, y: y, frame: frame, to: &script)
+    addRoofs(compute, bandwidth, names: roofs, x: x, y: y, to: &script)
     for entry in series {
-      script.plot(entry.points, entry.style.points, label: entry.label)
+      script.plot(
+        entry.points.map { [$0[0], $0[1] * unit.scale] }, entry.style.points, label: entry.label)
     }
     return script.text
   }
 
   private typealias Roof = (name: String, value: Double)
 
+  /// Roofs are named in the key, where no name can cover a point.
   private static func addRoofs(
-    _ compute: [Roof], _ bandwidth: [Roof], x: ClosedRange<Double>, y: ClosedRange<Double>,
-    frame: PlotFrame, to script: inout PlotScript
+    _ compute: [Roof], _ bandwidth: [Roof], names: [String], x: ClosedRange<Double>,
+    y: ClosedRange<Double>, to script: inout PlotScript
   ) {
     let highest = compute.map(\.value).max() ?? 1
     let fastest = bandwidth.map(\.value).max() ?? 1
-    let angle = frame.diagonalAngle(
-      decadesAcross: LogAxis.decades(x), decadesUp: LogAxis.decades(y))
-    let line = "with lines linecolor rgb '#808080' linewidth 1.4"
-    for roof in compute {
+    for (index, roof) in compute.enumerated() {
       script.plot(
         [[min(roof.value / fastest, x.upperBound), roof.value], [x.upperBound, roof.value]],
-        line)
-      script.addLabel(
-        "\(roof.name) \(NumberText.significant(roof.value))", x: x.upperBound, y: roof.value,
-        alignment: "right", offset: "-0.5,0.55")
+        line(color: "#303030", index), label: names[index])
     }
-    for roof in bandwidth {
+    for (index, roof) in bandwidth.enumerated() {
       let start = max(x.lowerBound, y.lowerBound / roof.value)
       let end = min(highest / roof.value, x.upperBound)
       guard start < end else { continue }
       script.plot(
-        [[start, start * roof.value], [end, end * roof.value]], line + " dashtype 2")
-      // A little up the line, so that the text starts inside the plane.
-      let place = start * pow(10, 0.15 * LogAxis.decades(x) / 5)
-      script.addLabel(
-        "\(roof.name) \(NumberText.significant(roof.value)) GB/s", x: place,
-        y: place * roof.value, rotation: angle, offset: "-1.1,0.6")
+        [[start, start * roof.value], [end, end * roof.value]], line(color: "#909090", index),
+        label: names[compute.count + index])
     }
   }
 
-  /// Roofs by height; those too close for two labels share the line and label of the highest.
+  private static func line(color: String, _ index: Int) -> String {
+    "with lines linecolor rgb '\(color)' linewidth 1.6 dashtype \(1 + index % 5)"
+  }
+
+  /// Roofs by height; those too close for two lines share the line and name of the highest.
   private static func merged(_ roofs: [(String, Double)]) -> [Roof] {
     var result: [Roof] = []
     for (name, value) in roofs.sorted(by: { $0.1 > $1.1 }) {
-      if let last = result.last, last.value < value * 1.25 {
+      if let last = result.last, last.value < value * 1.02 {
         result[result.count - 1].name = "\(last.name), \(name)"
       } else {
         result.append((name, value))

@@ -17,17 +17,20 @@ enum HeadlineTable {
     ]
   }
 
-  /// The most that can be gained.
+  /// The most that can be gained; on the first machine of the run where the host was not simulated.
   static func bounds(_ rows: [NumberedRecord]) -> [Column] {
     let style = NumberText.significant
+    let machine = DetailTables.machineNames(rows).first ?? BoundsRecord.host
+    let place = machine == BoundsRecord.host ? "" : ", \(machine)"
+    let bounds = rows.map { $0.record.bounds.bound(on: machine) }
     return [
       Column("FLOP bound", rows.map(\.record.bounds.flop), style: style),
       Column("tile bound", rows.map(\.record.bounds.tile), style: style),
       Column("worst-tile bound", rows.map(\.record.bounds.worstTile), style: style),
-      Column("roofline bound", rows.map { $0.hostBound.flatMap(\.roofline) }, style: style),
+      Column("roofline bound\(place)", bounds.map { $0.flatMap(\.roofline) }, style: style),
       Column(
-        "binding ceiling", isNumeric: false,
-        cells: rows.map { Cell(text: $0.hostBound.flatMap(\.bindingCeiling)) }),
+        "binding ceiling\(place)", isNumeric: false,
+        cells: bounds.map { Cell(text: $0.flatMap(\.bindingCeiling)) }),
     ]
   }
 

@@ -12,7 +12,7 @@ struct NumberedRecord {
     if case .boundViolated = record.status { "\(number) BOUND VIOLATED" } else { "\(number)" }
   }
 
-  /// Parameters as `stride=64 window=256`, by name.
+  /// The shown parameters as `stride=64 window=256`, by name.
   var parametersText: String { record.parametersText }
 
   var hostBound: Known<MachineBound> { record.bounds.bound(on: BoundsRecord.host) }
@@ -35,9 +35,17 @@ struct NumberedRecord {
 }
 
 extension CaseRecord {
-  /// Parameters as `stride=64 window=256`, by name.
-  var parametersText: String {
-    mechanism.parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+  /// The parameters worth showing: those that the suite gave, or all where that is not known.
+  var shownParameters: [String: String] { mechanism.given ?? mechanism.parameters }
+
+  /// The shown parameters as `stride=64 window=256`, by name.
+  var parametersText: String { Self.text(shownParameters) }
+
+  /// Every parameter, by name.
+  var allParametersText: String { Self.text(mechanism.parameters) }
+
+  private static func text(_ parameters: [String: String]) -> String {
+    parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
       .joined(separator: " ")
   }
 

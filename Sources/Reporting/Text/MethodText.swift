@@ -10,7 +10,10 @@ enum MethodText {
     - **Tile bound**: key tiles of dense attention / key tiles visited. **Worst-tile bound**: the \
     same for the query tile that visits the most. Mechanisms without tiles have neither.
     - **Roofline bound**: floor time of dense attention / floor time of the mechanism on the host, \
-    from ceilings measured in the same run; the binding ceiling is what limits the mechanism.
+    from ceilings measured in the same run; the binding ceiling is what limits the mechanism. \
+    Where the host was not simulated, both are those of the machine that the heading names.
+    - **End-to-end bound**: speed-up of a whole model, `1 / (1 - f + f / s)`, with `f` attention's \
+    share of its time and `s` the worst-tile bound, rounded to one decimal as published tables do.
     - **Speed-up** is a ratio of times with its 95 % interval, `value (low ... high)`. The column \
     over flash f32 is the headline; the column over dense in the same precision shows what the \
     mechanism gains apart from its precision.

@@ -13,6 +13,9 @@ enum NumberText {
     return fixed(number, decimals: 2 - exponent)
   }
 
+  /// `3.273`: one digit more than the tables that it is compared with.
+  static func fourDigits(_ number: Double) -> String { String(format: "%.4g", number) }
+
   /// An error such as `1.23e-05`, always with an exponent so that a column compares at a glance.
   static func scientific(_ number: Double) -> String {
     number == 0 ? "0" : String(format: "%.2e", number)

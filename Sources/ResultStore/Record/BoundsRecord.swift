@@ -12,12 +12,19 @@ public struct BoundsRecord: Codable, Hashable, Sendable {
   /// Tiles per query tile in dense attention / the most that one query tile visits.
   public var worstTile: Quantity
   public var machines: [MachineBound]
+  /// Speed-up of the whole model at the worst-tile bound, where the suite gives attention's share
+  /// of the model's time.
+  public var endToEnd: Quantity?
 
-  public init(flop: Quantity, tile: Quantity, worstTile: Quantity, machines: [MachineBound]) {
+  public init(
+    flop: Quantity, tile: Quantity, worstTile: Quantity, machines: [MachineBound],
+    endToEnd: Quantity? = nil
+  ) {
     self.flop = flop
     self.tile = tile
     self.worstTile = worstTile
     self.machines = machines
+    self.endToEnd = endToEnd
   }
 
   /// The bound on the machine `name`, or the reason it is missing.

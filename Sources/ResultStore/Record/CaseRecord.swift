@@ -26,13 +26,15 @@ public struct CaseRecord: Codable, Hashable, Sendable {
   public var accuracy: AccuracyRecord
   public var memory: MemoryRecord
   public var counters: [CounterRecord]
+  /// Simulated figures beside those that others published; nil where the suite quotes none.
+  public var published: [PublishedFigure]?
 
   public init(
     caseID: String, suite: String, status: CaseStatus, command: String,
     mechanism: MechanismRecord, problem: ProblemRecord, execution: ExecutionRecord,
     build: BuildRecord, machine: MachineRecord, work: WorkRecord, bounds: BoundsRecord,
     counts: CountsRecord, timing: Known<TimingRecord>, accuracy: AccuracyRecord,
-    memory: MemoryRecord, counters: [CounterRecord]
+    memory: MemoryRecord, counters: [CounterRecord], published: [PublishedFigure]? = nil
   ) {
     self.caseID = caseID
     self.suite = suite
@@ -50,6 +52,7 @@ public struct CaseRecord: Codable, Hashable, Sendable {
     self.accuracy = accuracy
     self.memory = memory
     self.counters = counters
+    self.published = published
   }
 
   /// The timing that may be shown: a case that failed has no speed.

@@ -10,22 +10,28 @@ public struct MechanismRecord: Codable, Hashable, Sendable {
   public var exactness: Exactness
   /// Every parameter as text; files list them by name.
   public var parameters: [String: String]
+  /// The parameters that the suite or the command gave, as they were written; nil where that is
+  /// not known.
+  public var given: [String: String]?
 
   public init(
     id: String, title: String, family: MechanismFamily, exactness: Exactness,
-    parameters: [String: String]
+    parameters: [String: String], given: [String: String]? = nil
   ) {
     self.id = id
     self.title = title
     self.family = family
     self.exactness = exactness
     self.parameters = parameters
+    self.given = given
   }
 
-  public init(card: MechanismCard, parameters: [String: String]) {
+  public init(
+    card: MechanismCard, parameters: [String: String], given: [String: String]? = nil
+  ) {
     self.init(
       id: card.id, title: card.title, family: card.family, exactness: card.exactness,
-      parameters: parameters)
+      parameters: parameters, given: given)
   }
 }
 

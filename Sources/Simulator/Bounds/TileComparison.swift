@@ -71,6 +71,7 @@ extension TileFigures {
       case .attendSelected:
         return absent("keys are chosen from the data; the engine counts tiles as it runs")
       case .explicitScores: return absent("all scores are written out; there are no tiles")
+      case .decode: return absent("keys are split into ranges; few queries have no key tiles")
       case .scan: return absent("keys are summed into a state; there are no key tiles")
       case .mixTokens: return absent("tokens are mixed by transforms; there are no key tiles")
       }
@@ -112,6 +113,9 @@ extension TileFigures {
     switch stage.queryTiling {
     case .fitted: queryTile = mask.queryTile(fitting: size)
     case .fixed(let extents): queryTile = extents
+    case .diagonal where stage.diagonalMask != nil:
+      return absent("every lane of queries meets exactly its own window; there are no tiles")
+    case .diagonal: queryTile = mask.queryTile(fitting: size)
     case .flat:
       guard mask.attendedPairs <= mostEnumeratedPairs else {
         return absent("flat strips of this size are counted only as they run")

@@ -8,7 +8,7 @@ import AttentionCore
 /// product of strides, ties in lexicographic order, then in the order of the tile shapes, each
 /// entry is strictly better than all before it.
 ///
-/// Source: Hassani et al., *Generalized Neighborhood Attention* (2025), arXiv:2504.16922, section 4.
+/// Source: Hassani et al., *Generalized Neighborhood Attention* (2025), arXiv:2504.16922, sec. 4.
 public struct StrideSearch: Sendable {
   public struct Entry: Hashable, Sendable, Codable {
     public let stride: Extents
@@ -23,19 +23,38 @@ public struct StrideSearch: Sendable {
   /// A search over every stride from 1 to the window on each axis of `mask`, whose own strides do
   /// not matter, and over `tiles`.
   ///
-  /// - Throws: ``SimulatorError`` if the mask or a tile breaks a rule, or if `tiling` is flat, which
-  ///   mixes axes.
+  /// - Throws: ``SimulatorError`` if the mask or a tile breaks a rule, or
+  ///   ``SimulatorError/notSearchable(reason:)`` if `tiling` is flat, which mixes axes.
   public init(
     mask: NeighborhoodMask, tiles: [TilePair], tiling: Tiling = .static
   ) throws(SimulatorError) {
     guard tiling != .flat else {
-      throw .wrongRank(name: "tile of a stride search", value: [1], rank: mask.axes.count)
+      throw .notSearchable(
+        reason: "flat tiles mix the axes, so strides cannot be weighed one axis at a time; use "
+          + "static or dynamic tiles")
     }
     self.mask = mask.with(stride: [Int](repeating: 1, count: mask.axes.count))
     try self.mask.validate()
     for pair in tiles { try pair.validate(mask: mask, tiling: tiling) }
     self.tiles = tiles
     self.tiling = tiling
+  }
+
+  /// The best of `tiles` for `mask` with its own strides: each entry is strictly better than all
+  /// before it.
+  ///
+  /// - Throws: ``SimulatorError`` if the mask or a tile breaks a rule.
+  public static func bestTiles(
+    mask: NeighborhoodMask, tiles: [TilePair], tiling: Tiling
+  ) throws(SimulatorError) -> [Entry] {
+    var entries: [Entry] = []
+    for pair in tiles {
+      let figures = try TileCounter.figures(mask: mask, tiles: pair, tiling: tiling)
+      guard figures.worstTileBound > entries.last?.figures.worstTileBound ?? 0 else { continue }
+      entries.append(
+        Entry(stride: Extents(mask.axes.map(\.stride)), tiles: pair, figures: figures))
+    }
+    return entries
   }
 
   /// How many strides the search covers per tile shape.

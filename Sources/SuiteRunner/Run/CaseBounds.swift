@@ -97,6 +97,7 @@ extension Plan {
   public var precisionName: String {
     for stage in stages {
       if case .attend(let attend) = stage { return attend.precision.name }
+      if case .decode(let decode) = stage { return decode.keyValuePrecision.name }
     }
     return AttendPrecision.float32.name
   }

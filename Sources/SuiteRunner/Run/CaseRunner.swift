@@ -51,6 +51,7 @@ public final class CaseRunner {
     record.work.denseOperations = bounds.dense.operations
     record.work.tiles = bounds.tileCounts
     record.bounds = try bounds.record(machines: context.machines)
+    item.simulation.complete(&record)
     guard depth != .simulate else {
       record.status = .simulatedOnly
       return
@@ -166,7 +167,8 @@ public final class CaseRunner {
       command: command(item),
       mechanism: MechanismRecord(
         card: item.mechanism.card,
-        parameters: Dictionary(uniqueKeysWithValues: item.mechanism.parameterTexts)),
+        parameters: Dictionary(uniqueKeysWithValues: item.mechanism.parameterTexts),
+        given: item.overrides),
       problem: ProblemRecord(
         shape: item.shape, precision: plan.precisionName,
         input: InputRecord(

@@ -5,46 +5,69 @@ import Simulator
 
 /// Simulated bounds beside the figures that a suite quotes from a paper.
 public struct PublishedFigures {
-  /// One sentence per figure that the simulation does not reproduce.
+  /// One sentence per figure that the simulation does not reproduce to its last printed digit.
   public let differences: [String]
-
-  /// Published tables round to two decimals or fewer; half a step of the last is allowed, plus
-  /// half a step of the speed-up that end-to-end figures are computed from.
-  private static let tolerance = 0.0101
 
   public init(suite: Suite, records: [CaseRecord]) {
     let cases = Dictionary(suite.cases.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-    var differences: [String] = []
-    for record in records {
-      guard let item = cases[record.caseID] else { continue }
-      for (name, published) in item.simulation.published.sorted(by: { $0.key < $1.key }) {
-        let figure = Self.figure(name, record, item.simulation)
-        guard let figure else {
-          differences.append("\(record.caseID): no figure is called '\(name)'")
-          continue
-        }
-        guard abs(figure - published) > Self.tolerance * max(1, published / 10) else { continue }
-        differences.append(
-          "\(record.caseID): \(name) is \(figure), published as \(published)")
+    differences = records.flatMap { record -> [String] in
+      guard let simulation = cases[record.caseID]?.simulation else { return [] }
+      return simulation.figures(beside: record.bounds).filter { !$0.isReproduced }.map { figure in
+        let simulated =
+          switch figure.simulated {
+          case .value(let value): "\(value)"
+          case .absent(let reason): "not there (\(reason))"
+          }
+        return "\(record.caseID): \(figure.name) is \(simulated), published as \(figure.published)"
       }
     }
-    self.differences = differences
+  }
+}
+
+extension SimulationRequest {
+  /// Adds to a simulated record what the suite asks beyond the bounds of the plan: the end-to-end
+  /// bound and the quoted figures.
+  func complete(_ record: inout CaseRecord) {
+    record.bounds.endToEnd = attentionShare.map { share in
+      record.bounds.worstTile.flatMap { endToEnd(share, $0) { $0.speedUp(attention: $1) } }
+    }
+    let figures = figures(beside: record.bounds)
+    record.published = figures.isEmpty ? nil : figures
   }
 
-  private static func figure(
-    _ name: String, _ record: CaseRecord, _ simulation: SimulationRequest
-  ) -> Double? {
+  /// The quoted figures beside those of `bounds`; measured speed-ups stand with the bound on the
+  /// operation.
+  func figures(beside bounds: BoundsRecord) -> [PublishedFigure] {
+    FigureName.allCases.compactMap { name in
+      guard let text = published[name] else { return nil }
+      return PublishedFigure(
+        name: name.rawValue, simulated: figure(name, bounds), published: text,
+        measured: name == .worstTileBound ? measured : [:])
+    }
+  }
+
+  private func figure(_ name: FigureName, _ bounds: BoundsRecord) -> Quantity {
     switch name {
-    case "flopBound": record.bounds.flop.value
-    case "tileBound": record.bounds.tile.value
-    case "worstTileBound": record.bounds.worstTile.value
-    case "endToEnd":
-      record.bounds.worstTile.value.flatMap { worst in
-        simulation.attentionShare.flatMap { share in
-          try? EndToEnd(attentionShare: share).publishedSpeedUp(attention: worst)
-        }
+    case .flopBound: return bounds.flop
+    case .tileBound: return bounds.tile
+    case .worstTileBound: return bounds.worstTile
+    case .endToEnd:
+      guard let attentionShare else {
+        return .absent(reason: "the suite gives no 'attentionShare'")
       }
-    default: nil
+      return bounds.worstTile.flatMap {
+        endToEnd(attentionShare, $0) { $0.publishedSpeedUp(attention: $1) }
+      }
+    }
+  }
+
+  private func endToEnd(
+    _ share: Double, _ bound: Double, _ speedUp: (EndToEnd, Double) -> Double
+  ) -> Quantity {
+    do {
+      return .value(speedUp(try EndToEnd(attentionShare: share), bound))
+    } catch {
+      return .absent(reason: error.description)
     }
   }
 }

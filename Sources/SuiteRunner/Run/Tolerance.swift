@@ -18,6 +18,7 @@ public struct Tolerance: Hashable, Sendable {
     switch plan.stages.first {
     case .attend(let stage): self = Self.attend(stage.precision)
     case .attendSelected, .explicitScores, nil: self = Self.attend(.float32)
+    case .decode(let stage): self = Self.decode(stage.keyValuePrecision)
     case .scan(let stage): self = Self.scan(stage)
     case .mixTokens:
       self.init(2e-6, "Float32 transforms: log2(n) roundings of 6e-8 each, with a factor of 2")
@@ -41,6 +42,17 @@ public struct Tolerance: Hashable, Sendable {
         return Tolerance(
           5e-3, "the same codes; weights near a rounding step may fall on either side of it")
       }
+    }
+  }
+
+  private static func decode(_ precision: DecodePrecision) -> Tolerance {
+    switch precision {
+    case .float32, .bfloat16:
+      return Tolerance(
+        3e-6, "the same cache as the oracle; Float32 after it, as in tiled attention")
+    case .int8:
+      return Tolerance(
+        2.5e-3, "the same codes; one of 255 steps for weights near the middle of a step")
     }
   }
 

@@ -83,8 +83,10 @@ public struct SimulationRequest: Hashable, Sendable {
   public var keyTile: Extents?
   /// Share of the model's time that attention takes, and of the steps that use the mechanism.
   public var attentionShare: Double?
-  /// Published figures to stand beside the simulated ones, by name.
-  public var published: [String: Double] = [:]
+  /// Published figures to stand beside the simulated ones, with the digits that were printed.
+  public var published: [FigureName: String] = [:]
+  /// Speed-ups of the operation that others measured, by machine.
+  public var measured: [String: Double] = [:]
 
   public init() {}
 
@@ -92,4 +94,11 @@ public struct SimulationRequest: Hashable, Sendable {
     guard let queryTile, let keyTile else { return "" }
     return "/tiles=\(queryTile):\(keyTile)"
   }
+}
+
+/// A simulated figure that a suite may quote from elsewhere.
+public enum FigureName: String, Hashable, Sendable, CaseIterable {
+  case flopBound, tileBound, worstTileBound
+  /// Speed-up of the whole model, from the worst-tile bound rounded to one decimal.
+  case endToEnd
 }

@@ -26,6 +26,7 @@ public struct SuiteFile {
   ]
   private static let groupKeys = [
     "shapes", "inputs", "mechanisms", "queryTile", "keyTile", "attentionShare", "published",
+    "measured",
   ]
 
   private let directory: String
@@ -109,14 +110,17 @@ public struct SuiteFile {
     return cases
   }
 
-  private func group(_ node: ConfigurationNode) throws(ConfigurationFailure) -> [CaseSpecification] {
+  private func group(_ node: ConfigurationNode) throws(ConfigurationFailure) -> [CaseSpecification]
+  {
     let map = try node.mapping(keys: Self.groupKeys, required: ["mechanisms"])
-    let inputs = try map.optional("inputs")?.oneOrMore { (node) throws(ConfigurationFailure) in
-      try InputFile.specification(node, directory: directory)
-    } ?? [.generated(.gaussian)]
-    let shapes = try map.optional("shapes")?.oneOrMore { (node) throws(ConfigurationFailure) in
-      try ShapeFile.overrides(node)
-    } ?? [ShapeFile()]
+    let inputs =
+      try map.optional("inputs")?.oneOrMore { (node) throws(ConfigurationFailure) in
+        try InputFile.specification(node, directory: directory)
+      } ?? [.generated(.gaussian)]
+    let shapes =
+      try map.optional("shapes")?.oneOrMore { (node) throws(ConfigurationFailure) in
+        try ShapeFile.overrides(node)
+      } ?? [ShapeFile()]
     let simulation = try simulationRequest(map)
     let mechanisms = try map.required("mechanisms").oneOrMore {
       (node) throws(ConfigurationFailure) in try MechanismReference(node)
@@ -145,9 +149,14 @@ public struct SuiteFile {
       Extents(try node.extents(rank: 1...3))
     }
     request.attentionShare = try map.optional("attentionShare")?.quantity(.ratio, in: 0...1)
-    guard let published = map.optional("published") else { return request }
-    for entry in try published.openMapping().entries {
-      request.published[entry.key] = try entry.value.number()
+    let names = FigureName.allCases.map(\.rawValue)
+    for entry in try map.optional("published")?.mapping(keys: names).entries ?? [] {
+      guard let name = FigureName(rawValue: entry.key) else { continue }
+      _ = try entry.value.number()
+      request.published[name] = try entry.value.string()
+    }
+    for entry in try map.optional("measured")?.openMapping().entries ?? [] {
+      request.measured[entry.key] = try entry.value.number()
     }
     return request
   }

@@ -3,7 +3,10 @@
 import ArgumentParser
 import Foundation
 import Measurement
+import Reporting
+import ResultStore
 import Simulator
+import SuiteRunner
 
 /// Measured roofs of this host, and built-in machines.
 struct MachineCommand: ParsableCommand {
@@ -77,13 +80,38 @@ struct MachineCommand: ParsableCommand {
 
   struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Print a built-in machine: every number with its source and quality.")
+      abstract: "Print a machine: every number with its source and quality; or draw its roofline.",
+      discussion: """
+          attnbench machine show h100
+          attnbench machine show b200 --plot b200.svg
+          attnbench machine show mine.yaml --plot mine.png
+        """)
 
-    @Argument(help: "Id of the machine; `attnbench list machines` shows all.")
-    var id: String
+    @Argument(help: "Id of the machine, which `attnbench list machines` shows, or a YAML file.")
+    var name: String
+    @Option(help: "Draw its roofline into this file, .svg or .png, with gnuplot.")
+    var plot: String?
 
     func run() throws {
-      print(try BuiltInMachines.text(id: id), terminator: "")
+      let source = MachineSource(name)
+      let machine = try source.machine()
+      guard let plot else {
+        print(try Self.text(source), terminator: "")
+        return
+      }
+      guard let format = ImageFormat.allCases.first(where: { plot.hasSuffix(".\($0.rawValue)") })
+      else { throw Refusal.usage("--plot \(plot): the name must end in .svg or .png") }
+      try PlotRenderer().draw(
+        MachinePlot(title: machine.title, ceilings: HostCeilings(machine)), as: format, to: plot)
+      print(plot)
+    }
+
+    /// The machine's file as it is written.
+    private static func text(_ source: MachineSource) throws -> String {
+      switch source {
+      case .builtIn(let id): try BuiltInMachines.text(id: id)
+      case .file(let path): try String(contentsOfFile: path, encoding: .utf8)
+      }
     }
   }
 }

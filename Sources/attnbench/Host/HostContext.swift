@@ -45,12 +45,12 @@ struct HostContext {
     roofs.roofs(threads: execution.pool.count) ?? roofs.full
   }
 
-  /// Machines by id; `host` is the probed one.
+  /// Machines by id or file; `host` is the probed one.
   ///
-  /// - Throws: ``SimulatorError/unknownMachine(id:known:)``.
+  /// - Throws: ``SimulatorError/unknownMachine(id:known:)``, or `ConfigurationFailure` for a file.
   func machines(_ ids: [String]) throws -> [Machine] {
     try ids.compactMap { id in
-      id == BoundsRecord.host ? try machine() : try BuiltInMachines.machine(id: id)
+      id == BoundsRecord.host ? try machine() : try MachineSource(id).machine()
     }
   }
 

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import AttentionMechanisms
+import Simulator
+
+/// A question to the simulator: one mechanism at one shape, on some machines, in some tiles.
+public struct SimulationQuery {
+  public let mechanismID: String
+  public let overrides: [String: String]
+  public let shape: AttentionShape
+  public let machines: [Machine]
+  /// Tiles of the simulated kernel; nil takes those of this project's kernels.
+  public let tiles: TilePair?
+  public let tiling: Tiling
+
+  public init(
+    mechanismID: String, overrides: [String: String], shape: AttentionShape, machines: [Machine],
+    tiles: TilePair? = nil, tiling: Tiling = .static
+  ) {
+    self.mechanismID = mechanismID
+    self.overrides = overrides
+    self.shape = shape
+    self.machines = machines
+    self.tiles = tiles
+    self.tiling = tiling
+  }
+
+  /// Plans of the mechanism and of its baseline, dense attention with the same causality.
+  ///
+  /// - Throws: `MechanismError` or `ShapeError`.
+  func plans(at shape: AttentionShape) throws -> LengthScan.Plans {
+    (
+      mechanism: try MechanismCatalogue.entry(mechanismID).make(overrides, shape: shape).plan,
+      dense: try Flash(NoParameters(), shape: CaseBounds.denseShape(shape)).plan
+    )
+  }
+
+  /// The tiles that were asked for, or 32 queries by 8 keys along the last of `rank` axes.
+  func tiles(rank: Int) -> TilePair {
+    if let tiles { return tiles }
+    guard tiling != .flat else { return TilePair(query: 32, key: 8) }
+    let ones = [Int](repeating: 1, count: rank - 1)
+    return TilePair(query: Extents(ones + [32]), key: Extents(ones + [8]))
+  }
+}
