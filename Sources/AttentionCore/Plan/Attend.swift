@@ -49,14 +49,17 @@ public struct Attend: Hashable, Sendable {
     counts.tilesFull = heads * tiles.full
     counts.pairsEvaluated = heads * tiles.evaluatedPairs
     counts.exponentials = heads * tiles.evaluatedPairs
+    let rowElements = shape.headDim + shape.valueDim
     counts.bytesRead =
-      4 * heads * (shape.queryLength * shape.headDim + keysVisited * (shape.headDim + shape.valueDim))
+      4 * heads * (shape.queryLength * shape.headDim + keysVisited * rowElements)
     counts.bytesWritten = 4 * heads * shape.queryLength * shape.valueDim
     return counts
   }
 }
 
-/// How the queries of a grid are gathered into strips. It changes the speed, never the result.
+/// How the queries of a grid are gathered into strips.
+///
+/// It changes the speed, never the result.
 public enum QueryTiling: Hashable, Sendable {
   /// Consecutive tokens of the flattened grid.
   case flat
@@ -170,8 +173,9 @@ public struct QuantizationRule: Hashable, Sendable {
   /// Whether the mean key is subtracted first; softmax does not see it.
   public var smoothsKeys: Bool
   public var valuePrecision: ValuePrecision
-  /// INT8 values: keys between two updates of the running maximum. Part of the mathematics, since
-  /// weights are rounded against the maximum so far.
+  /// INT8 values: keys between two updates of the running maximum.
+  ///
+  /// Part of the mathematics, since weights are rounded against the maximum so far.
   public var keyBlock: Int
   /// INT8 values: weights are `round(p * weightLevels)`, 127 in the paper.
   public var weightLevels: Int

@@ -7,8 +7,12 @@ extension NeighborhoodMask {
     var best: (cost: Int, extents: [Int])?
     for extents in Self.factorings(of: tile.lanes, rank: axes.count) {
       let cost = keyTiles(queryTile: extents, keysPerTile: tile.keys)
-      if let known = best, (known.cost, known.extents.lexicographicKey)
-        <= (cost, extents.lexicographicKey) { continue }
+      if let known = best,
+        (known.cost, known.extents.lexicographicKey)
+          <= (cost, extents.lexicographicKey)
+      {
+        continue
+      }
       best = (cost, extents)
     }
     return Extents(best?.extents ?? [Int](repeating: 1, count: axes.count))

@@ -32,7 +32,9 @@ public struct Plan: Hashable, Sendable {
   }
 }
 
-/// One step of a plan. The list is closed: what does not fit needs an engine, not a hook.
+/// One step of a plan.
+///
+/// The list is closed: what does not fit needs an engine, not a hook.
 public enum Stage: Hashable, Sendable {
   /// Dense attention that writes its scores out: the baselines without tiles.
   case explicitScores(ExplicitScores)

@@ -71,7 +71,8 @@ final class ByQueryPass: SelectedPass, @unchecked Sendable {
       let first = block * stage.blockSize
       let (past, own) = lanes(choosing: block, head: head, queries: queries, chooser: chooser)
       guard past | own != 0 else { continue }
-      let end = own == 0 ? first + stage.blockSize : min(first + stage.blockSize, queries.upperBound)
+      let blockEnd = first + stage.blockSize
+      let end = own == 0 ? blockEnd : min(blockEnd, queries.upperBound)
       var run = attn_run_t(
         first_key: Int32(first), count: Int32(end - first), step: 1, mask: -1)
       if past != all {

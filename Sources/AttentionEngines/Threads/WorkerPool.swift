@@ -17,8 +17,9 @@ public final class WorkerPool: @unchecked Sendable {
   private let state: PoolState
   private var threads: [pthread_t] = []
 
+  /// Starts `threads - 1` helpers; with `pins` every worker, the caller included, keeps to one CPU.
+  ///
   /// - Requires: `threads` is at least 1.
-  /// - Parameter pins: whether each worker, the caller included, is pinned to one CPU.
   public init(threads count: Int, pins: Bool = true) {
     precondition(count >= 1, "a pool has at least one worker")
     self.count = count
@@ -27,11 +28,13 @@ public final class WorkerPool: @unchecked Sendable {
     for worker in 1..<max(count, 1) {
       let start = Unmanaged.passRetained(WorkerStart(state: state, worker: worker, pins: pins))
       var thread = pthread_t()
-      let code = pthread_create(&thread, nil, { argument in
-        guard let argument else { return nil }
-        Unmanaged<WorkerStart>.fromOpaque(argument).takeRetainedValue().loop()
-        return nil
-      }, start.toOpaque())
+      let code = pthread_create(
+        &thread, nil,
+        { argument in
+          guard let argument else { return nil }
+          Unmanaged<WorkerStart>.fromOpaque(argument).takeRetainedValue().loop()
+          return nil
+        }, start.toOpaque())
       guard code == 0 else {
         start.release()
         break

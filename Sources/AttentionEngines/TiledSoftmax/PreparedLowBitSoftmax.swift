@@ -110,7 +110,8 @@ final class PreparedLowBitSoftmax: PreparedAttention, @unchecked Sendable {
       memory, plan, heads, at.value, shape.valueDim, schedule.runs + strip.runs.lowerBound,
       Int32(strip.runs.count), schedule.masks, board[worker])
     kernels.store(memory, plan, heads, at.output, shape.valueDim, ids, count, nil)
-    board.add(worker: worker, keyRows: schedule.keyRows(strip), queryRows: strip.queries.count, shape)
+    board.add(
+      worker: worker, keyRows: schedule.keyRows(strip), queryRows: strip.queries.count, shape)
   }
 
   private static func kernelPlan(

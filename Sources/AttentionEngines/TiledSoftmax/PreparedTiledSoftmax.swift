@@ -98,7 +98,8 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
       scratch, at.key, headDim, at.value, valueDim, nil, schedule.runs + strip.runs.lowerBound,
       Int32(strip.runs.count), schedule.masks, board[worker])
     kernels.store(scratch, at.output, valueDim, ids, count, nil)
-    board.add(worker: worker, keyRows: schedule.keyRows(strip), queryRows: strip.queries.count, shape)
+    board.add(
+      worker: worker, keyRows: schedule.keyRows(strip), queryRows: strip.queries.count, shape)
   }
 
   private func announce(_ next: Place, scratch: UnsafeMutableRawPointer) {

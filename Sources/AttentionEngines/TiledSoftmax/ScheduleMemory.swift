@@ -42,7 +42,8 @@ final class ScheduleMemory: @unchecked Sendable {
     return rows
   }
 
-  private static func copy<Element: BitwiseCopyable>(_ array: [Element]) -> UnsafeMutableRawPointer {
+  private static func copy<Element: BitwiseCopyable>(_ array: [Element]) -> UnsafeMutableRawPointer
+  {
     let bytes = max(array.count * MemoryLayout<Element>.stride, 64)
     let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
     array.withUnsafeBytes { source in

@@ -31,7 +31,8 @@ public final class InputSource {
     switch input {
     case .generated(let form): inputs = generator.inputs(form, kind: kind, shape: shape)
     case .captured(let file):
-      inputs = kind == .tokens
+      inputs =
+        kind == .tokens
         ? generator.inputs(.gaussian, kind: kind, shape: shape) : try file.load()
     }
     last = (key, inputs)

@@ -6,7 +6,14 @@ import ResultStore
 
 /// Dense softmax attention in Double on sampled rows: the yardstick of every approximation.
 final class DenseAccuracy {
-  private var known: (checksum: String, shape: AttentionShape, reference: ReferenceOutput, rows: [Int])?
+  private var known: Known?
+
+  private struct Known {
+    let checksum: String
+    let shape: AttentionShape
+    let reference: ReferenceOutput
+    let rows: [Int]
+  }
 
   /// Multiply-adds in Double that one reference may cost.
   private static let affordableWork = 200_000_000
@@ -35,7 +42,7 @@ final class DenseAccuracy {
     let rows = Self.evenRows(count, of: shape.queryLength)
     let problem = ReferenceProblem(shape: shape, inputs: inputs)
     let reference = SoftmaxReference.dense(problem, queries: rows)
-    known = (checksum, shape, reference, rows)
+    known = Known(checksum: checksum, shape: shape, reference: reference, rows: rows)
     return (reference, rows)
   }
 

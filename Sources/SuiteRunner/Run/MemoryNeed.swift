@@ -14,8 +14,12 @@ struct MemoryNeed {
       .reduce(0) { $0 + $1.reduce(1, *) }
     let outputs = 3 * shape.outputExtents.reduce(1, *)
     var partial = 0
-    if case .attendSelected(let stage) = item.mechanism.plan.stages.first {
+    switch item.mechanism.plan.stages.first {
+    case .attendSelected(let stage):
       partial = shape.outputExtents.reduce(1, *) * max(stage.topK - 1, 0)
+    case .decode(let stage):
+      partial = shape.outputExtents.reduce(1, *) * stage.rangeCount(keys: shape.keyLength)
+    default: break
     }
     bytes = 4 * (2 * elements + outputs + partial)
   }

@@ -16,7 +16,7 @@ package struct OutputComparison {
   package let worstHeadCosine: Double
   package let worstRowCosine: Double
 
-  /// - Parameter rows: rows of each matrix to compare; nil compares all.
+  /// Compares every row, or of each matrix the rows that `rows` names.
   package init(_ output: Tensor<Float>, _ reference: ReferenceOutput, rows: [Int]? = nil) {
     let width = reference.extents.last ?? 1
     let length = reference.extents[reference.extents.count - 2]

@@ -7,7 +7,9 @@ import ResultStore
 /// Runs the cases of a suite one by one; each is on disk before the next begins.
 public struct SuiteRun {
   public struct Options: Sendable {
-    /// Parts of case ids; a case runs if it contains any of them. Empty runs all.
+    /// Parts of case ids.
+    ///
+    /// A case runs if its id contains any of them; none at all runs every case.
     public var filters: [String] = []
     /// Which share of the cases to run: index and count.
     public var shard: (index: Int, count: Int) = (0, 1)
