@@ -111,8 +111,8 @@ public enum AttendPrecision: Hashable, Sendable {
 
   func preparation(shape: AttentionShape) -> [StageWork] {
     let bytes = TensorBytes(shape)
-    // Keys and values of a head are packed apart.
-    let units = 2 * shape.batch * shape.keyValueHeads
+    // Every row can be converted by itself.
+    let units = shape.batch * shape.keyValueHeads * shape.keyLength
     let elements = (bytes.key + bytes.value) / 4
     switch self {
     case .float32:

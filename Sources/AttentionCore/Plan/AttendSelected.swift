@@ -70,7 +70,7 @@ public struct AttendSelected: Hashable, Sendable {
           .float32: 2 * pairs * (shape.headDim + shape.valueDim), .exponential: pairs,
         ]),
         bytesRead: bytes.inputs, bytesWritten: bytes.output,
-        parallelUnits: heads * blockCount(shape: shape)),
+        parallelUnits: heads * ((shape.queryLength + 31) / 32)),
       StageWork(
         name: "merge by log-sum-exp",
         operations: OperationCounts([

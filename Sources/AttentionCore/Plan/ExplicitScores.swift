@@ -67,7 +67,7 @@ public struct ExplicitScores: Hashable, Sendable {
           .exponential: heads * MaskRule.sequence.attendedPairs(shape: shape),
         ]),
         bytesRead: bytes.inputs, bytesWritten: bytes.output,
-        parallelUnits: heads * blockCount(shape: shape))
+        parallelUnits: heads * shape.queryLength)
     ]
   }
 

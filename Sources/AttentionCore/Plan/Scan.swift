@@ -51,8 +51,8 @@ public struct Scan: Hashable, Sendable {
       StageWork(
         name: "features and state", operations: operations, bytesRead: bytes.inputs,
         bytesWritten: bytes.output,
-        // Without causality ranges of keys and queries are independent; a causal head is one scan.
-        parallelUnits: shape.isCausal ? heads : heads * ((shape.queryLength + 63) / 64))
+        // Chunks are independent but for their states, which an associative scan joins.
+        parallelUnits: heads * ((shape.queryLength + 63) / 64))
     ]
   }
 }

@@ -9,7 +9,10 @@ public struct StageWork: Hashable, Sendable, Codable {
   public var bytesRead: Int
   /// Bytes that must be written at least once [byte].
   public var bytesWritten: Int
-  /// Independent pieces that can run at the same time.
+  /// Independent pieces that any machine could run at the same time.
+  ///
+  /// They are rows, strips or chunks of the mathematics, not the units that one engine hands out:
+  /// the floor must hold for every implementation.
   public var parallelUnits: Int
 
   public init(
