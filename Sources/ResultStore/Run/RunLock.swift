@@ -11,7 +11,7 @@ final class RunLock: Sendable {
   init(file: String, run: String) throws(ResultStoreError) {
     let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
     guard descriptor >= 0 else { throw .unwritable(file: file, cause: systemErrorText()) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    guard Self.acquire(descriptor) else {
       let isHeld = errno == EWOULDBLOCK
       let cause = systemErrorText()
       let process = Self.holder(descriptor)
@@ -26,6 +26,19 @@ final class RunLock: Sendable {
 
   deinit {
     close(descriptor)
+  }
+
+  /// Takes the lock, waiting a moment for one that is about to be released.
+  ///
+  /// A child process holds a copy of every descriptor between fork and exec, and with it the lock
+  /// of a writer that has already closed its own.
+  private static func acquire(_ descriptor: Int32) -> Bool {
+    for _ in 0..<20 {
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+      guard errno == EWOULDBLOCK else { return false }
+      usleep(10_000)
+    }
+    return flock(descriptor, LOCK_EX | LOCK_NB) == 0
   }
 
   private static func holder(_ descriptor: Int32) -> String {
