@@ -23,7 +23,7 @@ extension HostRoofRates {
       guard let bandwidth = roofs.bandwidth(level) else { return nil }
       return Level(
         name: level.title, isShared: level == .l3 || level == .memory,
-        bandwidth: max(bandwidth.readBytesPerSecond, bandwidth.copyBytesPerSecond),
+        bandwidth: bandwidth.fastestBytesPerSecond,
         capacity: capacities[level])
     }
     self.init(
@@ -42,9 +42,14 @@ extension HostCeilings {
         }
       },
       bandwidth: roofs.bandwidth.map {
-        Bandwidth(name: $0.level.title, gigabytesPerSecond: $0.readBytesPerSecond * 1e-9)
+        Bandwidth(name: $0.level.title, gigabytesPerSecond: $0.fastestBytesPerSecond * 1e-9)
       })
   }
+}
+
+extension BandwidthRoof {
+  /// The highest bandwidth of any loop that was timed: floors and plots must use the same roof.
+  var fastestBytesPerSecond: Double { max(readBytesPerSecond, copyBytesPerSecond) }
 }
 
 extension Measurement.MemoryLevel {
