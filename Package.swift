@@ -3,6 +3,11 @@
 
 import PackageDescription
 
+// The documentation plugin is resolved only by `make docs`: nobody else pays for it.
+let documentationPlugin: [Package.Dependency] =
+  Context.environment["ATTNBENCH_DOCS"] == nil
+  ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")]
+
 let package = Package(
   name: "attnbench",
   products: [
@@ -13,13 +18,15 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-  ],
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+  ] + documentationPlugin,
   targets: [
     // The command.
     .executableTarget(
       name: "attnbench",
       dependencies: [
-        "SuiteRunner", "Reporting", "ResultStore", "Measurement", "Simulator", "AttentionEngines",
+        "SuiteRunner", "Reporting", "Comparison", "ResultStore", "Measurement", "Simulator", "AttentionEngines",
         "AttentionMechanisms", "AttentionReference", "AttentionCore", "Statistics",
         "Configuration", "TensorFiles",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -72,8 +79,17 @@ let package = Package(
         "AttentionReference", "AttentionCore", "ResultStore", "TensorFiles", "Configuration",
         "Statistics",
       ]),
-    .target(name: "ResultStore", dependencies: ["AttentionCore"]),
-    .target(name: "Reporting", dependencies: ["ResultStore", "GnuplotBridge"]),
+    .target(
+      name: "ResultStore",
+      dependencies: ["AttentionCore", .product(name: "GRDB", package: "GRDB.swift")]),
+    .target(name: "Comparison", dependencies: ["ResultStore", "Statistics", "AttentionCore"]),
+    .target(
+      name: "Reporting",
+      dependencies: [
+        "ResultStore", "Comparison", "Statistics", "Simulator", "AttentionCore", "GnuplotBridge",
+        .product(name: "Mustache", package: "swift-mustache"),
+      ],
+      resources: [.embedInCode("Templates")]),
     .target(
       name: "GnuplotBridge",
       linkerSettings: [.linkedLibrary("boost_iostreams")]),
@@ -119,6 +135,9 @@ let package = Package(
     .testTarget(
       name: "ReportingTests", dependencies: ["Reporting", "ResultStore"],
       exclude: ["Recorded", "Snapshots"]),
+    .testTarget(
+      name: "ComparisonTests",
+      dependencies: ["Comparison", "ResultStore", "Statistics", "AttentionCore"]),
     .testTarget(name: "StatisticsTests", dependencies: ["Statistics"]),
     .testTarget(
       name: "MeasurementTests", dependencies: ["Measurement", "Statistics", "CPlatform"]),

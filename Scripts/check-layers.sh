@@ -17,15 +17,18 @@ allowed() {
     TensorFiles) echo 'CZlib' ;;
     Simulator) echo 'AttentionCore Configuration RealModule' ;;
     Measurement) echo 'AttentionCore Statistics Configuration CPlatform CPAPI' ;;
-    ResultStore) echo 'AttentionCore' ;;
-    Reporting) echo 'ResultStore Simulator Statistics GnuplotBridge AttentionCore RealModule' ;;
+    ResultStore) echo 'AttentionCore GRDB' ;;
+    Comparison) echo 'ResultStore Statistics AttentionCore' ;;
+    Reporting)
+      echo 'ResultStore Comparison Simulator Statistics GnuplotBridge AttentionCore RealModule' \
+        'Mustache' ;;
     SuiteRunner)
       echo 'Measurement Simulator AttentionEngines AttentionMechanisms AttentionReference' \
         'ResultStore TensorFiles Configuration AttentionCore Statistics' ;;
     attnbench)
       echo 'ArgumentParser AttentionCore AttentionReference AttentionMechanisms AttentionEngines' \
         'Simulator Measurement Statistics Configuration TensorFiles SuiteRunner ResultStore' \
-        'Reporting' ;;
+        'Comparison Reporting' ;;
     *) echo '' ;;
   esac
 }
