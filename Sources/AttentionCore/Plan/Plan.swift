@@ -18,7 +18,16 @@ public struct Plan: Hashable, Sendable {
     work.reduce(OperationCounts()) { $0 + $1.operations }
   }
 
-  /// Query-key pairs of one head that the mechanism attends to, where it works on pairs.
+  /// Query-key pairs of all heads that the mechanism attends to, where it works on pairs.
+  public var attendedPairsOfHeads: Int? {
+    for case .attend(let attend) in stages {
+      return shape.batch * attend.rule.attendedPairsOfHeads(shape: shape)
+    }
+    return attendedPairs.map { $0 * shape.batch * shape.queryHeads }
+  }
+
+  /// Query-key pairs of one head that the mechanism attends to, where it works on pairs; the mean
+  /// over heads, rounded down, where they differ.
   public var attendedPairs: Int? {
     for stage in stages {
       switch stage {

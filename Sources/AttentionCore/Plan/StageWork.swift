@@ -89,6 +89,21 @@ public struct EngineCounts: Hashable, Sendable, Codable {
     left.rowsGathered += right.rowsGathered
   }
 
+  /// The counts of `repetitions` such runs.
+  func times(_ repetitions: Int) -> EngineCounts {
+    var product = self
+    product.tilesVisited *= repetitions
+    product.tilesFull *= repetitions
+    product.pairsEvaluated *= repetitions
+    product.exponentials *= repetitions
+    product.rescales *= repetitions
+    product.bytesRead *= repetitions
+    product.bytesWritten *= repetitions
+    product.elementsSorted *= repetitions
+    product.rowsGathered *= repetitions
+    return product
+  }
+
   /// The counts that do not depend on the data.
   public var exact: EngineCounts {
     var copy = self

@@ -161,12 +161,11 @@ public final class CaseRunner {
     let plan = item.mechanism.plan
     let notReached = "the case did not come this far"
     let work = plan.work
-    let heads = item.shape.batch * item.shape.queryHeads
     return CaseRecord(
       caseID: item.id, suite: suite, status: .failed(reason: notReached),
       command: command(item),
       mechanism: MechanismRecord(
-        card: item.mechanism.card,
+        card: item.card,
         parameters: Dictionary(uniqueKeysWithValues: item.mechanism.parameterTexts),
         given: item.overrides),
       problem: ProblemRecord(
@@ -180,7 +179,7 @@ public final class CaseRunner {
         startedAt: context.now(), conditions: context.conditions()),
       build: context.build, machine: context.machine,
       work: WorkRecord(
-        attendedPairs: plan.attendedPairs.map { .value($0 * heads) }
+        attendedPairs: plan.attendedPairsOfHeads.map { .value($0) }
           ?? .absent(reason: "the mechanism does not work on query-key pairs"),
         operations: plan.operations, denseOperations: OperationCounts(),
         bytesRead: work.reduce(0) { $0 + $1.bytesRead },
