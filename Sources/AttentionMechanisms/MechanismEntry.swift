@@ -35,7 +35,7 @@ public struct MechanismEntry: Sendable {
 
   /// A line that names a mechanism with parameters of its own.
   ///
-  /// - Parameter parameters: replace the defaults of `type`; users may override them in turn.
+  /// `parameters` replace the defaults of `type`; users may override them in turn.
   public init<Mechanism: AttentionMechanism>(
     preset id: String, of type: Mechanism.Type, title: String, origin: Citation, summary: String,
     parameters: [String: String]

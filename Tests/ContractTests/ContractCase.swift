@@ -14,10 +14,13 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
   /// Sizes that the parameters need beside the common ones.
   var grid: Extents?
   var extraKeys = 0
+  var keyValueHeads: Int?
 
   init(
-    _ id: String, _ overrides: [String: String] = [:], grid: Extents? = nil, extraKeys: Int = 0
+    _ id: String, _ overrides: [String: String] = [:], grid: Extents? = nil, extraKeys: Int = 0,
+    keyValueHeads: Int? = nil
   ) {
+    self.keyValueHeads = keyValueHeads
     self.id = id
     self.overrides = overrides
     self.grid = grid
@@ -116,7 +119,8 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
       let isCross = pattern == .noncausalCross || pattern == .causalCross
       let isCausal = pattern == .causalSelf || pattern == .causalCross
       return try AttentionShape(
-        batch: isCross ? 2 : 1, queryHeads: 4, keyValueHeads: isCross ? 2 : 4,
+        batch: isCross ? 2 : 1, queryHeads: 4,
+        keyValueHeads: keyValueHeads ?? (isCross ? 2 : 4),
         queryLength: length, keyLength: isCross ? length + 37 : length,
         headDim: isCross ? 40 : 64, valueDim: isCross ? 24 : 64,
         causality: isCausal ? .bottomRight : .none)

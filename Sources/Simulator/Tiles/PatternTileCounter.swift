@@ -88,15 +88,13 @@ struct PatternTileCounter {
           isDynamic
           ? index..<min(index + keyTile, run.keys.count) : aligned(run.keys, from: index)
         let keys = run.keys[tile]
-        counts.visited += 1
-        let complete =
-          isDynamic
-          || keys.count == min(keyTile, keyLength - keys[tile.lowerBound] / keyTile * keyTile)
-        counts.full += complete && run.sees(keys, all: spans.count) ? 1 : 0
-        let evaluated =
+        // Aligned tiles hold keys that nobody sees, too.
+        let inTile =
           isDynamic
           ? keys.count : min(keyTile, keyLength - keys[tile.lowerBound] / keyTile * keyTile)
-        counts.evaluatedPairs += evaluated * spans.count
+        counts.visited += 1
+        counts.full += keys.count == inTile && run.sees(keys, all: spans.count) ? 1 : 0
+        counts.evaluatedPairs += inTile * spans.count
         index = tile.upperBound
       }
     }

@@ -6,7 +6,7 @@ public struct BlockTable: Hashable, Sendable {
   public let keyBlock: Int
   private let rows: SpanTable
 
-  /// - Parameter rows: key blocks of each query block, in any order.
+  /// `rows` lists the key blocks of each query block, in any order.
   public init(queryBlock: Int, keyBlock: Int, rows: [[Int]]) {
     precondition(queryBlock >= 1 && keyBlock >= 1, "blocks hold at least one token")
     self.queryBlock = queryBlock
