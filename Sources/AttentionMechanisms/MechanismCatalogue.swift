@@ -8,6 +8,10 @@ public enum MechanismCatalogue {
     MechanismEntry(DenseNaive.self),
     MechanismEntry(DenseBlas.self),
     MechanismEntry(Flash.self),
+    MechanismEntry(BlockSparseFlash.self),
+    MechanismEntry(MemoryEfficient.self),
+    MechanismEntry(FuseMax.self),
+    MechanismEntry(Flex.self),
     MechanismEntry(GroupedQuery.self),
     MechanismEntry(
       preset: "mqa", of: GroupedQuery.self, title: "Multi-query attention",

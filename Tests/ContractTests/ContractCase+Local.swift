@@ -11,6 +11,29 @@ extension ContractCase {
       ContractCase("a-shape", ["sinks": "70", "window": "33", "fullQueries": "50"]),
     ],
     "streaming-llm": [ContractCase("streaming-llm", ["window": "60"])],
+    "block-sparse-flash": [
+      ContractCase("block-sparse-flash", ["blockSize": "16"]),
+      ContractCase("block-sparse-flash", ["blockSize": "10", "globalBlocks": "0"]),
+      ContractCase("block-sparse-flash", ["blockSize": "24", "mask": "random"]),
+    ],
+    "memory-efficient": [
+      ContractCase("memory-efficient", ["keyChunk": "64"]),
+      ContractCase("memory-efficient", ["keyChunk": "37"]),
+      ContractCase("memory-efficient", ["form": "scan", "extraLogit": "true"]),
+    ],
+    "fusemax": [
+      ContractCase("fusemax", ["passes": "1"]), ContractCase("fusemax", ["passes": "3"]),
+      ContractCase("fusemax", ["passes": "2", "keyTile": "32"]),
+      ContractCase("fusemax", ["passes": "2", "keyTile": "7"]),
+    ],
+    "flex": [
+      ContractCase("flex"), ContractCase("flex", ["mask": "none", "score": "alibi"]),
+      ContractCase("flex", ["mask": "window", "window": "20"]),
+      ContractCase("flex", ["mask": "prefix", "prefix": "50"]),
+      ContractCase("flex", ["mask": "dilated", "window": "12", "dilation": "5"]),
+      ContractCase("flex", ["mask": "paged", "pageSize": "16"]),
+      ContractCase("flex", ["mask": "neighborhood", "window": "5"], grid: [13, 18]),
+    ],
     "mswa": [
       ContractCase("mswa", ["window": "64"]),
       ContractCase("mswa", ["window": "3", "layerGroup": "0"]),

@@ -5,11 +5,14 @@ public struct Attend: Hashable, Sendable {
   public let rule: MaskRule
   public let precision: AttendPrecision
   public let queryTiling: QueryTiling
+  /// Keys per chunk where chunks are attended to by themselves and merged; nil for one pass.
+  public let keyChunk: Int?
 
   public init(
     rule: MaskRule = .sequence, precision: AttendPrecision = .float32,
-    queryTiling: QueryTiling = .fitted
+    queryTiling: QueryTiling = .fitted, keyChunk: Int? = nil
   ) {
+    self.keyChunk = keyChunk
     self.rule = rule
     self.precision = precision
     self.queryTiling = queryTiling
@@ -25,7 +28,8 @@ public struct Attend: Hashable, Sendable {
     let attend = StageWork(
       name: "attend", operations: operations, bytesRead: bytes.inputs, bytesWritten: bytes.output,
       parallelUnits: units)
-    return precision.preparation(shape: shape) + summing(shape: shape) + [attend]
+    let merge = keyChunk.map { [merging($0, shape: shape)] } ?? []
+    return precision.preparation(shape: shape) + summing(shape: shape) + [attend] + merge
   }
 
   /// The means of keys and values that stand for groups of them.
@@ -77,7 +81,7 @@ public struct Attend: Hashable, Sendable {
   }
 
   /// The counts of one head; queries and outputs are read and written once, whatever is visited.
-  private func counts(
+  func counts(
     of schedule: TileSchedule, queryReads: Bool, shape: AttentionShape
   ) -> EngineCounts {
     let tiles = schedule.counts

@@ -94,6 +94,11 @@ extension TileFigures {
   private static func counted(
     _ stage: Attend, _ shape: AttentionShape, _ layout: TileLayout
   ) throws(SimulatorError) -> Result<TileFigures, TileAbsence> {
+    if let chunk = stage.keyChunk, case .engine(let size) = layout,
+      !chunk.isMultiple(of: size.keys)
+    {
+      return absent("key tiles are cut anew in every chunk of \(chunk) keys")
+    }
     switch (layout, stage.rule) {
     case (.tiles(let tiles, let tiling), .sequence):
       return .success(
