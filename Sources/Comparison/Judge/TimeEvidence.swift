@@ -70,3 +70,8 @@ extension PairedTimes {
       disturbed: own.disturbed * 2 > own.count ? 1 : 0)
   }
 }
+
+extension PairedTimes {
+  /// The median logarithm of the ratios; nil without a usable pair.
+  package var medianLogRatio: Double? { (try? Sample(logRatios))?.median }
+}

@@ -84,14 +84,19 @@ public struct StoredComparison {
     case (.verifiedOnly, .verifiedOnly): return nil
     case (.measured, .measured): break
     }
+    return difference(base: base, head: head)
+      .map { .unsupported(reason: $0) }
+  }
+
+  /// Why the times of two records must not be compared, or nil.
+  package static func difference(base: CaseRecord, head: CaseRecord) -> String? {
     let facts: [(String, String, String)] = [
       ("machine", base.machine.fingerprint, head.machine.fingerprint),
       ("threads", "\(base.execution.threads)", "\(head.execution.threads)"),
       ("kernel table", base.execution.kernelTable, head.execution.kernelTable),
     ]
-    guard let difference = facts.first(where: { $0.1 != $0.2 }) else { return nil }
-    return .unsupported(
-      reason: "times are not compared across a change of \(difference.0): "
-        + "\(difference.1) in the base, \(difference.2) in the head")
+    return facts.first { $0.1 != $0.2 }.map {
+      "times are not compared across a change of \($0.0): \($0.1) in the base, \($0.2) in the head"
+    }
   }
 }

@@ -43,7 +43,7 @@ public struct StoredRuns: Sendable {
 
   /// The root mean square of the deviations between runs over all cases; nil below three degrees
   /// of freedom.
-  var deviationOfRuns: Double? {
+  package var deviationOfRuns: Double? {
     var squares = 0.0
     var degrees = 0
     for caseID in caseIDs {
@@ -56,15 +56,15 @@ public struct StoredRuns: Sendable {
     return degrees >= 3 ? (squares / Double(degrees)).squareRoot() : nil
   }
 
-  /// The logarithm of the time of `flash` over that of the multiply-add peak, by case.
-  func flashAtPeak(of caseID: String) -> Double? {
+  /// The logarithm of the time of `flash` over that of a billion operations at the peak beside it.
+  package func flashAtPeak(of caseID: String) -> Double? {
     let values = records(of: caseID).compactMap { record -> Double? in
       guard let timing = record.publishableTiming.value,
         let flash = timing.alternative(.flashBaseline).value,
         let peak = timing.adjacentPeakGigaflopsPerSecond.value, peak > 0,
         flash.medianNanoseconds > 0
       else { return nil }
-      return log(flash.medianNanoseconds * peak)
+      return log(flash.medianNanoseconds * peak / 1e9)
     }
     return (try? Sample(values))?.median
   }

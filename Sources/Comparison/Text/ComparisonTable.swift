@@ -7,6 +7,11 @@ struct ComparisonTable {
   let columns: [String]
   let rows: [[String]]
 
+  init(columns: [String], rows: [[String]]) {
+    self.columns = columns
+    self.rows = rows
+  }
+
   /// One row per timed case, in the order of the report.
   init(cases report: ComparisonReport) {
     columns = ["case", "base", "head", "change (95 % interval)", "verdict", "p", "q", "pairs"]
@@ -80,7 +85,7 @@ struct ComparisonTable {
       let line = row.indices.map { column in
         row[column].padding(toLength: widths[column], withPad: " ", startingAt: 0)
       }.joined(separator: "  ")
-      return line.replacing(/ +$/, with: "") + "\n"
+      return line.replacing(/\s+$/, with: "") + "\n"
     }.joined()
   }
 

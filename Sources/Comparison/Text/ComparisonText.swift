@@ -7,7 +7,8 @@ extension ComparisonReport {
   public var text: String {
     var text = "\(command): \(head) against \(base), suite \(suite)\n\n"
     text += section("", ComparisonTable(cases: self).nonEmpty?.plain())
-    text += section("Exact quantities that changed\n", ComparisonTable(exact: self).nonEmpty?.plain())
+    text += section(
+      "Exact quantities that changed\n", ComparisonTable(exact: self).nonEmpty?.plain())
     text += section("Family means\n", ComparisonTable(families: self).nonEmpty?.plain())
     text += section("Controls\n", ComparisonTable(controls: self).nonEmpty?.plain())
     text += section("Not compared\n", ComparisonTable(uncovered: self).nonEmpty?.plain(width: 100))
