@@ -66,7 +66,13 @@ public struct ComparisonOutcome: Hashable, Codable, Sendable {
         found.append((.regression, "\(item.caseID): \(word), \(quantity.changeText)"))
       }
     }
-    found += controls.compactMap(\.objection).map { (.unfit, $0) }
+    for control in controls where control.time != nil {
+      if let objection = control.objection { found.append((.unfit, objection)) }
+    }
+    // Without controls nobody knows what a verdict on time is worth.
+    for control in controls where control.time == nil {
+      if let objection = control.objection { found.append((.tooLittle, objection)) }
+    }
     for item in cases {
       guard let time = item.time, time.verdict == .slower else { continue }
       found.append((.regression, "\(item.caseID): SLOWER, \(time.last.changeText)"))

@@ -22,9 +22,9 @@ public struct ControlResult: Hashable, Codable, Sendable {
     self.time = time
   }
 
-  /// Why the machine could not be trusted when this was measured, or nil.
+  /// Why the machine could not be trusted when this was measured, or that it was not; or nil.
   public var objection: String? {
-    guard let time else { return "the control on \(caseID) was not measured" }
+    guard let time else { return "the \(kind.rawValue) control on \(caseID) was not measured" }
     switch (kind, time.verdict) {
     case (.same, .same), (.planted, .slower): return nil
     case (.same, .ambiguous):

@@ -69,6 +69,8 @@ public final class GateRun {
     for round in 0..<max(1, policy.rounds) where !pending.isEmpty {
       try measure(pending, round: round)
       pending = pending.filter { times[$0]?.needsAnotherRound(policy) ?? false }
+      // More of the same cannot decide what others disturb most of the time.
+      guard disturbedShare <= max(0.5, policy.maximumDisturbedShare) else { break }
     }
     return report(
       command: command, base: base, head: head, seconds: Date().timeIntervalSince(begin))
@@ -138,6 +140,12 @@ public final class GateRun {
       .map { .unsupported(reason: $0) }
   }
 
+  /// The share of the pairs of all last rounds that other work disturbed.
+  private var disturbedShare: Double {
+    let shares = times.compactMap { $0?.last.disturbedShare }
+    return shares.isEmpty ? 0 : shares.reduce(0, +) / Double(shares.count)
+  }
+
   private func noteFlash(_ subject: GateSubject, _ passes: [[[WorkerSample]]]) {
     guard case .stored(let runs) = plan.baseline,
       let before = runs.flashAtPeak(of: subject.specification.id),
@@ -162,6 +170,12 @@ extension GateRun {
           times[index] = time
         }
       }
+    }
+    if disturbedShare > policy.maximumDisturbedShare {
+      notes.append(
+        "other work disturbed \(PercentText.plain(disturbedShare)) of the pairs"
+          + (disturbedShare > max(0.5, policy.maximumDisturbedShare)
+            ? ", so no further round was made" : ""))
     }
     if let plant = plan.plant {
       notes.append(

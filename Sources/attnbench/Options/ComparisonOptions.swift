@@ -8,6 +8,8 @@ import Foundation
 struct Share: ExpressibleByArgument {
   let value: Double
 
+  init(_ value: Double) { self.value = value }
+
   init?(argument: String) {
     let text = argument.filter { $0 != " " }
     let isPercent = text.hasSuffix("%")
@@ -16,6 +18,10 @@ struct Share: ExpressibleByArgument {
     else { return nil }
     value = isPercent ? number / 100 : number
   }
+}
+
+extension Share: CustomStringConvertible {
+  var description: String { PercentText.plain(value) }
 }
 
 /// Which changes matter.

@@ -22,6 +22,9 @@ struct GateOptions: ParsableArguments {
   @Option(help: "Rounds at most; a slower time must be seen in two of them.")
   var rounds = 3
 
+  @Option(help: "Share beyond --delta by which the planted control is slowed down.")
+  var plantedMargin = Share(0.02)
+
   @Option(help: "Worker threads of each process; default is every CPU that this process may use.")
   var threads: Int?
 
@@ -62,6 +65,7 @@ struct GateOptions: ParsableArguments {
     plan.processes = processes
     plan.pairs = pairs
     plan.controls = controls
+    plan.plantedMargin = plantedMargin.value
     plan.threads = threads
     return plan
   }
