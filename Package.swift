@@ -77,7 +77,7 @@ let package = Package(
       dependencies: [
         "Measurement", "Simulator", "AttentionEngines", "AttentionMechanisms",
         "AttentionReference", "AttentionCore", "ResultStore", "TensorFiles", "Configuration",
-        "Statistics",
+        "Statistics", "Comparison",
       ]),
     .target(
       name: "ResultStore",

@@ -27,6 +27,9 @@ struct Failure {
     case is ConfigurationFailure, is ShapeError, is TensorFileError, is SimulatorError:
       message = "\(error)"
       code = 2
+    case let error as WorkerError:
+      message = "\(error)"
+      code = error.isUsage ? 2 : 1
     case is ResultStoreError, is EngineError, is MeasurementError:
       message = "\(error)"
       code = 1
