@@ -43,7 +43,7 @@ public enum HistoryText {
   /// `2026-01-31 02:00` of a UTC time; unknown times say so.
   public static func night(_ startedAt: String) -> String {
     guard startedAt.count >= 16 else { return "unknown" }
-    return startedAt.prefix(16).replacing("T", with: " ")
+    return String(startedAt.prefix(16)).replacing("T", with: " ")
   }
 
   /// The first digits of a commit.

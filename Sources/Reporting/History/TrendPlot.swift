@@ -41,7 +41,8 @@ public struct TrendPlot: Sendable {
       y: unit.name == "1" ? key.metric.name : "\(key.metric.name) [\(unit.name)]")
     script.add("unset logscale")
     addNights(to: &script)
-    script.add("set yrange [\(PlotScript.number(range.lowerBound)):\(PlotScript.number(range.upperBound))]")
+    script.add(
+      "set yrange [\(PlotScript.number(range.lowerBound)):\(PlotScript.number(range.upperBound))]")
     addAnnotations(to: &script, range: range)
     for (index, line) in lines.enumerated() {
       add(line, style: .series(index), factor: unit.factor, range: range, to: &script)
@@ -109,7 +110,9 @@ public struct TrendPlot: Sendable {
   private typealias Level = (from: Double, to: Double, value: Double)
 
   private func levels(_ line: Line) -> [Level] {
-    guard let last = line.series.points.last, let first = line.series.points.first else { return [] }
+    guard let last = line.series.points.last, let first = line.series.points.first else {
+      return []
+    }
     var levels: [Level] = []
     var start = place(first.run)
     for change in line.changes {
@@ -144,7 +147,8 @@ public struct TrendPlot: Sendable {
     script.add(
       "set label \(Escaping.gnuplot(text)) at \(PlotScript.number(x)),graph "
         + "\(PlotScript.number(height)) \(isRight ? "right" : "left") "
-        + "offset character \(isRight ? "-0.6" : "0.6"),0 font ',11' textcolor rgb '\(color)' front")
+        + "offset character \(isRight ? "-0.6" : "0.6"),0 font ',11' textcolor rgb '\(color)' front"
+    )
   }
 
   private func addAnnotations(to script: inout PlotScript, range: ClosedRange<Double>) {
@@ -159,7 +163,8 @@ public struct TrendPlot: Sendable {
       script.add(
         "set label \(Escaping.gnuplot(Self.shortened(note.text))) at \(PlotScript.number(x)),graph "
           + "\(PlotScript.number(height)) \(isRight ? "right" : "left") "
-          + "offset character \(isRight ? "-0.6" : "0.6"),0 font ',11' textcolor rgb '#8F4A73' front")
+          + "offset character \(isRight ? "-0.6" : "0.6"),0 font ',11' textcolor rgb '#8F4A73' front"
+      )
     }
   }
 

@@ -32,6 +32,7 @@ public struct HistoryAnnotation: Codable, Hashable, Sendable {
 
   /// Whether it is about this series.
   public func concerns(_ key: SeriesKey) -> Bool {
-    (cases.map { key.caseID.contains($0) } ?? true) && (metric ?? key.metric.name) == key.metric.name
+    (cases.map { key.caseID.contains($0) } ?? true)
+      && (metric ?? key.metric.name) == key.metric.name
   }
 }

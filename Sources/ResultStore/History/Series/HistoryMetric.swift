@@ -50,6 +50,11 @@ public struct HistoryMetric: Hashable, Sendable {
     HistoryMetric(name: name + Self.coldSuffix, unit: unit)
   }
 
+  /// This ratio joined across machines, relative to its first night.
+  public var chained: HistoryMetric {
+    HistoryMetric(name: name + Self.chainSuffix, unit: unit)
+  }
+
   /// The metrics in which changes are looked for unless others are named.
   public static let watched: [HistoryMetric] = [
     .time, .time.cold, .speedUp, .speedUp.cold, .workspace, .oracleError, .productOperations,
@@ -57,7 +62,7 @@ public struct HistoryMetric: Hashable, Sendable {
   ]
 
   public var better: Better {
-    switch warmName {
+    switch stem {
     case "speed-up", "speed-up-over-dense", "realised-share", "floor-share", "share-of-peak",
       "dense-cosine":
       .higher
@@ -81,7 +86,14 @@ public struct HistoryMetric: Hashable, Sendable {
   private static let cachegrindInstructions = HistoryMetric(
     name: "\(counterPrefix)cachegrind/instructions", unit: "instructions")
 
-  private var warmName: String {
-    name.hasSuffix(Self.coldSuffix) ? String(name.dropLast(Self.coldSuffix.count)) : name
+  private static let chainSuffix = "-chain"
+
+  /// The name without what tells its variants apart.
+  private var stem: String {
+    var stem = name
+    for suffix in [Self.chainSuffix, Self.coldSuffix] where stem.hasSuffix(suffix) {
+      stem.removeLast(suffix.count)
+    }
+    return stem
   }
 }

@@ -23,8 +23,9 @@ struct ClockCheck {
     }
     var notes: [String] = []
     if let earliest = Self.earliest, start.seconds < earliest.seconds {
-      notes.append("it began \(start.text), as if the clock had not been set; "
-        + "its points are placed there")
+      notes.append(
+        "it began \(start.text), as if the clock had not been set; "
+          + "its points are placed there")
     } else if start.seconds > now.timeIntervalSince1970 + Self.tolerance {
       notes.append(
         "it began \(start.text), which has not come yet; its points are placed there")

@@ -23,6 +23,9 @@ struct HistoryImportCommand: ParsableCommand {
 
   @OptionGroup var options: HistoryOptions
 
+  @Option(help: "table, json or markdown.")
+  var format = ListFormat.table
+
   func run() throws {
     let roots = paths.isEmpty ? options.place.usualRoots : paths
     guard !roots.isEmpty else {
@@ -55,7 +58,7 @@ struct HistoryImportCommand: ParsableCommand {
         failures.append("\(folder.path): \(error)")
       }
     }
-    print(ImportText.table(runs), terminator: "")
+    print(ImportText.text(runs, format), terminator: "")
     ImportText.note(runs, failures: failures)
     guard failures.isEmpty else { throw ExitCode(2) }
   }
@@ -71,7 +74,7 @@ struct HistoryImportCommand: ParsableCommand {
 
 /// What an import or a rebuild did, for people.
 enum ImportText {
-  static func table(_ runs: [ImportedRun]) -> String {
+  static func text(_ runs: [ImportedRun], _ format: ListFormat = .table) -> String {
     let rows = runs.filter { $0.added + $0.replaced > 0 }.map { run in
       [
         run.name, run.suite, "\(run.records)", "\(run.added)", "\(run.replaced)",
@@ -80,12 +83,13 @@ enum ImportText {
       ]
     }
     let known = runs.count - rows.count
+    let listing = Listing(
+      subject: "runs", columns: ["run", "suite", "records", "new", "replaced", "outcome"],
+      rows: rows)
+    if format == .json { return listing.text(.json) }
     let rest = known > 0 ? "\(known) run\(known == 1 ? "" : "s") with nothing new\n" : ""
     guard !rows.isEmpty else { return rest }
-    return Listing(
-      subject: "runs", columns: ["run", "suite", "records", "new", "replaced", "outcome"],
-      rows: rows
-    ).text(.table) + rest
+    return listing.text(format) + (rest.isEmpty || format == .table ? rest : "\n" + rest)
   }
 
   /// Doubts about runs, and folders that could not be read.

@@ -29,7 +29,7 @@ struct HistoryRebuildCommand: ParsableCommand {
     let outcome = try HistoryRebuild(
       place: options.place, roots: roots, discardsMissing: discardMissing
     ).run()
-    print(ImportText.table(outcome.runs), terminator: "")
+    print(ImportText.text(outcome.runs), terminator: "")
     ImportText.note(outcome.runs, failures: outcome.failures)
     if !outcome.discarded.isEmpty {
       StandardError.note("\(outcome.discarded.count) records without a journal were dropped")

@@ -26,6 +26,12 @@ struct HistoryShowCommand: ParsableCommand {
   @OptionGroup var options: HistoryOptions
   @OptionGroup var search: ChangeOptions
 
+  @Flag(
+    help:
+      "Join a ratio, such as speed-up, across machines and toolchains, relative to its first night."
+  )
+  var chain = false
+
   @Option(help: "Nights to print, counted from the last.")
   var last = 30
 
@@ -39,16 +45,23 @@ struct HistoryShowCommand: ParsableCommand {
     guard last > 0 else { throw Refusal.usage("--last \(last): give 1 or more") }
     let history = try options.open()
     guard let caseID else {
-      guard plot == nil else { throw Refusal.usage("--plot needs a case") }
+      guard plot == nil, !chain else { throw Refusal.usage("--plot and --chain need a case") }
       try printOverview(history)
       return
     }
     let known = try history.caseIDs()
     let id = try CaseLookup(known: known).resolve(caseID)
     var filter = try series.filter(history, caseID: id)
-    if filter.metrics.isEmpty { filter.metrics = Self.usualMetrics }
-    let found = try history.series(filter)
-    guard !found.isEmpty else { throw Refusal.usage(try nothingFound(id, history)) }
+    if filter.metrics.isEmpty {
+      filter.metrics = chain ? [HistoryMetric.speedUp.name] : Self.usualMetrics
+    }
+    let stored = try history.series(filter)
+    guard !stored.isEmpty else { throw Refusal.usage(try nothingFound(id, history)) }
+    let found = chain ? RatioChain.joining(stored) : stored
+    guard !found.isEmpty else {
+      let names = RatioChain.metrics.map(\.name).joined(separator: ", ")
+      throw Refusal.usage("--chain joins ratios only: \(names)")
+    }
     let annotations = options.annotations()
     let finder = try search.search()
     let lines = found.map { item in

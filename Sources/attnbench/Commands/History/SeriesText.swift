@@ -93,7 +93,8 @@ struct OverviewRow {
       change.map { change in
         let night = HistoryText.night(change.first.run.startedAt).prefix(10)
         let expected = change.explanation == nil ? "" : ", expected"
-        return "\(HistoryText.change(change.ratio)) \(change.effect.rawValue) on \(night)\(expected)"
+        return
+          "\(HistoryText.change(change.ratio)) \(change.effect.rawValue) on \(night)\(expected)"
       } ?? "none",
     ]
   }
