@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # The nightly run: build, gate, suites, history and one page that says what came of it.
 #
-#   Scripts/nightly.sh [--time-limit 4h] [--suite Suites/card.yaml]... [--gate-suite Suites/smoke.yaml]
-#                      [--baseline history|REF] [--results Results] [--summary FILE] [--no-build]
+#   Scripts/nightly.sh [--time-limit 4h] [--suite Suites/card.yaml]... [--gate-suite Suites/gate.yaml]
+#                      [--baseline last|history|COMMIT|FOLDER] [--results Results] [--summary FILE]
+#                      [--no-build] [--attnbench BINARY]
 #
+# The gate compares with the last night that passed, unless --baseline says otherwise.
 # Exit codes are those of attnbench, the worst step's: 4 wrong results, 3 confirmed regression,
 # 1 a step broke, 5 machine unfit or undecided, 6 too little measured, 0 fine.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 usage() {
-  sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
   [ $# -eq 0 ] || echo "$1" >&2
   exit 2
 }
@@ -29,7 +31,8 @@ seconds_of() {
 limit=14400
 suites=()
 gate_suite=Suites/smoke.yaml
-baseline=history
+[ ! -f Suites/gate.yaml ] || gate_suite=Suites/gate.yaml
+baseline=last
 results=Results
 extra_summary=
 build=yes
@@ -72,12 +75,17 @@ stamp=$(date -u +%Y%m%d-%H%M%S)
 folder=$results/nightly/$stamp
 mkdir -p "$folder" || exit 1
 database=$results/history.sqlite
+last_good=$results/nightly/last-good-commit
 rows=()
 codes=()
+gaps=()
+all_planned=0
+all_recorded=0
 
 # step NAME OUTCOME SECONDS REMARK: one row of the page.
 step() {
   rows+=("| $1 | $2 | $3 | ${4//|/\\|} |")
+  case "$2" in NOT* | not*) gaps+=("$1") ;; esac
   echo "nightly: $1: $2${4:+, $4}" >&2
 }
 
@@ -128,19 +136,28 @@ gate_step() {
     step "gate with controls" "NOT AVAILABLE" 0 "this build has no command gate"
     return
   fi
-  local share=$(($(for_work) / 3))
+  local share=$(($(for_work) / 3)) against=$baseline
+  if [ "$against" = last ]; then
+    against=$(cat "$last_good" 2>/dev/null)
+    if [ -z "$against" ]; then
+      step "gate with controls" "NOT DONE" 0 "no night has passed yet that it could compare with"
+      return
+    fi
+  fi
+  # The command ends by itself; the outer limit leaves time to build the baseline.
   run "gate with controls" "$folder/gate.log" \
-    timeout -k 10 "$((share + reserve / 2))" "$attnbench" gate --suite "$gate_suite" \
-    --baseline "$baseline" --summary "$folder/gate.md" --junit "$folder/gate.xml" \
+    timeout -k 10 "$((share * 2))" "$attnbench" gate --suite "$gate_suite" \
+    --baseline "$against" --summary "$folder/gate.md" --junit "$folder/gate.xml" \
     --time-limit "$share"
   step "gate with controls" "$(meaning "$code")" "$took" \
-    "$gate_suite against $baseline$([ "$code" -eq 0 ] || echo ": $(tail -n 1 "$folder/gate.log")")"
+    "$gate_suite against $against$([ "$code" -eq 0 ] || echo ": $(tail -n 1 "$folder/gate.log")")"
 }
 
 suite_step() {
   local suite=$1 name planned recorded time
   name=nightly-$stamp-$(basename "$suite" .yaml)
   planned=$("$attnbench" run "$suite" --dry-run 2>/dev/null | wc -l)
+  all_planned=$((all_planned + planned))
   time=$(($(for_work) / $2))
   if [ "$time" -lt 5 ]; then
     step "suite $suite" "NOT REACHED" 0 "0 of $planned cases: no time left"
@@ -151,13 +168,20 @@ suite_step() {
   run "suite $suite" "$folder/$name.log" timeout -k 10 "$((time + reserve / 2))" \
     "$attnbench" run "$suite" --output "$results/runs" --name "$name" --time-limit "$time"
   recorded=$(cat "$results/runs/$name/journal.jsonl" 2>/dev/null | wc -l)
+  all_recorded=$((all_recorded + recorded))
   step "suite $suite" "$(meaning "$code")" "$took" \
     "$recorded of $planned cases on record in $results/runs/$name"
 }
 
 history_step() {
+  # Only what nightly runs made: an experiment on a busy machine is no night.
+  local nights=("$results"/runs/nightly-*)
+  if [ ! -d "${nights[0]}" ]; then
+    step "history import" "NOT DONE" 0 "no suite left a run"
+    return
+  fi
   run "history import" "$folder/import.md" \
-    "$attnbench" history import "$results/runs" --database "$database" --format markdown
+    "$attnbench" history import "${nights[@]}" --database "$database" --format markdown
   step "history import" "$(meaning "$code")" "$took" ""
   run "change points" "$folder/changes.log" "$attnbench" history changepoints --unexpected \
     --database "$database" --format markdown
@@ -202,7 +226,11 @@ verdict_code() {
 page() {
   echo "# Night of $(date -u +%Y-%m-%d): $(meaning "$final")"
   echo
-  echo "$(($(uptime_seconds) - begin)) of $limit s; commit $(git rev-parse --short=10 HEAD 2>/dev/null || echo unknown)."
+  echo "Coverage: $all_recorded of $all_planned planned cases on record. Commit" \
+    "$(git rev-parse --short=10 HEAD 2>/dev/null || echo unknown), $(($(uptime_seconds) - begin)) of" \
+    "$limit s."
+  local gap
+  for gap in "${gaps[@]}"; do echo "**Not done: $gap.**"; done
   echo
   echo "| step | outcome | seconds | remark |"
   echo "| --- | --- | ---: | --- |"
@@ -245,6 +273,7 @@ else
 fi
 verdict_code
 final=$?
+if [ "$final" -eq 0 ]; then git rev-parse HEAD >"$last_good" 2>/dev/null || rm -f "$last_good"; fi
 page >"$folder/summary.md"
 [ -z "$extra_summary" ] || cat "$folder/summary.md" >>"$extra_summary"
 cat "$folder/summary.md"

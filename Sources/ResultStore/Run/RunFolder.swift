@@ -51,8 +51,12 @@ public struct RunFolder: Hashable, Sendable {
 
   /// The records on disk; a folder without a journal has none.
   public func contents() throws(ResultStoreError) -> JournalContents {
-    guard hasJournal else { return JournalContents() }
-    return JournalContents(parsing: try Self.read(journalPath, limit: Self.journalLimit))
+    JournalContents(parsing: try journal())
+  }
+
+  /// The bytes of the journal; none if there is no journal.
+  func journal() throws(ResultStoreError) -> Data {
+    hasJournal ? try Self.read(journalPath, limit: Self.journalLimit) : Data()
   }
 
   /// The header of the run.

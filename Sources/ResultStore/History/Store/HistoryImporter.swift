@@ -42,19 +42,29 @@ public final class HistoryImporter {
     -> ImportedRun
   {
     let header = try folder.header()
-    let contents = try folder.contents()
+    let journal = try folder.journal()
+    let fingerprint = TextFingerprint(bytes: journal).description
     var imported = ImportedRun(name: folder.name, suite: header.suite)
-    imported.notes += contents.problems.map(\.description)
-    imported.notes += ClockCheck(header: header, records: contents.records, now: now).notes
     try sources.add(folder.path)
     try History.access(history.place.database) {
       try history.queue.write { db in
         var writer = HistoryRowWriter(db)
         let run = try writer.run(header, name: folder.name)
+        guard try !writer.knows(journal: fingerprint, of: run) else {
+          imported.unchanged = try writer.cases(of: run).count
+          return
+        }
+        let contents = JournalContents(parsing: journal)
+        imported.notes = contents.problems.map(\.description)
+        imported.notes += ClockCheck(header: header, records: contents.records, now: now).notes
         for (record, line) in zip(contents.records, contents.lineNumbers) {
           imported.count(record, change: try writer.record(record, line: line, run: run))
         }
         imported.missing = try writer.cases(of: run).subtracting(contents.finishedCaseIDs).count
+        // What there is something to say about is said each time.
+        if imported.notes.isEmpty, imported.missing == 0 {
+          try writer.remember(journal: fingerprint, of: run)
+        }
       }
     }
     return imported

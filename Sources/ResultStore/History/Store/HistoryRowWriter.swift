@@ -25,6 +25,19 @@ struct HistoryRowWriter {
     return try id("SELECT id FROM run WHERE key = ?", [key])
   }
 
+  /// Whether a journal of `run` with these bytes was taken over whole.
+  func knows(journal fingerprint: String, of run: Int64) throws -> Bool {
+    try Bool.fetchOne(
+      db, sql: "SELECT 1 FROM journal WHERE runID = ? AND fingerprint = ?",
+      arguments: [run, fingerprint]) ?? false
+  }
+
+  func remember(journal fingerprint: String, of run: Int64) throws {
+    try db.execute(
+      sql: "INSERT OR IGNORE INTO journal (runID, fingerprint) VALUES (?, ?)",
+      arguments: [run, fingerprint])
+  }
+
   /// Every case that the history has of `run`.
   func cases(of run: Int64) throws -> Set<String> {
     try String.fetchSet(db, sql: "SELECT caseID FROM outcome WHERE runID = ?", arguments: [run])

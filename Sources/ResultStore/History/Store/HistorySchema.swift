@@ -35,6 +35,12 @@ enum HistorySchema {
       table.column("suite", .text).notNull()
       table.column("startedAt", .text).notNull()
     }
+    // Journals that were taken over whole and need not be read again.
+    try db.create(table: "journal", options: [.strict, .withoutRowID]) { table in
+      table.column("runID", .integer).notNull().references("run")
+      table.column("fingerprint", .text).notNull()
+      table.primaryKey(["runID", "fingerprint"])
+    }
     try db.create(table: "outcome", options: .strict) { table in
       table.primaryKey("id", .integer)
       table.column("runID", .integer).notNull().references("run")

@@ -18,16 +18,27 @@ final class HistorySources {
 
   init(_ place: HistoryPlace) throws(ResultStoreError) {
     base = Self.absolute(place.folder)
-    let data = FileManager.default.contents(atPath: place.sources) ?? Data()
-    let lines = JournalLines<Source>(parsing: data)
+    let lines = Self.lines(place)
     paths = lines.entries.map(\.entry.run)
     known = Set(paths)
     file = try LineFile(place.sources, end: lines.end)
   }
 
   /// The folders as paths that can be opened from here.
-  var folders: [String] {
-    paths.map { $0.hasPrefix("/") ? $0 : "\(base)/\($0)" }
+  var folders: [String] { paths.map { Self.path($0, base: base) } }
+
+  /// The folders that the history at `place` lists, as paths that can be opened from here.
+  static func folders(_ place: HistoryPlace) -> [String] {
+    let base = absolute(place.folder)
+    return lines(place).entries.map { path($0.entry.run, base: base) }
+  }
+
+  private static func lines(_ place: HistoryPlace) -> JournalLines<Source> {
+    JournalLines(parsing: FileManager.default.contents(atPath: place.sources) ?? Data())
+  }
+
+  private static func path(_ listed: String, base: String) -> String {
+    listed.hasPrefix("/") ? listed : "\(base)/\(listed)"
   }
 
   /// Adds `path` unless it is listed.
