@@ -54,7 +54,8 @@ struct HistoryImportCommand: ParsableCommand {
     for folder in folders {
       do {
         runs.append(try importer.importRun(folder))
-      } catch let error where Self.isAboutFolder(error) {
+      } catch {
+        guard Self.isAboutFolder(error) else { throw error }
         failures.append("\(folder.path): \(error)")
       }
     }

@@ -15,10 +15,10 @@ struct SeriesText {
     let shown = series.points.suffix(last)
     let unit = HistoryText.unit(of: metric, shown.map(\.value))
     let name = unit.name == "1" ? metric.name : "\(metric.name) [\(unit.name)]"
-    var previous: HistoryPoint? = series.points.dropLast(shown.count).last
-    let rows = shown.map { point in
-      defer { previous = point }
-      return cells(point, after: previous, factor: unit.factor)
+    let rows = series.points.indices.suffix(last).map { index in
+      cells(
+        series.points[index], after: index > 0 ? series.points[index - 1] : nil,
+        factor: unit.factor)
     }
     let listing = Listing(
       subject: "points",
