@@ -26,7 +26,8 @@ let package = Package(
     .executableTarget(
       name: "attnbench",
       dependencies: [
-        "SuiteRunner", "Reporting", "Comparison", "ResultStore", "Measurement", "Simulator", "AttentionEngines",
+        "SuiteRunner", "Reporting", "Comparison", "ResultStore", "Measurement", "Simulator",
+        "AttentionEngines",
         "AttentionMechanisms", "AttentionReference", "AttentionCore", "Statistics",
         "Configuration", "TensorFiles",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -131,9 +132,13 @@ let package = Package(
     .testTarget(
       name: "SimulatorTests", dependencies: ["Simulator", "AttentionCore", "Configuration"],
       exclude: ["Resources"]),
-    .testTarget(name: "ResultStoreTests", dependencies: ["ResultStore", "AttentionCore"]),
     .testTarget(
-      name: "ReportingTests", dependencies: ["Reporting", "ResultStore"],
+      name: "ResultStoreTests",
+      dependencies: [
+        "ResultStore", "AttentionCore", .product(name: "GRDB", package: "GRDB.swift"),
+      ]),
+    .testTarget(
+      name: "ReportingTests", dependencies: ["Reporting", "Comparison", "ResultStore"],
       exclude: ["Recorded", "Snapshots"]),
     .testTarget(
       name: "ComparisonTests",

@@ -27,8 +27,8 @@ struct AttnBench: ParsableCommand {
     subcommands: [
       RunCommand.self, ListCommand.self, DescribeCommand.self, SimulateCommand.self,
       VerifyCommand.self, ApplyCommand.self, CompareCommand.self, ABCommand.self, GateCommand.self,
-      NightsCommand.self, MachineCommand.self, ReportCommand.self, DoctorCommand.self,
-      MeasureWorkerCommand.self,
+      NightsCommand.self, HistoryCommand.self, MachineCommand.self, ReportCommand.self,
+      DoctorCommand.self, MeasureWorkerCommand.self,
     ])
 
   static func main() {

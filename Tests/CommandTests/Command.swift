@@ -56,7 +56,7 @@ struct Command {
     try run(arguments: arguments, environment: environment)
   }
 
-  /// Runs the binary with `arguments` in the test's folder.
+  /// Runs the binary with a list of arguments in the test's folder.
   func run(arguments: [String], environment: [String: String] = [:]) throws -> Result {
     let process = try process(arguments)
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }

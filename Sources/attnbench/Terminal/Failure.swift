@@ -30,7 +30,10 @@ struct Failure {
     case let error as WorkerError:
       message = "\(error)"
       code = error.isUsage ? 2 : 1
-    case is ResultStoreError, is EngineError, is MeasurementError:
+    case let error as ResultStoreError:
+      message = "\(error)"
+      code = error.isBadInput ? 2 : 1
+    case is EngineError, is MeasurementError:
       message = "\(error)"
       code = 1
     case let error as ExitCode:
