@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+
+import AttnBenchCommand
+
+// Every command of attnbench, with one more mechanism.
+AttnBench.main(adding: [MechanismEntry(Stripes.self)])
