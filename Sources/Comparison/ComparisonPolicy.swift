@@ -21,9 +21,9 @@ public struct ComparisonPolicy: Hashable, Codable, Sendable {
   public var rounds = 3
   /// Share of disturbed samples above which a slower time is no regression yet.
   public var maximumDisturbedShare = 0.2
-  /// Deviation of the logarithm of one process's ratio about the true one, for single processes.
+  /// Deviation of the logarithm of one process's ratio about the true one, for one or two processes.
   ///
-  /// Where a side has several processes their own deviation is used instead.
+  /// Where a side has more, their own deviation is used instead.
   public var loneDeviation = 0.01
   /// Smallest share of the cases that can be compared and must have been.
   public var minimumCoverage = 0.9

@@ -32,8 +32,9 @@ public struct HierarchicalBootstrap: Hashable, Codable, Sendable {
 
   /// The centre of `sample` with its distribution.
   ///
-  /// A single group says nothing about how groups differ: `loneDeviation`, known from elsewhere,
-  /// is the standard deviation of one group's median about the true value.
+  /// One group says nothing about how groups differ, and two say next to nothing: there
+  /// `loneDeviation`, known from elsewhere, stands for the standard deviation of a group's median
+  /// about the true value.
   public func estimate(of sample: NestedSample, loneDeviation: Double) -> ResampledEstimate {
     var generator = ResamplingGenerator(seed: seed)
     return ResampledEstimate(
@@ -56,9 +57,10 @@ public struct HierarchicalBootstrap: Hashable, Codable, Sendable {
   /// The factor by which a bootstrap over so many groups is too narrow.
   ///
   /// `sqrt(n / (n - 1))` because resampling uses the variance about the sample's own mean, times
-  /// the quantile of Student's t over that of the normal distribution. 1 for a single group.
+  /// the quantile of Student's t over that of the normal distribution. 1 below three groups, whose
+  /// deviation is not used.
   public func widening(groups: Int) -> Double {
-    guard groups > 1 else { return 1 }
+    guard groups > 2 else { return 1 }
     let bias = (Double(groups) / Double(groups - 1)).squareRoot()
     return bias * StudentT.bound(share: confidence, degrees: groups - 1)
       / StudentT.normalBound(share: confidence)
@@ -69,16 +71,18 @@ public struct HierarchicalBootstrap: Hashable, Codable, Sendable {
   ) -> [Double] {
     let groups = sample.groups
     let centre = sample.centre
+    let isFew = groups.count < 3
     let factor = widening(groups: groups.count)
+    let deviation = loneDeviation / Double(groups.count).squareRoot()
     var drawn = [Int](repeating: 0, count: groups.map(\.count).max() ?? 0)
     return (0..<resamples).map { _ in
       var sum = 0.0
-      for _ in groups.indices {
-        let group = groups[generator.index(below: groups.count)]
+      for place in groups.indices {
+        let group = groups[isFew ? place : generator.index(below: groups.count)]
         sum += resampledMedian(of: group.sorted, &drawn, &generator)
       }
       let draw = centre + factor * (sum / Double(groups.count) - centre)
-      return groups.count > 1 ? draw : draw + loneDeviation * generator.normal()
+      return isFew ? draw + deviation * generator.normal() : draw
     }
   }
 

@@ -4,7 +4,7 @@ import Foundation
 import ResultStore
 import Testing
 
-/// `compare` on runs that were made once and then altered.
+/// `compare` on a run whose times were replaced by quiet ones, and on altered copies of it.
 @Suite(.serialized) struct CompareCommandTests {
   private static let suite = """
     suite: tiny
@@ -21,16 +21,31 @@ import Testing
     let command = try Command()
     try command.write(Self.suite, to: "tiny.yaml")
     let result = try command.run(
-      "run", "tiny.yaml", "--output", "runs", "--name", "base", "--threads", "1")
+      "run", "tiny.yaml", "--output", "raw", "--name", "raw", "--threads", "1")
     #expect(result.code == 0, "\(result.errors)")
+    try alter(command, "base", of: "raw/raw") { record in
+      guard var timing = record.timing.value else { return true }
+      for index in timing.alternatives.indices {
+        let median = timing.alternatives[index].role == .mechanism ? 1e6 : 4e6
+        timing.alternatives[index].samplesNanoseconds = (-4...4).map {
+          median * (1 + 1e-4 * Double($0))
+        }
+        timing.alternatives[index].medianNanoseconds = median
+      }
+      timing.adjacentPeakGigaflopsPerSecond = .value(100)
+      record.timing = .value(timing)
+      record.status = .measured
+      return true
+    }
     return command
   }
 
-  /// Stores the records of `base` as `runs/name` after `change`, which may drop one.
+  /// Stores the records of a run as `runs/name` after `change`, which may drop one.
   private func alter(
-    _ command: Command, _ name: String, _ change: (inout CaseRecord) -> Bool
+    _ command: Command, _ name: String, of source: String = "runs/base",
+    _ change: (inout CaseRecord) -> Bool
   ) throws {
-    let base = RunFolder(existing: command.path("runs/base"))
+    let base = RunFolder(existing: command.path(source))
     let writer = try RunFolder(root: command.path("runs"), name: name)
       .openForWriting(try base.header())
     for var record in try base.contents().records where change(&record) {
@@ -53,7 +68,7 @@ import Testing
     defer { command.remove() }
     try alter(command, "again") { _ in true }
     try alter(command, "slower") { record in
-      if record.mechanism.id == "linear" { scale(&record, by: 5) }
+      if record.mechanism.id == "linear" { scale(&record, by: 1.2) }
       return true
     }
     try alter(command, "wrong") { record in
@@ -62,18 +77,18 @@ import Testing
     }
     try alter(command, "fewer") { $0.mechanism.id == "linear" }
     func compare(_ name: String, _ delta: String) throws -> Command.Result {
-      try command.run("compare", "runs/base", "runs/\(name)", "--delta", delta, "--floor", "0")
+      try command.run("compare", "runs/base", "runs/\(name)", "--delta", delta)
     }
-    // The copy has ratios of exactly 1; the samples of so short a case scatter by less than half.
-    #expect(try compare("again", "200%").code == 0)
-    let slower = try compare("slower", "200%")
+    // A single run is known to a percent, so that 20 % are easily told from 10 %.
+    #expect(try compare("again", "10%").code == 0)
+    let slower = try compare("slower", "10%")
     #expect(slower.code == 3)
     #expect(slower.output.contains("SLOWER"))
     #expect(slower.output.hasSuffix("REGRESSION (exit code 3)\n"))
-    #expect(try compare("wrong", "200%").code == 4)
-    // A single run is known to a percent at best.
-    #expect(try compare("again", "0.2%").code == 5)
-    #expect(try compare("fewer", "200%").code == 6)
+    #expect(try compare("wrong", "10%").code == 4)
+    // The same says nothing of 1 %.
+    #expect(try compare("again", "1%").code == 5)
+    #expect(try compare("fewer", "10%").code == 6)
   }
 
   @Test func resultsGoWhereTheyAreAskedFor() throws {
@@ -83,7 +98,7 @@ import Testing
     try command.write("# Job\n", to: "summary.md")
     for _ in 0..<2 {
       let result = try command.run(
-        "compare", "runs/base", "runs/again", "--delta", "200%", "--format", "json", "--junit",
+        "compare", "runs/base", "runs/again", "--delta", "10%", "--format", "json", "--junit",
         "junit.xml", "--summary", "summary.md")
       let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
       let report = try #require(object as? [String: Any])
@@ -97,7 +112,7 @@ import Testing
     let junit = try String(contentsOfFile: command.path("junit.xml"), encoding: .utf8)
     #expect(junit.hasPrefix("<?xml"))
     // A folder of several runs is one side; it holds both of these.
-    let many = try command.run("compare", "runs", "runs", "--delta", "200%")
+    let many = try command.run("compare", "runs", "runs", "--delta", "10%")
     #expect(many.output.contains("(2 runs)"))
   }
 

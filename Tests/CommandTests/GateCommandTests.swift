@@ -95,7 +95,8 @@ import Testing
     let passed = try gate(command, baseline: "runs", "--format", "json")
     #expect(passed.code == 0, "\(passed.errors)\n\(passed.output)")
     #expect(passed.output.contains("flash beside it"))
-    let red = try gate(command, baseline: "runs", "--plant", "100000%")
+    let red = try gate(
+      command, baseline: "history", "--runs", "runs", "--plant", "100000%")
     #expect(red.code == 3, "\(red.errors)\n\(red.output)")
   }
 
@@ -106,7 +107,8 @@ import Testing
       ("old", "exit 2", "ended with code 2"),
       ("chatty", "echo hello", "another language"),
       (
-        "newer", #"echo '{"hello":{"version":"attnbench-worker/9","threads":1,"kernelTable":"x"}}'"#,
+        "newer",
+        #"echo '{"hello":{"version":"attnbench-worker/9","threads":1,"kernelTable":"x"}}'"#,
         "attnbench-worker/9"
       ),
     ]

@@ -92,6 +92,18 @@ struct HierarchicalBootstrapTests {
     #expect(abs(estimate.interval.upper - (5 + 0.98)) < 0.06)
   }
 
+  @Test func twoGroupsAreTooFewToShowTheirDeviation() throws {
+    let sample = try NestedSample([[5, 5], [6, 6]])
+    let estimate = HierarchicalBootstrap(resamples: 8000, seed: 1)
+      .estimate(of: sample, loneDeviation: 0.5)
+    // 1.96 deviations of a mean of two each way: 0.693.
+    #expect(estimate.value == 5.5)
+    #expect(abs(estimate.interval.width / 2 - 0.693) < 0.05)
+    #expect(HierarchicalBootstrap().widening(groups: 2) == 1)
+    // t(2) / z = 2.1953, times sqrt(3 / 2).
+    #expect(abs(HierarchicalBootstrap().widening(groups: 3) - 2.6887) < 1e-3)
+  }
+
   @Test func differencesAddTheSpreadOfBothSides() throws {
     var generator = ResamplingGenerator(seed: 21)
     let first = try sample(

@@ -13,16 +13,16 @@ public struct StoredComparison {
   public init(base: StoredRuns, head: StoredRuns, policy: ComparisonPolicy) {
     var policy = policy
     var notes: [String] = []
-    if base.runs.count == 1 || head.runs.count == 1 {
+    if min(base.runs.count, head.runs.count) < 3 {
       // Several runs on one side tell how runs differ; the other side borrows it.
       let found = [base.deviationOfRuns, head.deviationOfRuns].compactMap { $0 }.max()
       policy.loneDeviation = found ?? policy.loneDeviation
       notes.append(
-        "one run says nothing about how runs differ: a deviation of "
+        "one or two runs do not show how runs differ: a deviation of "
           + PercentText.plain(policy.loneDeviation)
           + (found == nil
-            ? " is assumed; give several runs on each side, or use 'attnbench ab'"
-            : " between runs was found on the other side"))
+            ? " is assumed; give three runs or more on each side, or use 'attnbench ab'"
+            : " was found over all cases"))
     }
     let shift = YardstickShift(base: base, head: head)
     if shift.matters(policy) { notes.append(shift.text) }

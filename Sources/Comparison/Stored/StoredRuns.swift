@@ -23,9 +23,12 @@ public struct StoredRuns: Sendable {
     return runs.flatMap { $0 }.map(\.caseID).filter { seen.insert($0).inserted }
   }
 
-  /// The records of one case, one per run that holds it.
+  /// The records of one case, one per run that holds it and was made as the latest one was: on the
+  /// same machine, with as many threads and the same kernels.
   public func records(of caseID: String) -> [CaseRecord] {
-    runs.compactMap { run in run.last { $0.caseID == caseID } }
+    let found = runs.compactMap { run in run.last { $0.caseID == caseID } }
+    guard let latest = found.last else { return [] }
+    return found.filter { StoredComparison.difference(base: $0, head: latest) == nil }
   }
 
   /// The record that stands for a case where there is no noise: the latest one.

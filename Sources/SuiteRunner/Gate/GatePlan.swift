@@ -15,7 +15,7 @@ public struct GatePlan: Sendable {
 
   /// A slowdown that is not there in truth, to try the gate out.
   public struct Plant: Hashable, Sendable {
-    /// Part of the ids of the cases that are slowed down.
+    /// Part of the ids of the cases that are slowed down; empty for all.
     public var filter: String
     /// Share by which they are slowed down.
     public var share: Double
@@ -24,6 +24,8 @@ public struct GatePlan: Sendable {
       self.filter = filter
       self.share = share
     }
+
+    func concerns(_ caseID: String) -> Bool { filter.isEmpty || caseID.contains(filter) }
   }
 
   public var suite: String

@@ -179,8 +179,8 @@ extension GateRun {
     }
     if let plant = plan.plant {
       notes.append(
-        "a slowdown of \(PercentText.plain(plant.share)) is planted in cases that contain "
-          + "'\(plant.filter)'")
+        "a slowdown of \(PercentText.plain(plant.share)) is planted in "
+          + (plant.filter.isEmpty ? "every case" : "cases that contain '\(plant.filter)'"))
     }
     for (name, fact) in session.facts.sorted(by: { $0.key < $1.key }) {
       notes.append("\(name): \(fact)")

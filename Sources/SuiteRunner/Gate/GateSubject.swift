@@ -67,7 +67,7 @@ struct GateSubject {
     case .control(.planted): return plan.plantedSlowdown
     case .control(.same): return 0
     case .item:
-      guard let plant = plan.plant, item.id.contains(plant.filter) else { return 0 }
+      guard let plant = plan.plant, plant.concerns(item.id) else { return 0 }
       return plant.share
     }
   }

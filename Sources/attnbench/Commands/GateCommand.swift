@@ -12,8 +12,8 @@ struct GateCommand: ParsableCommand {
     commandName: "gate",
     abstract: "Judge this build against a baseline: exit code, JUnit and job summary.",
     discussion: """
-      The baseline is a commit or a binary, timed in turns with this build (the surest), or the \
-      folder of one or more stored runs, with which ratios to flash are compared. Beside the cases \
+      The baseline is a commit or a binary, timed in turns with this build (the surest), or stored \
+      runs, with which ratios to flash are compared: their folder, or history. Beside the cases \
       it measures the base against itself and against itself slowed down; if either comes out \
       wrong the machine is unfit and no verdict on time counts.
 
@@ -24,8 +24,11 @@ struct GateCommand: ParsableCommand {
       6 too little measured.
       """)
 
-  @Option(help: "Commit, binary, folder of stored runs, or history.")
+  @Option(
+    help: "Commit, binary, folder of stored runs, or history: the last ten runs of the suite.")
   var baseline: String
+  @Option(help: "Folder of all runs, for --baseline history.")
+  var runs = "Results/runs"
   @Option(help: "The suite file.", completion: .file(extensions: ["yaml", "yml"]))
   var suite: String
   @Option(help: "Binary that is judged; default is this one.")
@@ -43,7 +46,7 @@ struct GateCommand: ParsableCommand {
     try output.check()
     BLASCore.correct(note: StandardError.note)
     let judged = try head.map { try Build.file($0, option: "--head") } ?? Build.own()
-    let baseline = try GateBaseline(baseline)
+    let baseline = try GateBaseline(baseline, suite: suite, runs: runs)
     var plan = try gate.plan(
       suite, baseline: baseline.source, head: judged.binary, controls: controls)
     plan.plant = plant.map { GatePlan.Plant(filter: plantCase, share: $0.value) }
@@ -60,7 +63,15 @@ struct GateBaseline {
   let notes: [String]
 
   /// - Throws: ``Refusal`` if `text` is no folder of runs, no binary and no commit.
-  init(_ text: String) throws {
+  init(_ text: String, suite: String, runs root: String) throws {
+    if text == "history" {
+      let (runs, notes) = try StoredSide.nights(
+        of: SuiteFile.read(path: suite).name, below: root)
+      source = .stored(runs)
+      name = runs.name
+      self.notes = notes
+      return
+    }
     var isFolder: ObjCBool = false
     let exists = FileManager.default.fileExists(atPath: text, isDirectory: &isFolder)
     if exists, isFolder.boolValue {
@@ -77,7 +88,8 @@ struct GateBaseline {
       guard CommitBuild.commit(text) != nil else {
         throw Refusal.usage(
           "--baseline \(text): there is no such folder, binary or commit here; give the folder of "
-            + "a run, an attnbench binary, or a commit of the checkout in the working folder")
+            + "a run, an attnbench binary, a commit of the checkout in the working folder, or "
+            + "history")
       }
       build = try CommitBuild.make(text, option: "--baseline", note: StandardError.note)
     }

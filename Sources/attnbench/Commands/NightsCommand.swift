@@ -48,7 +48,9 @@ struct NightsCommand: ParsableCommand {
         message: "'\(folder)' cannot be made: \(error.localizedDescription)", code: 1)
     }
     let own = try Build.own()
-    let base = try baseline.map { try GateBaseline($0) }
+    let base = try baseline.map {
+      try GateBaseline($0, suite: suite, runs: "Results/runs")
+    }
     let plan = try gate.plan(
       suite, baseline: base?.source ?? .build(binary: own.binary), head: own.binary,
       controls: controls)
