@@ -164,9 +164,11 @@ suite_step() {
     codes+=(6)
     return
   fi
-  # The command ends by itself after the case at hand; the outer limit is for one that hangs.
+  # The command's own limit begins after it has probed the machine, and lets the case at hand end;
+  # the outer one is for what still takes too long.
+  local own=$((time - (time / 4 < 60 ? time / 4 : 60)))
   run "suite $suite" "$folder/$name.log" timeout -k 10 "$((time + reserve / 2))" \
-    "$attnbench" run "$suite" --output "$results/runs" --name "$name" --time-limit "$time"
+    "$attnbench" run "$suite" --output "$results/runs" --name "$name" --time-limit "$own"
   recorded=$(cat "$results/runs/$name/journal.jsonl" 2>/dev/null | wc -l)
   all_recorded=$((all_recorded + recorded))
   step "suite $suite" "$(meaning "$code")" "$took" \

@@ -46,6 +46,11 @@ public struct ChangeSearch: Sendable {
     series.points.suffix(nights).filter(\.isFit)
   }
 
+  /// Whether enough nights are fit for a change to be seen at all.
+  public func canSearch(_ series: HistorySeries) -> Bool {
+    series.key.metric.isExact || considered(series).count >= 2 * detector.minimumSegment
+  }
+
   private typealias Split = (index: Int, before: Double, after: Double, pValue: Double?)
 
   private func steps(_ points: [HistoryPoint]) -> [Split] {

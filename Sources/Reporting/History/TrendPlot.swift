@@ -35,12 +35,13 @@ public struct TrendPlot: Sendable {
     let values = lines.flatMap { $0.series.points.map(\.value) }
     let unit = HistoryText.unit(of: key.metric, values)
     let range = Self.range(lines.flatMap { $0.series.points }, factor: unit.factor)
+    let frame = PlotFrame(keyLabels: lines.map(\.series.place) + Self.keyLabels)
     var script = PlotScript(
-      output: output, frame: PlotFrame(keyLabels: lines.map(\.series.place) + Self.keyLabels),
+      output: output, frame: frame,
       title: key.caseID, x: "night (UTC)",
       y: unit.name == "1" ? key.metric.name : "\(key.metric.name) [\(unit.name)]")
     script.add("unset logscale")
-    addNights(to: &script)
+    addNights(to: &script, frame: frame)
     script.add(
       "set yrange [\(PlotScript.number(range.lowerBound)):\(PlotScript.number(range.upperBound))]")
     addAnnotations(to: &script, range: range)
@@ -63,11 +64,12 @@ public struct TrendPlot: Sendable {
     return ((low - span / 12) / factor)...((high + span / 4) / factor)
   }
 
-  private func addNights(to script: inout PlotScript) {
+  private func addNights(to script: inout PlotScript, frame: PlotFrame) {
     let count = nights.count
     script.add("set xrange [-0.5:\(PlotScript.number(Double(max(count, 2)) - 0.5))]")
-    // Eight dates fit side by side.
-    let step = max(1, (count + 7) / 8)
+    // A date and the room beside it take about 120 points.
+    let dates = max(1, Int((frame.right - frame.left) * PlotFrame.width / 120))
+    let step = max(1, (count + dates - 1) / dates)
     let marks = stride(from: 0, to: count, by: step).map { index in
       "\(Escaping.gnuplot(String(HistoryText.night(nights[index].startedAt).prefix(10)))) \(index)"
     }
@@ -143,7 +145,7 @@ public struct TrendPlot: Sendable {
     let text = "\(HistoryText.change(change.ratio)) \(change.effect.rawValue)\(expected)"
     // Two heights, so that neighbours stay readable.
     let height = 0.97 - 0.045 * Double(index % 2)
-    let isRight = x > Double(nights.count) * 0.8
+    let isRight = x > Double(nights.count) * 0.6
     script.add(
       "set label \(Escaping.gnuplot(text)) at \(PlotScript.number(x)),graph "
         + "\(PlotScript.number(height)) \(isRight ? "right" : "left") "
@@ -159,7 +161,7 @@ public struct TrendPlot: Sendable {
         "set arrow from \(PlotScript.number(x)),graph 0 to \(PlotScript.number(x)),graph 0.86 "
           + "nohead linecolor rgb '#CC79A7' linewidth 1.6 dashtype 3 back")
       let isRight = x > Double(nights.count) * 0.6
-      let height = 0.86 - 0.045 * Double(index % 3)
+      let height = 0.84 - 0.045 * Double(index % 3)
       script.add(
         "set label \(Escaping.gnuplot(Self.shortened(note.text))) at \(PlotScript.number(x)),graph "
           + "\(PlotScript.number(height)) \(isRight ? "right" : "left") "

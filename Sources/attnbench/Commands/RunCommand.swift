@@ -103,7 +103,15 @@ struct SuiteExecution {
     let runner = CaseRunner(
       suite: suite.name, seed: suiteOptions.seed(of: suite), timing: suite.timing, depth: depth,
       context: context, command: command)
-    let outcome = try suiteRun.run(with: runner, writer: writer, observer: progress)
+    let outcome: SuiteRun.Outcome
+    do {
+      outcome = try suiteRun.run(with: runner, writer: writer, observer: progress)
+    } catch {
+      progress.note(
+        "what was measured is safe; when the cause is mended, continue with --resume "
+          + folder.name)
+      throw error
+    }
     let report = try ReportWriter().write(try Report(run: folder), to: folder)
     for note in report.notes { progress.note("note: \(note)") }
     try conclude(outcome, suite: suite, folder: folder, progress: progress)

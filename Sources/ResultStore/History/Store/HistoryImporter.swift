@@ -15,9 +15,11 @@ public final class HistoryImporter {
   ///
   /// - Throws: ``ResultStoreError/historyInUse(file:process:)``, and what ``History`` throws.
   public init(_ place: HistoryPlace, patience: Double = 120) throws(ResultStoreError) {
+    // Before anything is laid beside a file that may be no history at all.
+    if place.exists { _ = try History(place) }
     lock = try History.lock(place, patience: patience)
-    sources = try HistorySources(place)
     history = try History(writing: place)
+    sources = try HistorySources(place)
     try markExtraction()
   }
 

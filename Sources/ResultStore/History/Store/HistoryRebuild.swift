@@ -33,9 +33,10 @@ public struct HistoryRebuild {
   ///   that no journal holds, `newerHistory` if the old one is of a newer version, and whatever
   ///   else keeps a history from being written; the old one is then as it was.
   public func run(patience: Double = 120) throws(ResultStoreError) -> Outcome {
+    // Before anything is laid beside a file that may be no history at all.
+    let known = try knownOutcomes()
     let lock = try History.lock(place, patience: patience)
     let sources = try HistorySources(place)
-    let known = try knownOutcomes()
     let unfinished = HistoryPlace(place.unfinished)
     remove(unfinished.database)
     defer { remove(unfinished.database) }
@@ -74,7 +75,7 @@ public struct HistoryRebuild {
   private func knownOutcomes() throws(ResultStoreError) -> [HistoryOutcome] {
     guard place.exists else { return [] }
     do {
-      let old = try History(writing: place)
+      let old = try History(place)
       let outcomes = try old.outcomes()
       try? old.queue.close()
       return outcomes

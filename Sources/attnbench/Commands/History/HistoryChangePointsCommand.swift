@@ -53,7 +53,12 @@ struct HistoryChangePointsCommand: ParsableCommand {
       .filter { !unexpected || $0.explanation == nil }
       .filter { !worse || $0.effect == .worse }
       .sorted(by: Self.isMoreUrgent)
+    let short = searched.count { !finder.canSearch($0) }
     try print(changes, searched: searched.count)
+    if short > 0 {
+      StandardError.note(
+        "\(short) of them have fewer undisturbed nights than a change needs to be seen")
+    }
   }
 
   private func print(_ changes: [HistoryChange], searched: Int) throws {

@@ -130,7 +130,8 @@ struct HistoryShowCommand: ParsableCommand {
     let finder = try search.search()
     let rows = found.map { item in
       OverviewRow(
-        series: item, change: finder.changes(in: item, annotations: annotations).last
+        series: item, change: finder.changes(in: item, annotations: annotations).last,
+        isSearchable: finder.canSearch(item)
       ).cells
     }
     print(

@@ -79,6 +79,8 @@ struct OverviewRow {
 
   let series: HistorySeries
   let change: HistoryChange?
+  /// Whether enough nights are fit for a change to be seen at all.
+  let isSearchable: Bool
 
   var cells: [String] {
     let key = series.key
@@ -95,7 +97,7 @@ struct OverviewRow {
         let expected = change.explanation == nil ? "" : ", expected"
         return
           "\(HistoryText.change(change.ratio)) \(change.effect.rawValue) on \(night)\(expected)"
-      } ?? "none",
+      } ?? (isSearchable ? "none" : "too few fit nights"),
     ]
   }
 }
