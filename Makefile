@@ -5,6 +5,8 @@
 #   make layers  check the import arrows between the targets
 #   make kernels run the C kernels on guarded buffers under the address sanitizer
 #   make format  format the Swift sources; make lint checks without writing
+#   make deterministic-gate compare work, allocations, output bits and instructions with a file
+#   make static-gate compare the inner loops of the AVX-512 kernels with a file; both have -update
 #   make golden  record the snapshots of the tests anew
 
 # One configuration for everything: another one would build all of it again.
@@ -14,7 +16,8 @@ ATTNBENCH = .build/release/attnbench
 unexport OPENBLAS_CORETYPE
 unexport OPENBLAS_L2_SIZE
 
-.PHONY: run test build dependencies smoke layers kernels lint format golden
+.PHONY: run test build dependencies smoke layers kernels lint format golden static-gate \
+  static-gate-update deterministic-gate deterministic-gate-update
 
 run: build
 	$(ATTNBENCH) run Suites/card.yaml
@@ -45,3 +48,15 @@ format:
 
 golden: build
 	RECORD_SNAPSHOTS=1 swift test $(SWIFT_FLAGS) --skip-build
+
+static-gate: build
+	@Scripts/static-gate.sh
+
+static-gate-update: build
+	@Scripts/static-gate.sh --update
+
+deterministic-gate: build
+	@Scripts/deterministic-gate.sh
+
+deterministic-gate-update: build
+	@Scripts/deterministic-gate.sh --update

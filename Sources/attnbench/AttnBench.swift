@@ -27,7 +27,7 @@ struct AttnBench: ParsableCommand {
     subcommands: [
       RunCommand.self, ListCommand.self, DescribeCommand.self, SimulateCommand.self,
       VerifyCommand.self, ApplyCommand.self, MachineCommand.self, ReportCommand.self,
-      DoctorCommand.self,
+      ExactCommand.self, DoctorCommand.self, CachegrindWorker.self, TimingWorker.self,
     ])
 
   static func main() {
