@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-import RealModule
+import Foundation
 import Statistics
 
 /// What trials of a piece of work against itself say about a machine.
@@ -58,13 +58,13 @@ public struct NoiseReport: Hashable, Codable, Sendable {
   public var fitness: Fitness { Fitness(disturbedShare: disturbedShare) }
 
   private static func errors(_ logarithms: [Double]) -> Errors {
-    let shares = logarithms.map { Double.exp(abs($0)) - 1 }
+    let shares = logarithms.map { exp(abs($0)) - 1 }
     return Errors(
       mean: shares.reduce(0, +) / Double(shares.count), worst: shares.max() ?? 0)
   }
 
   private static func quantile(_ logarithms: [Double]) -> Double {
     guard let sample = try? Sample(logarithms) else { return .infinity }
-    return Double.exp(sample.quantile(0.95)) - 1
+    return exp(sample.quantile(0.95)) - 1
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-import RealModule
+import Foundation
 import Statistics
 
 /// Times one piece of work against itself, to learn what a comparison on this machine can see.
@@ -71,11 +71,11 @@ public struct NoiseTest {
     let separate = after.alternatives[0].summary.median / before.alternatives[0].summary.median
     let interval = ratio.interval
     return NoiseTrial(
-      pairedError: Double.log(ratio.median),
+      pairedError: log(ratio.median),
       pairedInterval: interval.map {
-        Interval(Double.log($0.lower), Double.log($0.upper))
+        Interval(log($0.lower), log($0.upper))
       },
-      separateError: Double.log(separate),
+      separateError: log(separate),
       nanosecondsPerCall: paired.alternatives[0].summary.median,
       disturbedShare: paired.alternatives.map(\.disturbedShare).max() ?? 0)
   }
