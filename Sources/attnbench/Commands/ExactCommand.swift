@@ -51,11 +51,17 @@ struct ExactCommand: ParsableCommand {
     var failed = 0
     for item in items {
       let comparison = compare(item, runner, &known)
-      for line in comparison.failures { print("DIFFERS  \(item.id): \(line)") }
-      if notes { for line in comparison.notes { print("note     \(item.id): \(line)") } }
-      if comparison.failures.isEmpty { print("same     \(item.id)") } else { failed += 1 }
+      for line in comparison.failures { Self.say("DIFFERS  \(item.id): \(line)") }
+      if notes { for line in comparison.notes { Self.say("note     \(item.id): \(line)") } }
+      let isFine = comparison.failures.isEmpty
+      if isFine { Self.say((update ? "recorded " : "same     ") + item.id) } else { failed += 1 }
     }
     try conclude(items: items.map(\.id), failed: failed, known: known)
+  }
+
+  /// Prints at once: a case takes seconds, and a reader of a pipe wants to see them pass.
+  private static func say(_ line: String) {
+    FileHandle.standardOutput.write(Data((line + "\n").utf8))
   }
 
   private struct Outcome {
@@ -112,9 +118,9 @@ struct ExactCommand: ParsableCommand {
       let folder = URL(fileURLWithPath: reference).deletingLastPathComponent()
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
       try known.text().write(toFile: reference, atomically: true, encoding: .utf8)
-      print("wrote \(known.cases.count) cases to \(reference)")
+      Self.say("wrote \(known.cases.count) cases to \(reference)")
     } else {
-      for id in gone { print("DIFFERS  \(id): the suite no longer has the case") }
+      for id in gone { Self.say("DIFFERS  \(id): the suite no longer has the case") }
     }
     let wrong = failed + (update ? 0 : gone.count)
     guard wrong == 0 else {
