@@ -111,6 +111,46 @@ import Testing
     }
   }
 
+  /// The timing worker that `parent` has started, once there is one.
+  private func timingWorker(of parent: Int32) throws -> Int32? {
+    for _ in 0..<600 {
+      for thread in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(parent)/task"))
+        ?? []
+      {
+        let path = "/proc/\(parent)/task/\(thread)/children"
+        let children = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        for child in children.split(separator: " ").compactMap({ Int32($0) }) {
+          let line = try? String(contentsOfFile: "/proc/\(child)/cmdline", encoding: .utf8)
+          if line?.contains("timing-worker") == true { return child }
+        }
+      }
+      Thread.sleep(forTimeInterval: 0.02)
+    }
+    return nil
+  }
+
+  @Test func aKilledTimingProcessFailsItsCaseAndNoOther() throws {
+    let command = try Command()
+    defer { command.remove() }
+    let timing = "target: 0.01 %, minimumRounds: 4, maximumRounds: 90000, timePerCase: 2 s"
+    try command.write(
+      Self.suite(timing: ", processes: 2").replacing(
+        /target: .*200 ms/, with: timing), to: "s.yaml")
+    let process = try command.process(["run", "s.yaml", "--output", "runs", "--name", "k"])
+    process.standardError = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    let child = try #require(try timingWorker(of: process.processIdentifier))
+    kill(child, SIGKILL)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 4)
+    let records = try records(command, "k")
+    #expect(records.count == 2)
+    let explanation = try #require(records.first?.status.explanation)
+    #expect(explanation.contains("timing process 1") && explanation.contains("signal 9"))
+    #expect(records.last?.status == .measured)
+  }
+
   @Test func aWorkerRefusesACaseThatItsSuiteLacks() throws {
     let command = try Command()
     defer { command.remove() }
@@ -118,8 +158,7 @@ import Testing
     for worker in ["cachegrind-worker", "timing-worker"] {
       let options =
         worker == "timing-worker"
-        ? ["--process", "0", "--cpus", "", "--cache-bytes", "1"]
-        : ["--repetitions", "1"]
+        ? ["--process", "0", "--cpus", "", "--cache-bytes", "1"] : []
       let process = try command.process(
         [worker, "s.yaml", "--case", "nothing", "--seed", "1"] + options)
       let errors = Pipe()

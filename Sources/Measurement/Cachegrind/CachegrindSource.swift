@@ -10,11 +10,16 @@
 public final class CachegrindSource: CounterSource {
   public let name = "cachegrind"
   public static let counterName = "exact-instructions"
-
-  /// Arguments of the worker that the next reading executes, but for the repetitions, which follow
-  /// as one digit; nil reads as absent.
+  /// The environment variable that holds the repetitions, as one digit.
   ///
-  /// The worker's first line of output says what it ran: kernel table, libraries and shape.
+  /// As an argument the digit would be hashed while arguments are parsed, and two digits may collide
+  /// with different neighbours: a few instructions that no call has executed.
+  public static let repetitionsVariable = "ATTNBENCH_REPETITIONS"
+
+  /// Arguments of the worker that the next reading executes; nil reads as absent.
+  ///
+  /// The worker runs its call as often as ``repetitionsVariable`` says, after a first time. Its first
+  /// line of output says what it ran: kernel table, libraries and shape.
   public var target: [String]?
   private let binary: String
   private let tools: any ToolAccess
@@ -81,11 +86,12 @@ public final class CachegrindSource: CounterSource {
       valgrind, "--tool=cachegrind", "--cache-sim=no", "--branch-sim=no",
       "--cachegrind-out-file=/dev/null", copy.path,
     ]
-    command += target + ["\(repetitions)"]
+    command += target
     // Without `setarch` addresses are random; the difference of two runs hardly depends on them.
     if let setarch = tools.path(of: "setarch") { command = [setarch, "-R"] + command }
     let outcome = tools.run(
-      command[0], Array(command.dropFirst()), environment: Self.environment(libraryPath))
+      command[0], Array(command.dropFirst()),
+      environment: Self.environment(libraryPath, repetitions: repetitions))
     if let failure = outcome.failure {
       throw .init(reason: .toolFailed(name: "valgrind", detail: failure))
     }
@@ -109,10 +115,13 @@ public final class CachegrindSource: CounterSource {
   }
 
   /// The same variables for every run: their size moves the stack.
-  private static func environment(_ libraryPath: String?) -> [String: String] {
+  private static func environment(
+    _ libraryPath: String?, repetitions: Int
+  ) -> [String: String] {
     var environment = [
       "PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "SWIFT_DETERMINISTIC_HASHING": "1",
       "OPENBLAS_NUM_THREADS": "1", "ATTNBENCH_KEEP_BLAS": "1",
+      repetitionsVariable: "\(repetitions)",
     ]
     environment["LD_LIBRARY_PATH"] = libraryPath
     return environment

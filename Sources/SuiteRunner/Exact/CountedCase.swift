@@ -5,7 +5,7 @@ import AttentionEngines
 import AttentionMechanisms
 import Measurement
 
-/// A case at its reduced size, prepared so that every run of it executes the same instructions.
+/// A case at an affordable size, prepared so that every run of it executes the same instructions.
 public final class CountedCase {
   public let problem: ReducedProblem
   public let engine: any PreparedAttention
@@ -14,11 +14,16 @@ public final class CountedCase {
 
   /// Prepares `item` and runs it once, so that nothing is done for the first time later.
   ///
+  /// Its size is reduced to `affordableWork` multiply-adds of dense attention.
+  ///
   /// - Throws: ``EngineError`` if no engine takes the plan.
-  public init(_ item: CaseSpecification, seed: Seed, execution: ExecutionContext) throws {
+  public init(
+    _ item: CaseSpecification, seed: Seed, execution: ExecutionContext,
+    affordableWork: Int = ReducedProblem.countableWork
+  ) throws {
     FourierPlanning.makeRepeatable()
     let sources = InputSource(seed: seed)
-    problem = try ReducedProblem(item, affordableWork: ReducedProblem.countableWork)
+    problem = try ReducedProblem(item, affordableWork: affordableWork)
     let mechanism = problem.mechanism
     inputs = try sources.inputs(problem.input, kind: mechanism.card.inputs, shape: problem.shape)
     engine = try Engines.prepare(

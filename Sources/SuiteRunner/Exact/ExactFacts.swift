@@ -14,7 +14,7 @@ public struct ExactFacts: Codable, Hashable, Sendable {
   public var operations: [String: Int]
   /// Relative L2 error against the mechanism's oracle.
   public var relativeL2: Double
-  /// Allocations inside one run.
+  /// Allocations inside one run at full size.
   public var allocations: ResultStore.Known<Int>
   /// Hash of the output's bits, by what computed it.
   public var outputs: [String: String]
@@ -109,8 +109,7 @@ public struct ExactRunner {
       counts: counted.engine.counts.exact.byName,
       operations: Self.byName(item.mechanism.plan.operations),
       relativeL2: check.error.relativeL2,
-      allocations: counted.allocations().map { .value($0) }
-        ?? .absent(reason: "allocations cannot be counted under a sanitizer or without glibc"),
+      allocations: try allocations(of: item),
       outputs: ["\(label), \(build)": counted.outputHash()], instructions: [:])
     guard let cachegrind else {
       facts.instructionsAbsent = "cachegrind was not asked for"
@@ -125,6 +124,15 @@ public struct ExactRunner {
       }
     }
     return facts
+  }
+
+  /// Allocations at the size that is timed: a library may need memory for some sizes only.
+  private func allocations(of item: CaseSpecification) throws -> ResultStore.Known<Int> {
+    if let shortage = MemoryNeed(item).shortage { return .absent(reason: shortage) }
+    let timed = try CountedCase(
+      item, seed: seed, execution: execution, affordableWork: .max)
+    return timed.allocations().map { .value($0) }
+      ?? .absent(reason: "allocations cannot be counted under a sanitizer or without glibc")
   }
 
   private static func byName(_ operations: OperationCounts) -> [String: Int] {

@@ -24,11 +24,11 @@ struct SuiteCaseOptions: ParsableArguments {
     return (suite, item)
   }
 
-  /// The arguments by which this program starts ``CachegrindWorker``, but for the repetitions.
+  /// The arguments by which this program starts ``CachegrindWorker``.
   static func cachegrindArguments(
     suite: String, seed: UInt64
   ) -> (CaseSpecification) -> [String] {
-    { ["cachegrind-worker", suite, "--case", $0.id, "--seed", "\(seed)", "--repetitions"] }
+    { ["cachegrind-worker", suite, "--case", $0.id, "--seed", "\(seed)"] }
   }
 }
 
@@ -39,11 +39,13 @@ struct CachegrindWorker: ParsableCommand {
     shouldDisplay: false)
 
   @OptionGroup var work: SuiteCaseOptions
-  @Option(help: "Runs after the first one.")
-  var repetitions: Int
 
   func run() throws {
     let item = try work.load().item
+    let variable = CachegrindSource.repetitionsVariable
+    guard let repetitions = getenv(variable).flatMap({ Int(String(cString: $0)) }) else {
+      throw Refusal.usage("\(variable) must hold the number of repetitions")
+    }
     let kernels = try KernelOptions.kernels()
     let execution = ExecutionContext(kernels: kernels, pool: WorkerPool(threads: 1))
     let counted = try CountedCase(item, seed: Seed(work.seed), execution: execution)
