@@ -5,6 +5,8 @@
 #   make layers  check the import arrows between the targets
 #   make kernels run the C kernels on guarded buffers under the address sanitizer
 #   make format  format the Swift sources; make lint checks without writing
+#   make deterministic-gate compare work, allocations, output bits and instructions with a file
+#   make static-gate compare the inner loops of the AVX-512 kernels with a file; both have -update
 #   make golden  record the snapshots of the tests anew
 #   make nightly the nightly run: gate, suites, history, one page (NIGHTLY="--time-limit 1h")
 #   make torture hours of checks that are too long for every change: kills, full disks
@@ -16,7 +18,8 @@ ATTNBENCH = .build/release/attnbench
 unexport OPENBLAS_CORETYPE
 unexport OPENBLAS_L2_SIZE
 
-.PHONY: run test build dependencies smoke layers kernels lint format golden nightly torture
+.PHONY: run test build dependencies smoke layers kernels lint format golden nightly torture \
+  static-gate static-gate-update deterministic-gate deterministic-gate-update
 
 run: build
 	$(ATTNBENCH) run Suites/card.yaml
@@ -53,3 +56,15 @@ nightly:
 
 torture: build
 	@Scripts/torture.sh
+
+static-gate: build
+	@Scripts/static-gate.sh
+
+static-gate-update: build
+	@Scripts/static-gate.sh --update
+
+deterministic-gate: build
+	@Scripts/deterministic-gate.sh
+
+deterministic-gate-update: build
+	@Scripts/deterministic-gate.sh --update

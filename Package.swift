@@ -69,7 +69,10 @@ let package = Package(
     .target(
       name: "Statistics",
       dependencies: [.product(name: "RealModule", package: "swift-numerics")]),
-    .target(name: "Measurement", dependencies: ["Statistics", "CPlatform", "CPAPI"]),
+    .target(
+      name: "Measurement",
+      dependencies: ["AttentionCore", "Statistics", "Configuration", "CPlatform", "CPAPI"],
+      resources: [.embedInCode("Metrics")]),
     .target(name: "CPlatform"),
 
     // Suites, records, reports.
@@ -117,7 +120,11 @@ let package = Package(
     // Tests.
     .testTarget(name: "AttentionCoreTests", dependencies: ["AttentionCore"]),
     .testTarget(name: "AttentionEnginesTests", dependencies: ["AttentionEngines"]),
-    .testTarget(name: "SuiteRunnerTests", dependencies: ["SuiteRunner", "AttentionCore"]),
+    .testTarget(
+      name: "SuiteRunnerTests",
+      dependencies: [
+        "SuiteRunner", "AttentionCore", "AttentionEngines", "Measurement", "ResultStore",
+      ]),
     .testTarget(
       name: "ContractTests",
       dependencies: [
@@ -145,7 +152,8 @@ let package = Package(
       dependencies: ["Comparison", "ResultStore", "Statistics", "AttentionCore"]),
     .testTarget(name: "StatisticsTests", dependencies: ["Statistics"]),
     .testTarget(
-      name: "MeasurementTests", dependencies: ["Measurement", "Statistics", "CPlatform"]),
+      name: "MeasurementTests",
+      dependencies: ["Measurement", "Statistics", "Configuration", "CPlatform"]),
     .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
   ]

@@ -27,8 +27,9 @@ struct AttnBench: ParsableCommand {
     subcommands: [
       RunCommand.self, ListCommand.self, DescribeCommand.self, SimulateCommand.self,
       VerifyCommand.self, ApplyCommand.self, CompareCommand.self, ABCommand.self, GateCommand.self,
-      NightsCommand.self, HistoryCommand.self, MachineCommand.self, ReportCommand.self,
-      DoctorCommand.self, MeasureWorkerCommand.self,
+      NightsCommand.self, ExactCommand.self, HistoryCommand.self, MachineCommand.self,
+      ReportCommand.self, DoctorCommand.self, MeasureWorkerCommand.self, CachegrindWorker.self,
+      TimingWorker.self,
     ])
 
   static func main() {

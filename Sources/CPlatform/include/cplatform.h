@@ -138,6 +138,17 @@ int cplatform_process_usage(cplatform_usage_t *usage);
 /// Whether address-space randomisation is switched off for this process: 1, 0 or -errno.
 int cplatform_aslr_disabled(void);
 
+// Allocations -------------------------------------------------------------
+
+/// Whether allocations of this process can be counted: with glibc's allocator and no sanitizer.
+bool cplatform_counts_allocations(void);
+
+/// Counts allocations of every thread from here on, from zero.
+void cplatform_begin_allocation_count(void);
+
+/// Stops counting and returns how often memory was asked for.
+uint64_t cplatform_end_allocation_count(void);
+
 // Roof loops --------------------------------------------------------------
 
 /// The loops that measure what a core can do at best.

@@ -18,6 +18,12 @@ public enum AbsenceReason: Hashable, Sendable {
   case failed(code: Int32)
   /// The system offers no such file or figure.
   case notProvided(by: String)
+  /// A program that the counter needs is not installed; `mend` is the command that installs it.
+  case toolMissing(name: String, mend: String)
+  /// A program ran and did not give the number.
+  case toolFailed(name: String, detail: String)
+  /// The counter counts a case again, and no case was given.
+  case noCase
 }
 
 extension AbsenceReason: CustomStringConvertible {
@@ -42,6 +48,12 @@ extension AbsenceReason: CustomStringConvertible {
       "the system refused it (error \(code))"
     case .notProvided(let name):
       "not provided by \(name)"
+    case .toolMissing(let name, let mend):
+      "\(name) is not installed; mend with: \(mend)"
+    case .toolFailed(let name, let detail):
+      "\(name) gave no number: \(detail)"
+    case .noCase:
+      "it counts a case of a suite again; see `attnbench run --counters cachegrind`"
     }
   }
 }

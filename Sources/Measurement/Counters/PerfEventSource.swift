@@ -52,7 +52,7 @@ public final class PerfEventSource: CounterSource {
   private let events: [PerfEvent]
   private let scope: CounterScope
   private let facts: HostCounterFacts
-  private let tree: SystemTree
+  private let access: any PerfAccess
   private var opened: [Opened] = []
 
   private struct Opened {
@@ -63,12 +63,12 @@ public final class PerfEventSource: CounterSource {
 
   public init(
     events: [PerfEvent] = PerfEvent.allCases, scope: CounterScope = .process,
-    facts: HostCounterFacts = .current(), tree: SystemTree = SystemTree()
+    facts: HostCounterFacts = .current(), access: any PerfAccess = KernelPerf()
   ) {
     self.events = events
     self.scope = scope == .thread ? .thread : .process
     self.facts = facts
-    self.tree = tree
+    self.access = access
   }
 
   deinit { closeAll() }
@@ -76,17 +76,16 @@ public final class PerfEventSource: CounterSource {
   public func start() {
     closeAll()
     // Thread 0 stands for the caller.
-    let threads =
-      scope == .thread ? [0] : tree.names(inProc: "self/task").compactMap { Int32($0) }
+    let threads = scope == .thread ? [0] : access.threads()
     opened = events.map { open($0, threads: threads) }
     for counter in opened {
-      for descriptor in counter.descriptors { _ = cplatform_perf_start(descriptor) }
+      for descriptor in counter.descriptors { access.start(descriptor) }
     }
   }
 
   public func stop() -> [CounterReading] {
     for counter in opened.reversed() {
-      for descriptor in counter.descriptors { _ = cplatform_perf_stop(descriptor) }
+      for descriptor in counter.descriptors { access.stop(descriptor) }
     }
     let readings =
       opened.isEmpty
@@ -98,7 +97,7 @@ public final class PerfEventSource: CounterSource {
   private func open(_ event: PerfEvent, threads: [Int32]) -> Opened {
     var counter = Opened(event: event)
     for thread in threads {
-      let descriptor = cplatform_perf_open(event.code, thread)
+      let descriptor = access.open(event, thread: thread)
       if descriptor >= 0 {
         counter.descriptors.append(descriptor)
       } else if descriptor != -ESRCH {
@@ -117,16 +116,17 @@ public final class PerfEventSource: CounterSource {
     var exact: UInt64 = 0
     var isMultiplexed = false
     for descriptor in counter.descriptors {
-      var count = cplatform_perf_count_t()
-      let code = cplatform_perf_read(descriptor, &count)
+      var count = PerfCount(value: 0, enabledNanoseconds: 0, runningNanoseconds: 0)
+      let code = access.read(descriptor, into: &count)
       guard code == 0 else { return reading(counter.event, .absent(.failed(code: -code))) }
-      if count.running_ns == 0 && count.enabled_ns > 0 {
+      if count.runningNanoseconds == 0 && count.enabledNanoseconds > 0 {
         return reading(counter.event, .absent(.neverScheduled))
       }
       exact &+= count.value
       let share =
-        count.running_ns == 0 ? 1 : Double(count.enabled_ns) / Double(count.running_ns)
-      isMultiplexed = isMultiplexed || count.running_ns < count.enabled_ns
+        count.runningNanoseconds == 0
+        ? 1 : Double(count.enabledNanoseconds) / Double(count.runningNanoseconds)
+      isMultiplexed = isMultiplexed || count.runningNanoseconds < count.enabledNanoseconds
       sum += Double(count.value) * share
     }
     return reading(
@@ -155,7 +155,7 @@ public final class PerfEventSource: CounterSource {
 
   private func closeAll() {
     for counter in opened {
-      for descriptor in counter.descriptors { cplatform_perf_close(descriptor) }
+      for descriptor in counter.descriptors { access.close(descriptor) }
     }
     opened = []
   }

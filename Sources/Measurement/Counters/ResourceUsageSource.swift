@@ -8,18 +8,24 @@ import CPlatform
 /// the process began.
 public final class ResourceUsageSource: CounterSource {
   public let name = "rusage"
+  private let usage: (inout cplatform_usage_t) -> Int32
   private var begin: cplatform_usage_t?
 
-  public init() {}
+  /// Reads `usage`, by default `getrusage` of this process; it returns 0 or a negated error number.
+  public init(
+    usage: @escaping (inout cplatform_usage_t) -> Int32 = { cplatform_process_usage(&$0) }
+  ) {
+    self.usage = usage
+  }
 
   public func start() {
-    var usage = cplatform_usage_t()
-    begin = cplatform_process_usage(&usage) == 0 ? usage : nil
+    var now = cplatform_usage_t()
+    begin = usage(&now) == 0 ? now : nil
   }
 
   public func stop() -> [CounterReading] {
     var end = cplatform_usage_t()
-    let code = cplatform_process_usage(&end)
+    let code = usage(&end)
     guard code == 0, let begin else {
       let reason: AbsenceReason = code == 0 ? .notStarted : .failed(code: -code)
       return Self.counters.map { reading($0.name, $0.unit, .absent(reason)) }
@@ -35,6 +41,9 @@ public final class ResourceUsageSource: CounterSource {
     let unit: String
     let value: @Sendable (cplatform_usage_t, cplatform_usage_t) -> UInt64
   }
+
+  /// Names of the counters, in the order of the readings.
+  static let counterNames = counters.map(\.name)
 
   private static let counters = [
     Counter(name: "user-time", unit: "ns") { $1.user_ns &- $0.user_ns },

@@ -3,6 +3,7 @@
 /// Time that the hypervisor took from the CPUs this process may use.
 public final class StealSource: CounterSource {
   public let name = "proc"
+  static let counterName = "stolen-time"
   private let meter: StealMeter
   private var begin: UInt64?
   private var isStarted = false
@@ -29,7 +30,7 @@ public final class StealSource: CounterSource {
       }
     return [
       CounterReading(
-        name: "stolen-time", unit: "ns", source: name, scope: .machine, value: value)
+        name: Self.counterName, unit: "ns", source: name, scope: .machine, value: value)
     ]
   }
 }

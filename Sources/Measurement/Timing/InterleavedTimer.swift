@@ -35,8 +35,10 @@ public struct InterleavedTimer {
     _ alternatives: [TimedAlternative], comparisons: [TimingComparison]? = nil
   ) throws(MeasurementError) -> InterleavedTiming {
     let pairs = try resolve(comparisons, among: alternatives)
+    let begin = clock.monotonicNanoseconds()
     var calls: [Int] = []
     for alternative in alternatives { calls.append(try calibrate(alternative)) }
+    let calibration = clock.monotonicNanoseconds() - begin
     var samples = alternatives.map { _ in
       var reserved: [TimedSample] = []
       reserved.reserveCapacity(plan.maximumRounds)
@@ -48,7 +50,9 @@ public struct InterleavedTimer {
         name: alternatives[index].name, callsPerSample: calls[index], samples: samples[index],
         bootstrap: plan.bootstrap)
     }
-    return InterleavedTiming(alternatives: timings, stop: stop, bootstrap: plan.bootstrap)
+    return InterleavedTiming(
+      alternatives: timings, stop: stop, bootstrap: plan.bootstrap,
+      calibrationNanoseconds: calibration)
   }
 
   private func runRounds(

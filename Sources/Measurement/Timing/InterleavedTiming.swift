@@ -63,13 +63,54 @@ public struct InterleavedTiming: Hashable, Codable, Sendable {
   public let stop: StopReason
   /// How the intervals were drawn.
   public let bootstrap: Bootstrap
+  /// Wall time of the calls that found the block lengths; they are no samples.
+  public let calibrationNanoseconds: UInt64
 
   public init(
-    alternatives: [AlternativeTiming], stop: StopReason, bootstrap: Bootstrap = Bootstrap()
+    alternatives: [AlternativeTiming], stop: StopReason, bootstrap: Bootstrap = Bootstrap(),
+    calibrationNanoseconds: UInt64 = 0
   ) {
     self.alternatives = alternatives
     self.stop = stop
     self.bootstrap = bootstrap
+    self.calibrationNanoseconds = calibrationNanoseconds
+  }
+
+  /// The rounds of several timings of the same alternatives, one after the other.
+  ///
+  /// The timings may come from other processes, which found block lengths of their own; the times
+  /// are per call in any case. It stopped for the least satisfying of their reasons.
+  ///
+  /// - Throws: ``MeasurementError/noAlternatives`` for no timing, `unknownAlternative` if one lacks
+  ///   an alternative of the first.
+  public init(joining timings: [InterleavedTiming]) throws(MeasurementError) {
+    guard let first = timings.first else { throw .noAlternatives }
+    var alternatives: [AlternativeTiming] = []
+    for alternative in first.alternatives {
+      var samples: [TimedSample] = []
+      for timing in timings {
+        let offset = samples.count
+        let own = try timing.timing(of: alternative.name).samples
+        samples += own.enumerated().map { index, sample in sample.inRound(offset + index) }
+      }
+      alternatives.append(
+        AlternativeTiming(
+          name: alternative.name, callsPerSample: alternative.callsPerSample, samples: samples,
+          bootstrap: first.bootstrap))
+    }
+    let reasons: [StopReason] = [.timeLimit, .maximumRounds, .targetReached]
+    let stop = reasons.first { reason in timings.contains { $0.stop == reason } }
+    self.init(
+      alternatives: alternatives, stop: stop ?? first.stop, bootstrap: first.bootstrap,
+      calibrationNanoseconds: timings.reduce(0) { $0 + $1.calibrationNanoseconds })
+  }
+
+  /// Wall time inside the timed blocks of all alternatives.
+  public var timedNanoseconds: UInt64 {
+    alternatives.reduce(0) { sum, alternative in
+      let perCall = alternative.samples.reduce(0) { $0 + $1.nanosecondsPerCall }
+      return sum + UInt64(perCall * Double(alternative.callsPerSample))
+    }
   }
 
   /// Rounds that were timed.

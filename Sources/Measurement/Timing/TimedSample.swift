@@ -27,6 +27,14 @@ public struct TimedSample: Hashable, Codable, Sendable {
     self.stolenNanoseconds = stolenNanoseconds
   }
 
+  /// The same sample as part of another series.
+  func inRound(_ round: Int) -> Self {
+    Self(
+      round: round, position: position, nanosecondsPerCall: nanosecondsPerCall,
+      threadCPUNanosecondsPerCall: threadCPUNanosecondsPerCall,
+      involuntarySwitches: involuntarySwitches, stolenNanoseconds: stolenNanoseconds)
+  }
+
   /// Whether something else used the CPU during the block.
   public var isDisturbed: Bool { involuntarySwitches > 0 || stolenNanoseconds > 0 }
 }

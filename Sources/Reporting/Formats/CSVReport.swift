@@ -18,10 +18,14 @@ struct CSVReport {
 
   private let records: [CaseRecord]
   private let machines: [String]
+  /// Derived figures by name and title, in the order in which records first mention them.
+  private let metrics: [MetricRecord]
 
   init(_ report: Report) {
     records = report.records
     machines = DetailTables.machineNames(report.rows)
+    var seen: Set<String> = []
+    metrics = report.records.flatMap { $0.metrics ?? [] }.filter { seen.insert($0.name).inserted }
   }
 
   var text: String {
@@ -53,7 +57,17 @@ struct CSVReport {
 
   private func fields(_ record: CaseRecord) -> [Field] {
     identity(record) + problem(record) + provenance(record) + work(record) + bounds(record)
-      + times(record) + ratios(record) + accuracy(record)
+      + times(record) + ratios(record) + accuracy(record) + derived(record)
+  }
+
+  /// The metrics, with their units in the column names.
+  private func derived(_ record: CaseRecord) -> [Field] {
+    metrics.map { metric in
+      let own = record.metrics?.first { $0.name == metric.name }
+      return quantity(
+        "metric: \(metric.title)",
+        own?.value ?? .absent(reason: "the record was made without metrics"))
+    }
   }
 
   private func identity(_ record: CaseRecord) -> [Field] {

@@ -28,13 +28,18 @@ public struct CaseRecord: Codable, Hashable, Sendable {
   public var counters: [CounterRecord]
   /// Simulated figures beside those that others published; nil where the suite quotes none.
   public var published: [PublishedFigure]?
+  /// Figures derived from the rest of the record; nil in records made without them.
+  public var metrics: [MetricRecord]?
+  /// Wall time of each phase of the case by name [s]; nil in records that do not say.
+  public var phases: [String: Double]?
 
   public init(
     caseID: String, suite: String, status: CaseStatus, command: String,
     mechanism: MechanismRecord, problem: ProblemRecord, execution: ExecutionRecord,
     build: BuildRecord, machine: MachineRecord, work: WorkRecord, bounds: BoundsRecord,
     counts: CountsRecord, timing: Known<TimingRecord>, accuracy: AccuracyRecord,
-    memory: MemoryRecord, counters: [CounterRecord], published: [PublishedFigure]? = nil
+    memory: MemoryRecord, counters: [CounterRecord], published: [PublishedFigure]? = nil,
+    metrics: [MetricRecord]? = nil, phases: [String: Double]? = nil
   ) {
     self.caseID = caseID
     self.suite = suite
@@ -53,6 +58,8 @@ public struct CaseRecord: Codable, Hashable, Sendable {
     self.memory = memory
     self.counters = counters
     self.published = published
+    self.metrics = metrics
+    self.phases = phases
   }
 
   /// The timing that may be shown: a case that failed has no speed.

@@ -23,12 +23,17 @@ public struct TimingRecord: Codable, Hashable, Sendable {
   public var cache: String
   /// Why sampling stopped, such as `interval below 1 %` or `time limit`.
   public var stop: String
+  /// Index of the process that took each round, from 0; nil where one process took all of them.
+  ///
+  /// Sample `i` of every alternative belongs to round `i`: equal indices are adjacent pairs.
+  public var processes: [Int]?
 
   public init(
     alternatives: [TimedAlternative], speedUpOverFlash: Known<Estimate>,
     speedUpOverDense: Known<Estimate>, realisedShare: Quantity, floorShare: Quantity,
     flashFloorShare: Quantity, gigaflopsPerSecond: Quantity,
-    adjacentPeakGigaflopsPerSecond: Quantity, shareOfPeak: Quantity, cache: String, stop: String
+    adjacentPeakGigaflopsPerSecond: Quantity, shareOfPeak: Quantity, cache: String, stop: String,
+    processes: [Int]? = nil
   ) {
     self.alternatives = alternatives
     self.speedUpOverFlash = speedUpOverFlash
@@ -41,6 +46,29 @@ public struct TimingRecord: Codable, Hashable, Sendable {
     self.shareOfPeak = shareOfPeak
     self.cache = cache
     self.stop = stop
+    self.processes = processes
+  }
+
+  /// The share of disturbed samples above which a case is unfit for a verdict.
+  public static let maximumDisturbedShare = 0.2
+
+  /// Share of the samples of the most disturbed alternative that saw a switch or a theft.
+  public var disturbedShare: Double {
+    alternatives.map { $0.count == 0 ? 0 : Double($0.disturbed) / Double($0.count) }.max() ?? 0
+  }
+
+  /// Whether the machine was too busy for the figures to decide anything.
+  public var isUnfit: Bool { disturbedShare > Self.maximumDisturbedShare }
+
+  /// Indices of the rounds that each process took, for statistics over processes and pairs.
+  public var roundsOfProcesses: [[Int]] {
+    let rounds = alternatives.map(\.count).min() ?? 0
+    guard let processes, processes.count == rounds else {
+      return rounds > 0 ? [Array(0..<rounds)] : []
+    }
+    return Set(processes).sorted().map { process in
+      processes.indices.filter { processes[$0] == process }
+    }
   }
 
   /// The samples in the role `role`, or the reason there are none.
@@ -77,11 +105,19 @@ public struct TimedAlternative: Codable, Hashable, Sendable {
   public var p90Nanoseconds: Double
   /// Samples that saw an involuntary context switch or stolen time; they are kept.
   public var disturbed: Int
+  /// Indices of those samples; nil in records that only count them.
+  public var disturbedSamples: [Int]?
+  /// Calls in each sample; times are per call.
+  public var callsPerSample: Int?
+  /// Median CPU time of the calling thread per call.
+  public var medianThreadCPUNanoseconds: Double?
 
   public init(
     role: Role, name: String, precision: String, samplesNanoseconds: [Double],
     medianNanoseconds: Double, madNanoseconds: Double, intervalNanoseconds: Interval,
-    minNanoseconds: Double, p90Nanoseconds: Double, disturbed: Int
+    minNanoseconds: Double, p90Nanoseconds: Double, disturbed: Int,
+    disturbedSamples: [Int]? = nil, callsPerSample: Int? = nil,
+    medianThreadCPUNanoseconds: Double? = nil
   ) {
     self.role = role
     self.name = name
@@ -93,6 +129,9 @@ public struct TimedAlternative: Codable, Hashable, Sendable {
     self.minNanoseconds = minNanoseconds
     self.p90Nanoseconds = p90Nanoseconds
     self.disturbed = disturbed
+    self.disturbedSamples = disturbedSamples
+    self.callsPerSample = callsPerSample
+    self.medianThreadCPUNanoseconds = medianThreadCPUNanoseconds
   }
 
   public var count: Int { samplesNanoseconds.count }

@@ -3,6 +3,7 @@
 import AttentionCore
 import AttentionEngines
 import AttentionMechanisms
+import Measurement
 import ResultStore
 import Simulator
 
@@ -19,7 +20,8 @@ public final class CaseRunner {
   private let context: RunContext
   private let sources: InputSource
   private let denseAccuracy = DenseAccuracy()
-  private var baseline: Baseline?
+  private let timed: TimedCase
+  private let phases: PhaseClock
   /// The command that repeats a case alone, given its id.
   private let command: (CaseSpecification) -> String
 
@@ -33,36 +35,51 @@ public final class CaseRunner {
     self.context = context
     self.command = command
     sources = InputSource(seed: seed)
+    phases = context.phases
+    timed = TimedCase(
+      timing: timing, sources: sources, execution: context.execution,
+      cacheBytes: context.cacheBytes, phases: context.phases)
   }
 
   /// The record of one finished case; whatever goes wrong inside becomes its status.
   public func run(_ item: CaseSpecification) -> CaseRecord {
+    let begin = phases.readings
     var record = emptyRecord(item)
     do {
       try fill(&record, item)
     } catch {
       record.status = .failed(reason: "\(error)")
     }
+    if depth == .measure {
+      record.metrics = CaseMetrics(record, exactProducts: exactProducts(item))
+        .records(context.metrics)
+      record.phases = phases.readings.since(begin).byName
+    }
     return record
   }
 
   private func fill(_ record: inout CaseRecord, _ item: CaseSpecification) throws {
-    let bounds = try CaseBounds(item, kernels: context.execution.kernels)
-    record.work.denseOperations = bounds.dense.operations
-    record.work.tiles = bounds.tileCounts
-    record.bounds = try bounds.record(machines: context.machines)
-    item.simulation.complete(&record)
+    let bounds = try phases.measure(.simulation) {
+      let bounds = try CaseBounds(item, kernels: context.execution.kernels)
+      record.work.denseOperations = bounds.dense.operations
+      record.work.tiles = bounds.tileCounts
+      record.bounds = try bounds.record(machines: context.machines)
+      item.simulation.complete(&record)
+      return bounds
+    }
     guard depth != .simulate else {
       record.status = .simulatedOnly
       return
     }
-    if let shortage = MemoryNeed(item).shortage {
+    if let shortage = MemoryNeed(item, cacheBytes: context.cacheBytes).shortage {
       record.status = .skipped(reason: shortage)
       return
     }
-    let check = try Verification(item, sources: sources, context: context.execution)
+    let check = try phases.measure(.verification) {
+      try Verification(item, sources: sources, context: context.execution)
+    }
     record.accuracy.oracle = .value(check.error)
-    let engine = try preparedEngine(item)
+    let engine = try phases.measure(.preparation) { try preparedEngine(item) }
     record.memory.workspaceBytes = .value(engine.workspaceBytes)
     if let defect = check.defect ?? bounds.difference(from: engine.tiles) {
       record.counts = CountsRecord(
@@ -72,7 +89,7 @@ public final class CaseRunner {
     }
     try runAndCompare(&record, item, engine)
     guard case .verifiedOnly = record.status, depth == .measure else { return }
-    try time(&record, item, engine, bounds)
+    try time(&record, item, engine)
   }
 
   private func preparedEngine(_ item: CaseSpecification) throws -> any PreparedAttention {
@@ -85,22 +102,25 @@ public final class CaseRunner {
   private func runAndCompare(
     _ record: inout CaseRecord, _ item: CaseSpecification, _ engine: any PreparedAttention
   ) throws {
-    let inputs = try sources.inputs(
-      item.input, kind: item.mechanism.card.inputs, shape: item.shape)
-    let checksum = inputs.checksum
+    let (inputs, checksum) = try phases.measure(.inputs) {
+      let inputs = try sources.inputs(
+        item.input, kind: item.mechanism.card.inputs, shape: item.shape)
+      return (inputs, inputs.checksum)
+    }
     record.problem.input.checksum = .value(checksum)
     let output = Tensor<Float>(item.mechanism.outputExtents)
-    record.counters = context.counters.record({ engine.run(inputs, into: output) }) {
-      engine.counts
+    record.counters = phases.measure(.counting) {
+      context.counters.record(item, { engine.run(inputs, into: output) }) { engine.counts }
     }
     record.counts = CountsRecord(
       measured: .value(engine.counts), expected: Self.known(engine.expectedCounts))
     record.memory.peakResidentBytes = context.counters.peakResidentBytes
-    record.accuracy.dense =
+    record.accuracy.dense = phases.measure(.accuracy) {
       item.mechanism.card.inputs == .tokens
-      ? .absent(reason: "different operator: it mixes token features, not queries and keys")
-      : .value(
-        denseAccuracy.error(of: output, inputs: inputs, checksum: checksum, shape: item.shape))
+        ? .absent(reason: "different operator: it mixes token features, not queries and keys")
+        : .value(
+          denseAccuracy.error(of: output, inputs: inputs, checksum: checksum, shape: item.shape))
+    }
     guard record.counts.agree.value != false else {
       record.status = .boundViolated(
         explanation: "counted work differs from planned work at the case's own size")
@@ -110,51 +130,20 @@ public final class CaseRunner {
   }
 
   private func time(
-    _ record: inout CaseRecord, _ item: CaseSpecification, _ engine: any PreparedAttention,
-    _ bounds: CaseBounds
+    _ record: inout CaseRecord, _ item: CaseSpecification, _ engine: any PreparedAttention
   ) throws {
-    let inputs = try sources.inputs(
-      item.input, kind: item.mechanism.card.inputs, shape: item.shape)
-    let output = Tensor<Float>(item.mechanism.outputExtents)
-    let base = try flashBaseline(item, inputs: inputs)
-    let timer = CaseTiming(context: context, timing: timing, seed: sources.seed)
-    let result = try timer.measure(
-      CaseTiming.Candidate(
-        role: .mechanism, name: item.mechanismID, precision: item.mechanism.plan.precisionName
-      ) { engine.run(inputs, into: output) },
-      baseline: CaseTiming.Candidate(
-        role: .flashBaseline, name: Flash.card.id, precision: AttendPrecision.float32.name
-      ) { base.engine.run(base.inputs, into: base.output) },
-      plan: item.mechanism.plan, bounds: record.bounds)
+    let timer = CaseTiming(context: context, timing: timing, timed: timed)
+    let result = try timer.measure(item, engine: engine, bounds: record.bounds)
     record.timing = .value(result)
     record.status = FloorCheck(result, bounds: record.bounds).status
   }
 
-  /// Dense attention in Float32 on the same inputs; neighbouring cases share it.
-  private func flashBaseline(
-    _ item: CaseSpecification, inputs: AttentionInputs
-  ) throws -> Baseline {
-    let shape = try CaseBounds.denseShape(item.shape)
-    var baseInputs = inputs
-    if case .tokens = inputs {
-      baseInputs = try sources.inputs(.generated(.gaussian), kind: .queryKeyValue, shape: shape)
-    }
-    if let baseline, baseline.shape == shape, baseline.inputs.checksum == baseInputs.checksum {
-      return baseline
-    }
-    let plan = try Flash(NoParameters(), shape: shape).plan
-    let made = Baseline(
-      shape: shape, engine: try Engines.prepare(plan, context: context.execution),
-      inputs: baseInputs, output: Tensor(shape.outputExtents))
-    baseline = made
-    return made
-  }
-
-  private struct Baseline {
-    let shape: AttentionShape
-    let engine: any PreparedAttention
-    let inputs: AttentionInputs
-    let output: Tensor<Float>
+  /// Product operations at the shape that cachegrind executes.
+  private func exactProducts(_ item: CaseSpecification) -> CounterValue {
+    guard context.counters.countsExactly,
+      let problem = try? ReducedProblem(item, affordableWork: ReducedProblem.countableWork)
+    else { return .absent(reason: "nothing was counted exactly") }
+    return .real(Double(problem.mechanism.plan.operations.products))
   }
 
   private func emptyRecord(_ item: CaseSpecification) -> CaseRecord {
@@ -198,7 +187,7 @@ public final class CaseRunner {
         peakResidentBytes: .absent(reason: notReached)), counters: [])
   }
 
-  private static func known(_ counts: EngineCounts?) -> Known<EngineCounts> {
+  private static func known(_ counts: EngineCounts?) -> ResultStore.Known<EngineCounts> {
     counts.map { .value($0) } ?? .absent(reason: "the plan predicts no counts")
   }
 }

@@ -7,34 +7,24 @@ import Measurement
 import ResultStore
 import Statistics
 
-/// Times a mechanism next to the dense baseline, as adjacent samples in random order.
+/// Times a mechanism next to the dense baseline and puts the result into a record.
 struct CaseTiming {
   let context: RunContext
   let timing: SuiteTiming
-  let seed: Seed
+  let timed: TimedCase
 
-  /// One closure to time, with what a record says of it.
-  struct Candidate {
-    let role: ResultStore.TimedAlternative.Role
-    let name: String
-    let precision: String
-    let body: () -> Void
-  }
-
-  /// - Throws: ``MeasurementError`` if a closure takes no measurable time.
+  /// - Throws: ``MeasurementError`` if a closure takes no measurable time, or what a child process
+  ///   that could not measure says.
   func measure(
-    _ mechanism: Candidate, baseline: Candidate, plan: Plan, bounds: BoundsRecord
+    _ item: CaseSpecification, engine: any PreparedAttention, bounds: BoundsRecord
   ) throws -> TimingRecord {
-    let peakBefore = context.adjacentPeak()
-    let timer = InterleavedTimer(plan: timingPlan)
-    let result = try timer.measure([
-      .init(name: baseline.role.rawValue, body: baseline.body),
-      .init(name: mechanism.role.rawValue, body: mechanism.body),
-    ])
-    let peaks = [peakBefore, context.adjacentPeak()].compactMap { $0 }
-    let own = try result.timing(of: mechanism.role.rawValue)
-    let base = try result.timing(of: baseline.role.rawValue)
-    let ratio = try result.ratio(of: baseline.role.rawValue, to: mechanism.role.rawValue)
+    let peakBefore = adjacentPeak()
+    let (result, processes) = try rounds(of: item, engine: engine)
+    let peaks = [peakBefore, adjacentPeak()].compactMap { $0 }
+    let plan = item.mechanism.plan
+    let own = try result.timing(of: Role.mechanism.rawValue)
+    let base = try result.timing(of: Role.flashBaseline.rawValue)
+    let ratio = try result.ratio(of: Role.flashBaseline.rawValue, to: Role.mechanism.rawValue)
     let speedUp = Self.estimate(ratio)
     let hostBound = bounds.bound(on: BoundsRecord.host)
     let seconds = own.summary.median * 1e-9
@@ -44,8 +34,11 @@ struct CaseTiming {
       ? .absent(reason: "the multiply-add peak could not be measured")
       : .value(peaks.reduce(0, +) / Double(peaks.count) * 1e-9)
     return TimingRecord(
-      alternatives: [record(mechanism, own), record(baseline, base)],
-      speedUpOverFlash: speedUp, speedUpOverDense: overDense(speedUp, mechanism: mechanism),
+      alternatives: [
+        record(.mechanism, item.mechanismID, plan.precisionName, own),
+        record(.flashBaseline, Flash.card.id, AttendPrecision.float32.name, base),
+      ],
+      speedUpOverFlash: speedUp, speedUpOverDense: overDense(speedUp, plan.precisionName),
       realisedShare: speedUp.flatMap { speedUp in
         hostBound.flatMap { $0.roofline.map { speedUp.value / $0 } }
       },
@@ -54,24 +47,40 @@ struct CaseTiming {
         $0.denseFloorSeconds.map { $0 / (base.summary.median * 1e-9) }
       },
       gigaflopsPerSecond: .value(rate), adjacentPeakGigaflopsPerSecond: peak,
-      shareOfPeak: peak.map { rate / $0 }, cache: "warm", stop: result.stop.rawValue)
+      shareOfPeak: peak.map { rate / $0 }, cache: item.cache.rawValue,
+      stop: result.stop.rawValue, processes: processes)
   }
 
-  private var timingPlan: TimingPlan {
-    var plan = TimingPlan()
-    plan.targetWidth = timing.targetWidth
-    plan.minimumRounds = timing.minimumRounds
-    plan.maximumRounds = timing.maximumRounds
-    plan.timeLimit = .milliseconds(Int64(timing.secondsPerCase * 1000))
-    plan.seed = seed.child("timing").value
-    return plan
+  private typealias Role = ResultStore.TimedAlternative.Role
+
+  /// All rounds of the case and, where several processes took them, the process of each.
+  private func rounds(
+    of item: CaseSpecification, engine: any PreparedAttention
+  ) throws -> (InterleavedTiming, [Int]?) {
+    guard timing.processes > 1, let timeInProcess = context.timeInProcess else {
+      return (try timed.measure(item, engine: engine), nil)
+    }
+    let parts = try context.phases.measure(.sampling) {
+      try (0..<timing.processes).map { try timeInProcess(item, $0) }
+    }
+    let joined = try InterleavedTiming(joining: parts)
+    context.phases.move(joined.timedNanoseconds, from: .sampling, to: .timed)
+    context.phases.move(joined.calibrationNanoseconds, from: .sampling, to: .calibration)
+    let owners = parts.enumerated().flatMap { index, part in
+      Array(repeating: index, count: part.rounds)
+    }
+    return (joined, owners)
+  }
+
+  private func adjacentPeak() -> Double? {
+    context.phases.measure(.peak) { context.adjacentPeak() }
   }
 
   private func overDense(
-    _ speedUp: ResultStore.Known<Estimate>, mechanism: Candidate
+    _ speedUp: ResultStore.Known<Estimate>, _ precision: String
   ) -> ResultStore.Known<Estimate> {
-    guard mechanism.precision == AttendPrecision.float32.name else {
-      return .absent(reason: "the mechanism is itself dense attention in \(mechanism.precision)")
+    guard precision == AttendPrecision.float32.name else {
+      return .absent(reason: "the mechanism is itself dense attention in \(precision)")
     }
     return speedUp
   }
@@ -87,17 +96,20 @@ struct CaseTiming {
   }
 
   private func record(
-    _ candidate: Candidate, _ timing: AlternativeTiming
+    _ role: Role, _ name: String, _ precision: String, _ timing: AlternativeTiming
   ) -> ResultStore.TimedAlternative {
     let summary = timing.summary
+    let disturbed = timing.samples.indices.filter { timing.samples[$0].isDisturbed }
     return ResultStore.TimedAlternative(
-      role: candidate.role, name: candidate.name, precision: candidate.precision,
+      role: role, name: name, precision: precision,
       samplesNanoseconds: timing.samples.map(\.nanosecondsPerCall),
       medianNanoseconds: summary.median, madNanoseconds: summary.medianAbsoluteDeviation,
       intervalNanoseconds: ResultStore.Interval(
         low: summary.interval?.lower ?? summary.minimum,
         high: summary.interval?.upper ?? summary.maximum),
       minNanoseconds: summary.minimum, p90Nanoseconds: summary.ninetiethPercentile,
-      disturbed: timing.samples.count { $0.isDisturbed })
+      disturbed: disturbed.count, disturbedSamples: disturbed,
+      callsPerSample: timing.callsPerSample,
+      medianThreadCPUNanoseconds: timing.threadCPUSummary.median)
   }
 }

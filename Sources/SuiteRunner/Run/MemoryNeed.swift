@@ -8,7 +8,8 @@ struct MemoryNeed {
   /// Inputs, outputs of mechanism and baseline, and packed or partial copies [byte].
   let bytes: Int
 
-  init(_ item: CaseSpecification) {
+  /// `cacheBytes` is what the copies of a cold timing must exceed.
+  init(_ item: CaseSpecification, cacheBytes: Int = 0) {
     let shape = item.shape
     let elements = [shape.queryExtents, shape.keyExtents, shape.valueExtents]
       .reduce(0) { $0 + $1.reduce(1, *) }
@@ -21,7 +22,9 @@ struct MemoryNeed {
       partial = shape.outputExtents.reduce(1, *) * stage.rangeCount(keys: shape.keyLength)
     default: break
     }
-    bytes = 4 * (2 * elements + outputs + partial)
+    // Mechanism and baseline have copies of their own, each twice the cache and one set more.
+    let copies = item.cache == .cold ? 4 * cacheBytes + 8 * (elements + outputs) : 0
+    bytes = 4 * (2 * elements + outputs + partial) + copies
   }
 
   /// Why the case does not fit into the memory that is free now, or nil.

@@ -2,6 +2,7 @@
 
 import AttentionCore
 import AttentionEngines
+import Measurement
 import ResultStore
 import Simulator
 
@@ -18,13 +19,23 @@ public struct RunContext {
   /// The Float32 multiply-add rate of all workers right now [op/s], or nil if it cannot be measured.
   public let adjacentPeak: () -> Double?
   public let counters: any CaseCounters
+  /// Figures that are derived from every finished record.
+  public let metrics: MetricCatalogue
+  /// Size of the last cache, which cold timings must exceed [byte].
+  public let cacheBytes: Int
+  /// Takes a share of a case's rounds in a process of its own; nil where none can be started.
+  public let timeInProcess: ProcessTiming?
+  /// Where the wall time goes.
+  public let phases: PhaseClock
   /// UTC time in ISO 8601.
   public let now: () -> String
 
   public init(
     execution: ExecutionContext, machines: [Machine], build: BuildRecord, machine: MachineRecord,
     affinity: String, conditions: @escaping () -> [String: String],
-    adjacentPeak: @escaping () -> Double?, counters: any CaseCounters, now: @escaping () -> String
+    adjacentPeak: @escaping () -> Double?, counters: any CaseCounters,
+    metrics: MetricCatalogue, cacheBytes: Int, timeInProcess: ProcessTiming?,
+    phases: PhaseClock = PhaseClock(), now: @escaping () -> String
   ) {
     self.execution = execution
     self.machines = machines
@@ -34,16 +45,28 @@ public struct RunContext {
     self.conditions = conditions
     self.adjacentPeak = adjacentPeak
     self.counters = counters
+    self.metrics = metrics
+    self.cacheBytes = cacheBytes
+    self.timeInProcess = timeInProcess
+    self.phases = phases
     self.now = now
   }
 
   var host: Machine? { machines.first { $0.id == BoundsRecord.host } }
 }
 
+/// Takes the rounds of process `process`, from 0, of a case and returns them.
+public typealias ProcessTiming = (_ item: CaseSpecification, _ process: Int) throws ->
+  InterleavedTiming
+
 /// Counters that are read around one block of a case.
 public protocol CaseCounters: AnyObject {
   /// Runs `body` between two readings; `counts` gives the engine's own counts afterwards.
-  func record(_ body: () -> Void, counts: () -> EngineCounts) -> [CounterRecord]
+  func record(
+    _ item: CaseSpecification, _ body: () -> Void, counts: () -> EngineCounts
+  ) -> [CounterRecord]
+  /// Whether anything is counted by executing the case again at its reduced size.
+  var countsExactly: Bool { get }
   /// The largest resident size of this process so far [byte].
-  var peakResidentBytes: Known<Int> { get }
+  var peakResidentBytes: ResultStore.Known<Int> { get }
 }

@@ -40,7 +40,8 @@ public struct SuiteRun {
   ///
   /// - Throws: ``ResultStoreError`` if a record cannot be written.
   public func run(
-    with runner: CaseRunner, writer: JournalWriter, observer: any RunObserver
+    with runner: CaseRunner, writer: JournalWriter, observer: any RunObserver,
+    phases: PhaseClock = PhaseClock()
   ) throws -> Outcome {
     let cases = selection
     let known = Dictionary(
@@ -60,7 +61,7 @@ public struct SuiteRun {
       }
       observer.caseBegan(item.id, index: index)
       let record = runner.run(item)
-      try writer.append(record)
+      try phases.measure(.journal) { try writer.append(record) }
       records.append(record)
       observer.caseEnded(record, index: index)
     }

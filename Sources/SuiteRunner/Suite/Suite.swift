@@ -33,6 +33,13 @@ public struct SuiteTiming: Hashable, Sendable {
   public var maximumRounds = 200
   /// Longest time for the samples of one case [s].
   public var secondsPerCase = 10.0
+  /// Whether timed calls find their tensors in a cache; a case is timed in one mode only.
+  public var cache = CacheMode.warm
+  /// Processes that take the rounds of a case, one after the other.
+  ///
+  /// Where a process's memory happens to lie moves a time by more than its samples tell, so a
+  /// verdict needs several.
+  public var processes = 1
 
   public init() {}
 }
@@ -51,11 +58,13 @@ public struct CaseSpecification: Sendable {
   /// Where the suite names it; nil for cases made on the command line.
   public let place: ConfigurationPlace?
   public let simulation: SimulationRequest
+  /// How it is timed; cold cases have ids of their own, so that the modes never mix.
+  public let cache: CacheMode
 
   public init(
     mechanismID: String, overrides: [String: String], shape: AttentionShape,
     input: InputSpecification, simulation: SimulationRequest = SimulationRequest(),
-    place: ConfigurationPlace? = nil
+    cache: CacheMode = .warm, place: ConfigurationPlace? = nil
   ) throws(MechanismError) {
     let entry = try MechanismCatalogue.entry(mechanismID)
     mechanism = try entry.make(overrides, shape: shape)
@@ -65,8 +74,11 @@ public struct CaseSpecification: Sendable {
     self.shape = shape
     self.input = input
     self.simulation = simulation
+    self.cache = cache
     self.place = place
-    id = Self.makeID(mechanismID, overrides, shape, input, simulation)
+    id =
+      Self.makeID(mechanismID, overrides, shape, input, simulation)
+      + (cache == .cold ? "/cold" : "")
   }
 
   private static func makeID(

@@ -30,6 +30,7 @@ public struct SuiteFile {
   ]
 
   private let directory: String
+  private let cache: CacheMode
   private var issues = ConfigurationIssues()
 
   /// Reads the suite at `path`.
@@ -53,8 +54,9 @@ public struct SuiteFile {
   private static func read(
     _ node: ConfigurationNode, text: String, directory: String
   ) throws(ConfigurationFailure) -> Suite {
-    var reader = SuiteFile(directory: directory)
     let root = try node.mapping(keys: keys, required: ["suite", "cases"])
+    let timing = try timing(root.optional("timing"))
+    var reader = SuiteFile(directory: directory, cache: timing.cache)
     let suite = Suite(
       name: try root.required("suite").string(),
       title: try root.optional("title")?.string() ?? "",
@@ -63,7 +65,7 @@ public struct SuiteFile {
       machines: try root.optional("machines")?.oneOrMore { (node) throws(ConfigurationFailure) in
         try node.string()
       } ?? ["host"],
-      timing: try timing(root.optional("timing")),
+      timing: timing,
       cases: try reader.cases(root.required("cases")), text: text)
     try reader.issues.throwIfAny()
     return suite
@@ -75,7 +77,9 @@ public struct SuiteFile {
     var timing = SuiteTiming()
     guard let node else { return timing }
     let map = try node.mapping(
-      keys: ["target", "minimumRounds", "maximumRounds", "timePerCase"])
+      keys: [
+        "target", "minimumRounds", "maximumRounds", "timePerCase", "cache", "processes",
+      ])
     if let value = map.optional("target") {
       timing.targetWidth = try value.quantity(.ratio, in: 0.0001...1)
     }
@@ -87,6 +91,10 @@ public struct SuiteFile {
     }
     if let value = map.optional("timePerCase") {
       timing.secondsPerCase = try value.quantity(.seconds, in: 0.01...86_400)
+    }
+    if let value = map.optional("cache") { timing.cache = try value.choice(of: CacheMode.self) }
+    if let value = map.optional("processes") {
+      timing.processes = try value.integer(in: 1...64)
     }
     return timing
   }
@@ -131,7 +139,8 @@ public struct SuiteFile {
         let resolved = try shape.shape(input: input, at: node)
         for mechanism in mechanisms {
           cases.append(
-            try mechanism.makeCase(shape: resolved, input: input, simulation: simulation))
+            try mechanism.makeCase(
+              shape: resolved, input: input, simulation: simulation, cache: cache))
         }
       }
     }
@@ -189,12 +198,13 @@ private struct MechanismReference {
   }
 
   func makeCase(
-    shape: AttentionShape, input: InputSpecification, simulation: SimulationRequest
+    shape: AttentionShape, input: InputSpecification, simulation: SimulationRequest,
+    cache: CacheMode
   ) throws(ConfigurationFailure) -> CaseSpecification {
     do {
       return try CaseSpecification(
         mechanismID: id, overrides: overrides, shape: shape, input: input, simulation: simulation,
-        place: node.place)
+        cache: cache, place: node.place)
     } catch {
       throw node.failure(error.hintedDescription)
     }

@@ -46,9 +46,9 @@ struct DoctorCommand: ParsableCommand {
   }
 
   private func printCounters() {
-    let records = HostCounters().record({}, counts: { EngineCounts() })
+    let records = HostCounters(.everything).offers()
     print("\nCounters")
-    for source in ["papi", "papi-sde", "perf", "rusage", "proc"] {
+    for source in CounterSourceName.allCases.map(\.rawValue) {
       let mine = records.filter { $0.source == source }
       guard !mine.isEmpty else { continue }
       let absent = mine.filter { $0.value.reason != nil }

@@ -4,24 +4,26 @@ import ArgumentParser
 import AttentionCore
 import AttentionMechanisms
 import Foundation
+import Measurement
 import Simulator
 import SuiteRunner
 
 /// What there is.
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List mechanisms, suites, cases, machines or counters.",
+    commandName: "list", abstract: "List mechanisms, suites, cases, machines, counters or metrics.",
     discussion: """
         attnbench list
         attnbench list cases Suites/card.yaml
         attnbench list mechanisms --format markdown
+        attnbench list counters
       """)
 
   enum Subject: String, ExpressibleByArgument, CaseIterable {
-    case mechanisms, suites, cases, machines, counters
+    case mechanisms, suites, cases, machines, counters, metrics
   }
 
-  @Argument(help: "One of mechanisms, suites, cases, machines, counters.")
+  @Argument(help: "One of mechanisms, suites, cases, machines, counters, metrics.")
   var subject = Subject.mechanisms
 
   @Argument(help: "The suite whose cases are listed.")
@@ -45,6 +47,7 @@ struct ListCommand: ParsableCommand {
         rows: try BuiltInMachines.ids.map { [$0, try BuiltInMachines.machine(id: $0).title] }
           + [["host", "this machine, probed by `attnbench machine probe`"]])
     case .counters: return counters
+    case .metrics: return try metrics()
     }
   }
 
@@ -79,10 +82,23 @@ struct ListCommand: ParsableCommand {
   }
 
   private var counters: Listing {
-    let records = HostCounters().record({}, counts: { EngineCounts() })
-    return Listing(
-      subject: "counters", columns: ["source", "name", "unit", "here"],
-      rows: records.map { [$0.source, $0.name, $0.unit, $0.value.reason ?? "available"] })
+    Listing(
+      subject: "counters", columns: ["source", "name", "unit", "scope", "event", "here"],
+      rows: HostCounters(.everything).offers().map { counter in
+        let shared = counter.isMultiplexed == true ? "available, shares a register" : "available"
+        return [
+          counter.source, counter.name, counter.unit, counter.scope ?? "unknown",
+          counter.event ?? "none", counter.value.reason ?? shared,
+        ]
+      })
+  }
+
+  private func metrics() throws -> Listing {
+    Listing(
+      subject: "metrics", columns: ["name", "title", "better", "formula", "meaning"],
+      rows: try MetricCatalogue.builtIn().metrics.map {
+        [$0.name, $0.title, $0.prefers.rawValue, $0.formula.text, $0.about]
+      })
   }
 }
 

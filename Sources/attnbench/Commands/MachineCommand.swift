@@ -11,8 +11,9 @@ import SuiteRunner
 /// Measured roofs of this host, and built-in machines.
 struct MachineCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "machine", abstract: "Probe this host or show a built-in machine.",
-    subcommands: [Probe.self, Show.self], defaultSubcommand: Probe.self)
+    commandName: "machine",
+    abstract: "Probe this host, show a built-in machine, or test how small a change is visible.",
+    subcommands: [Probe.self, Show.self, NoiseCommand.self], defaultSubcommand: Probe.self)
 
   struct Probe: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -3,6 +3,7 @@
 import ArgumentParser
 import AttentionEngines
 import Foundation
+import Measurement
 import Reporting
 import ResultStore
 import Simulator
@@ -25,6 +26,7 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var suiteOptions: SuiteOptions
   @OptionGroup var kernelOptions: KernelOptions
+  @OptionGroup var counterOptions: CounterOptions
 
   @Flag(help: "Print the cases and stop.")
   var dryRun = false
@@ -41,7 +43,8 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     BLASCore.correct(note: StandardError.note)
     try SuiteExecution(
-      suiteOptions: suiteOptions, kernelOptions: kernelOptions, depth: nil, dryRun: dryRun,
+      suiteOptions: suiteOptions, kernelOptions: kernelOptions,
+      counters: try counterOptions.selection(), depth: nil, dryRun: dryRun,
       resume: resume, name: name, output: output
     ).run()
   }
@@ -62,7 +65,8 @@ struct VerifyCommand: ParsableCommand {
   func run() throws {
     BLASCore.correct(note: StandardError.note)
     try SuiteExecution(
-      suiteOptions: suiteOptions, kernelOptions: kernelOptions, depth: .verify, dryRun: false,
+      suiteOptions: suiteOptions, kernelOptions: kernelOptions, counters: .automatic,
+      depth: .verify, dryRun: false,
       resume: nil, name: nil, output: output
     ).run()
   }
@@ -72,6 +76,7 @@ struct VerifyCommand: ParsableCommand {
 struct SuiteExecution {
   let suiteOptions: SuiteOptions
   let kernelOptions: KernelOptions
+  let counters: CounterSelection
   /// Nil takes what the suite's mode says.
   let depth: CaseRunner.Depth?
   let dryRun: Bool
@@ -90,11 +95,21 @@ struct SuiteExecution {
       return
     }
     let progress = Progress()
+    let phases = PhaseClock()
     let depth = depth ?? (suite.mode == .simulate ? .simulate : .measure)
-    let host = try HostContext(
-      options: kernelOptions, probes: suite.machines.contains(BoundsRecord.host),
-      note: progress.note)
-    let context = try host.runContext(machines: suite.machines)
+    let host = try phases.measure(.probe) {
+      try HostContext(
+        options: kernelOptions, probes: suite.machines.contains(BoundsRecord.host),
+        note: progress.note)
+    }
+    let seed = suiteOptions.seed(of: suite).value
+    let context = try host.runContext(
+      machines: suite.machines,
+      counters: HostCounters(
+        counters,
+        workerArguments: SuiteCaseOptions.cachegrindArguments(suite: suiteOptions.suite, seed: seed)
+      ),
+      phases: phases, timeInProcess: host.childTiming(suite: suiteOptions.suite, seed: seed))
     let folder = try RunFolder(root: output, name: runName(suite))
     if resume != nil, !folder.hasHeader {
       throw Refusal.usage("there is no run '\(folder.name)' below \(output)")
@@ -105,15 +120,19 @@ struct SuiteExecution {
       context: context, command: command)
     let outcome: SuiteRun.Outcome
     do {
-      outcome = try suiteRun.run(with: runner, writer: writer, observer: progress)
+      outcome = try suiteRun.run(
+        with: runner, writer: writer, observer: progress, phases: phases)
     } catch {
       progress.note(
         "what was measured is safe; when the cause is mended, continue with --resume "
           + folder.name)
       throw error
     }
-    let report = try ReportWriter().write(try Report(run: folder), to: folder)
+    let report = try phases.measure(.report) {
+      try ReportWriter().write(try Report(run: folder), to: folder)
+    }
     for note in report.notes { progress.note("note: \(note)") }
+    try close(folder, outcome, phases.readings, progress)
     try conclude(outcome, suite: suite, folder: folder, progress: progress)
   }
 
@@ -136,6 +155,7 @@ struct SuiteExecution {
       options["filter"] = suiteOptions.filters.joined(separator: " ")
     }
     if let shard = suiteOptions.shard { options["shard"] = shard }
+    if suite.timing.processes > 1 { options["processes"] = "\(suite.timing.processes)" }
     return RunHeader(
       suite: suite.name, suiteFingerprint: TextFingerprint(suite.text).description,
       seed: suiteOptions.seed(of: suite).value, options: options,
@@ -147,6 +167,18 @@ struct SuiteExecution {
   private func command(_ item: CaseSpecification) -> String {
     let file = suiteOptions.suite.split(separator: "/").suffix(2).joined(separator: "/")
     return "attnbench run \(file) --filter '\(item.id)'"
+  }
+
+  /// Writes the footer and says where the time went.
+  private func close(
+    _ folder: RunFolder, _ outcome: SuiteRun.Outcome, _ spent: PhaseReadings, _ progress: Progress
+  ) throws {
+    let summary = RunSummary(outcome: outcome, spent: spent)
+    let footer = RunFooter(
+      endedAt: HostContext.timestamp(), wallSeconds: spent.wallSeconds, phases: spent.byName,
+      overheadShare: spent.overheadShare, coverage: summary.coverage)
+    try folder.write(try footer.text(), to: RunFooter.fileName)
+    for line in summary.lines { progress.note(line) }
   }
 
   private func conclude(

@@ -48,7 +48,8 @@ struct SimulateCommand: ParsableCommand {
       let options = try SuiteOptions.parse([subject])
       try SuiteExecution(
         suiteOptions: options, kernelOptions: try KernelOptions.parse(["--threads", "1"]),
-        depth: .simulate, dryRun: false, resume: nil, name: nil, output: "Results/runs"
+        counters: .none, depth: .simulate, dryRun: false, resume: nil, name: nil,
+        output: "Results/runs"
       ).run()
       return
     }

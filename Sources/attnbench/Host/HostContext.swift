@@ -56,7 +56,22 @@ struct HostContext {
 
   var ceilings: [HostCeilings] { roofs?.threads.map { HostCeilings($0) } ?? [] }
 
-  func runContext(machines ids: [String]) throws -> RunContext {
+  /// Size of the last cache [byte].
+  var cacheBytes: Int { max(fingerprint.l3Bytes, fingerprint.l2Bytes) }
+
+  /// Child processes that time the cases of a suite file.
+  func childTiming(suite: String, seed: UInt64) -> ProcessTiming {
+    let child = ChildTiming(
+      suitePath: suite, seed: seed, threads: execution.pool.count, affinity: affinity,
+      cacheBytes: cacheBytes)
+    return { try child.measure($0, process: $1) }
+  }
+
+  func runContext(
+    machines ids: [String], counters: HostCounters = HostCounters(),
+    phases: PhaseClock = PhaseClock(),
+    timeInProcess: ProcessTiming? = nil
+  ) throws -> RunContext {
     let peak = adjacentPeak
     let threads = Double(min(execution.pool.count, max(affinity.count, 1)))
     return RunContext(
@@ -66,7 +81,8 @@ struct HostContext {
         cores: fingerprint.cores),
       affinity: affinity.map(String.init).joined(separator: ","),
       conditions: { Self.conditions() }, adjacentPeak: { peak.map { $0.measure() * threads } },
-      counters: HostCounters(), now: { Self.timestamp() })
+      counters: counters, metrics: try MetricCatalogue.builtIn(), cacheBytes: cacheBytes,
+      timeInProcess: timeInProcess, phases: phases, now: { Self.timestamp() })
   }
 
   private var adjacentPeak: AdjacentPeak? {

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import AttentionEngines
+import AttentionMechanisms
+import Measurement
+import ResultStore
+
+/// Times cases next to dense attention, all in this process; neighbouring cases share the baseline.
+public final class TimedCase {
+  private let timing: SuiteTiming
+  private let execution: ExecutionContext
+  private let sources: InputSource
+  private let cacheBytes: Int
+  private let phases: PhaseClock?
+  private var baseline: Baseline?
+
+  public init(
+    timing: SuiteTiming, sources: InputSource, execution: ExecutionContext, cacheBytes: Int,
+    phases: PhaseClock? = nil
+  ) {
+    self.timing = timing
+    self.sources = sources
+    self.execution = execution
+    self.cacheBytes = cacheBytes
+    self.phases = phases
+  }
+
+  private struct Baseline {
+    let shape: AttentionShape
+    let input: InputSpecification
+    let mode: CacheMode
+    let engine: any PreparedAttention
+    let rotation: InputRotation
+  }
+
+  /// Takes the rounds of process `process` of `item`: all of them where there is one process.
+  ///
+  /// `engine` is the case's own if it is there already.
+  public func measure(
+    _ item: CaseSpecification, engine: (any PreparedAttention)? = nil, process: Int = 0
+  ) throws -> InterleavedTiming {
+    let engine = try engine ?? prepare(item)
+    let inputs = try spend(.inputs) {
+      try sources.inputs(item.input, kind: item.mechanism.card.inputs, shape: item.shape)
+    }
+    let rotation = spend(.inputs) {
+      InputRotation(
+        inputs, outputExtents: item.mechanism.outputExtents, mode: item.cache,
+        cacheBytes: cacheBytes)
+    }
+    let base = try flashBaseline(item, inputs: inputs)
+    let timer = InterleavedTimer(plan: plan(process: process))
+    let result = try spend(.sampling) {
+      try timer.measure([
+        .init(name: Role.flashBaseline.rawValue) { base.rotation.run(base.engine) },
+        .init(name: Role.mechanism.rawValue) { rotation.run(engine) },
+      ])
+    }
+    phases?.move(result.timedNanoseconds, from: .sampling, to: .timed)
+    phases?.move(result.calibrationNanoseconds, from: .sampling, to: .calibration)
+    return result
+  }
+
+  private typealias Role = ResultStore.TimedAlternative.Role
+
+  private func prepare(_ item: CaseSpecification) throws -> any PreparedAttention {
+    let weights = item.mechanism.drawWeights(sources.seed.child("weights"))
+    return try spend(.preparation) {
+      try Engines.prepare(item.mechanism.plan, weights: weights, context: execution)
+    }
+  }
+
+  /// The share of one process: fewer rounds, less time, and an interval that is wider by the root
+  /// of the number of processes, since all of them together reach the target.
+  private func plan(process: Int) -> TimingPlan {
+    let processes = max(timing.processes, 1)
+    var plan = TimingPlan()
+    plan.targetWidth = timing.targetWidth * Double(processes).squareRoot()
+    plan.minimumRounds = max(2, (timing.minimumRounds + processes - 1) / processes)
+    plan.maximumRounds = max(
+      plan.minimumRounds, (timing.maximumRounds + processes - 1) / processes)
+    plan.timeLimit = .milliseconds(Int64(timing.secondsPerCase / Double(processes) * 1000))
+    let stream = process == 0 ? "timing" : "timing-\(process)"
+    plan.seed = sources.seed.child(stream).value
+    return plan
+  }
+
+  /// Dense attention in Float32 on the same inputs.
+  private func flashBaseline(
+    _ item: CaseSpecification, inputs: AttentionInputs
+  ) throws -> Baseline {
+    let shape = try CaseBounds.denseShape(item.shape)
+    // A mixer's token features are no queries and keys.
+    var input = item.input
+    if case .tokens = inputs { input = .generated(.gaussian) }
+    if let baseline, baseline.shape == shape, baseline.input == input, baseline.mode == item.cache {
+      return baseline
+    }
+    let baseInputs = try spend(.inputs) {
+      guard case .tokens = inputs else { return inputs }
+      return try sources.inputs(input, kind: .queryKeyValue, shape: shape)
+    }
+    let plan = try Flash(NoParameters(), shape: shape).plan
+    let engine = try spend(.preparation) { try Engines.prepare(plan, context: execution) }
+    let rotation = spend(.inputs) {
+      InputRotation(
+        baseInputs, outputExtents: shape.outputExtents, mode: item.cache, cacheBytes: cacheBytes)
+    }
+    let made = Baseline(
+      shape: shape, input: input, mode: item.cache, engine: engine, rotation: rotation)
+    baseline = made
+    return made
+  }
+
+  private func spend<Value>(_ phase: RunPhase, _ body: () throws -> Value) rethrows -> Value {
+    guard let phases else { return try body() }
+    return try phases.measure(phase, body)
+  }
+}
