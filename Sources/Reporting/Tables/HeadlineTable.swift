@@ -50,7 +50,10 @@ enum HeadlineTable {
   }
 
   /// What it costs.
-  static func price(_ rows: [NumberedRecord]) -> [Column] {
+  static func price(_ rows: [NumberedRecord]) -> [Column] { accuracy(rows) + cost(rows) }
+
+  /// Distance from dense attention and from the own definition.
+  static func accuracy(_ rows: [NumberedRecord]) -> [Column] {
     [
       Column("cosine", rows.map { $0.denseError(\.cosine) }, style: NumberText.cosine),
       Column("relative L1", rows.map { $0.denseError(\.relativeL1) }, style: NumberText.scientific),
@@ -58,8 +61,12 @@ enum HeadlineTable {
       Column(
         "error against own oracle", rows.map { $0.oracleError(\.relativeL2) },
         style: NumberText.scientific),
-      .bytes("workspace", rows.map { $0.record.memory.workspaceBytes.map(Double.init) }),
     ]
+  }
+
+  /// Memory beside inputs and output.
+  static func cost(_ rows: [NumberedRecord]) -> [Column] {
+    [.bytes("workspace", rows.map { $0.record.memory.workspaceBytes.map(Double.init) })]
   }
 
   static func table(_ rows: [NumberedRecord]) -> Table {

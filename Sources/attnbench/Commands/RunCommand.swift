@@ -104,9 +104,11 @@ struct SuiteExecution {
       suite: suite.name, seed: suiteOptions.seed(of: suite), timing: suite.timing, depth: depth,
       context: context, command: command)
     let outcome = try suiteRun.run(with: runner, writer: writer, observer: progress)
-    let report = try ReportWriter().write(try Report(run: folder), to: folder)
-    for note in report.notes { progress.note("note: \(note)") }
-    try conclude(outcome, suite: suite, folder: folder, progress: progress)
+    let report = try Report(run: folder)
+    let written = try ReportWriter().write(
+      report, catalogue: ReportCatalogue(report.records), to: folder)
+    for note in written.notes { progress.note("note: \(note)") }
+    try conclude(outcome, suite: suite, folder: folder, report: report, progress: progress)
   }
 
   private func runName(_ suite: Suite) -> String {
@@ -142,10 +144,13 @@ struct SuiteExecution {
   }
 
   private func conclude(
-    _ outcome: SuiteRun.Outcome, suite: Suite, folder: RunFolder, progress: Progress
+    _ outcome: SuiteRun.Outcome, suite: Suite, folder: RunFolder, report: Report,
+    progress: Progress
   ) throws {
     progress.note("")
+    print(TerminalSummary(report).text(for: .standardOutput))
     print("Report: \(folder.path)/report.md")
+    print("Page:   \(folder.path)/\(ReportWriter.pageName)")
     if outcome.unreached > 0 {
       progress.note(
         "\(outcome.unreached) cases were not reached before the time limit; continue with "
