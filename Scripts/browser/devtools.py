@@ -104,6 +104,8 @@ class Browser:
         self.call(
             "Emulation.setEmulatedMedia", media=medium,
             features=[{"name": "prefers-color-scheme", "value": scheme}])
+        # The page hears of it with the next frame.
+        self.value("new Promise(done => requestAnimationFrame(() => setTimeout(done, 20)))")
 
     def screenshot(self, path):
         data = self.call("Page.captureScreenshot", format="png")["data"]

@@ -84,9 +84,9 @@ def filtering(browser, checks):
     checks.equal(
         browser.value("document.activeElement.name"), "text", "a slash leads to the search")
     browser.call("Input.insertText", text="linear causal")
-    found = browser.value(f"{SHOWN}.map(row => row.textContent)")
+    found = browser.value(f"{SHOWN}.map(row => row.textContent + row.dataset.family)")
     checks.expect(
-        found and all("linear" in text and "causal" in text for text in found),
+        found and all("linear" in text.lower() and "causal" in text for text in found),
         "every word of a search is in each row")
     browser.value("document.querySelector('#filters [type=reset]').click()")
     browser.value("new Promise(done => setTimeout(done, 50))")
@@ -172,7 +172,10 @@ def structure(browser, checks):
         browser.size(width, 900)
         checks.expect(
             browser.value("document.documentElement.scrollWidth <= innerWidth"),
-            f"nothing sticks out at {width} pixels")
+            f"nothing sticks out at {width} pixels: " + str(browser.value(
+                "[...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll, figure')"
+                " && e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3)"
+                ".map(e => e.outerHTML.slice(0, 120))")))
     browser.size(1440, 1000)
 
 
@@ -182,7 +185,7 @@ def shots(browser, folder, name):
     browser.media(scheme="dark")
     browser.screenshot(folder / f"{name}-dark.png")
     browser.media(scheme="light")
-    for part in ("plots", "machines", "mechanisms", "method"):
+    for part in ("results", "plots", "machines", "mechanisms", "method"):
         browser.value(f"document.getElementById('{part}')?.scrollIntoView()")
         browser.screenshot(folder / f"{name}-{part}.png")
     for part in ("plots", "mechanisms"):

@@ -22,7 +22,7 @@ struct HTMLReport {
     var footnotes = Footnotes()
     let rows = report.resultRows
     var context = header
-    context["summary"] = Summary(report).sentences.map(ProseContext.sentence)
+    addSummary(to: &context)
     if !rows.isEmpty { context["results"] = results(rows, footnotes: &footnotes) }
     addPlots(to: &context)
     let tables = DetailSections(report).contexts(footnotes: &footnotes)
@@ -50,6 +50,21 @@ struct HTMLReport {
       "title": "attnbench report" + (names.isEmpty ? "" : ": \(names)"),
       "headerFacts": facts.map(Escaping.oneLine),
     ]
+  }
+
+  /// Sentences about problems that a page shows before it hides the rest behind a click.
+  private static let winnerLimit = 8
+
+  private func addSummary(to context: inout Context) {
+    let summary = Summary(report)
+    let shown = [summary.coverage] + summary.findings + summary.winners.prefix(Self.winnerLimit)
+    context["summary"] = shown.map(ProseContext.sentence)
+    let more = summary.winners.dropFirst(Self.winnerLimit)
+    guard !more.isEmpty else { return }
+    context["moreSummary"] =
+      [
+        "title": "\(more.count) more problems", "items": more.map(ProseContext.sentence),
+      ] as Context
   }
 
   private func results(_ rows: [NumberedRecord], footnotes: inout Footnotes) -> Context {

@@ -20,7 +20,7 @@ struct TableContext {
     for group in groups {
       for (index, column) in group.columns.enumerated() {
         let classes = classes(column) + ["g-\(group.key)"] + (index == 0 ? ["first"] : [])
-        columns.append(["name": column.heading, "class": classes.joined(separator: " ")])
+        columns.append(heading(column, classes: classes))
         for (row, cell) in column.cells.enumerated() {
           cells[row].append(
             context(
@@ -55,9 +55,7 @@ struct TableContext {
     }
     return [
       "tableID": id, "label": label, "hasGroups": false,
-      "columns": table.columns.map {
-        ["name": $0.heading, "class": classes($0).joined(separator: " ")] as Context
-      },
+      "columns": table.columns.map { heading($0, classes: classes($0)) },
       "rows": rows,
     ]
   }
@@ -73,6 +71,11 @@ struct TableContext {
     var isBad = false
     if case .boundViolated = record.status { isBad = true }
     return ["row": facts, "isBad": isBad, "cells": cells]
+  }
+
+  private static func heading(_ column: Column, classes: [String]) -> Context {
+    // The bar of a share stands behind numbers alone.
+    ["name": column.heading, "class": classes.filter { $0 != "share" }.joined(separator: " ")]
   }
 
   private static func classes(_ column: Column) -> [String] {

@@ -28,8 +28,13 @@ struct MaskGrid {
     script.add("set size ratio -1")
     script.add("set xrange [-0.7:\(Double(width) - 0.3)]")
     script.add("set yrange [\(Double(height) - 0.3):-0.7]")
-    script.add("set xlabel \(Escaping.gnuplot(caption))")
+    script.add("unset xlabel")
     script.add("unset ylabel")
+    for (index, line) in caption.enumerated() {
+      script.add(
+        "set label \(20 + index) \(Escaping.gnuplot(line)) at screen 0.755,"
+          + "\(PlotScript.number(0.135 - 0.03 * Double(index))) center textcolor rgb '#202020'")
+    }
     script.plot(
       (0..<slices).flatMap(outline), "with lines linewidth 1 linecolor rgb '#B0B0B0'")
     for pair in [AttentionMap.Pair.masked, .partial, .full] {
@@ -45,10 +50,11 @@ struct MaskGrid {
       [[x, y]], "with points pointtype 7 pointsize 0.9 linecolor rgb '#000000'")
   }
 
-  private var caption: String {
-    let tile = picture.map.tiles == nil ? "" : "; outline: the queries of its tile"
-    let slices = grid.rank > 2 ? "; one slice per index of the outer axis" : ""
-    return "keys of query \(picture.queryText) on the grid \(grid)\(tile)\(slices)"
+  private var caption: [String] {
+    let tile = picture.map.tiles == nil ? [] : ["outlined: the queries of its tile"]
+    let slices = grid.rank > 2 ? ["a slice per index of the outer axis"] : []
+    return ["keys of query \(picture.queryText) on the grid \(grid)"]
+      + [(tile + slices).joined(separator: "; ")].filter { !$0.isEmpty }
   }
 
   private var rowCount: Int { grid[grid.rank - 2] }

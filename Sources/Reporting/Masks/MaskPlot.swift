@@ -14,9 +14,11 @@ enum MaskPlot {
     script.add("set multiplot")
     addHeading(picture, to: &script)
     addColors(to: &script)
+    addLegend(picture, to: &script)
     addMatrix(picture, to: &script)
     script.endPlane()
-    script.add("unset key")
+    script.add("unset label")
+    script.add("unset object")
     if let grid = picture.map.grid, grid.rank > 1 {
       MaskGrid(picture, grid: grid).add(to: &script)
     } else {
@@ -57,13 +59,11 @@ enum MaskPlot {
     let map = picture.map
     let raster = MaskRaster(map)
     PlotPlane(left: 0.07, right: 0.455).set(in: &script)
-    script.add("set xlabel 'key'")
+    script.add("set xlabel \(Escaping.gnuplot("key; dotted: query \(picture.queryText)"))")
     script.add("set ylabel 'query' offset 0.5,0")
     script.add("set xrange [-0.5:\(Double(map.keyLength) - 0.5)]")
     script.add("set yrange [\(Double(map.queryLength) - 0.5):-0.5]")
-    script.add("unset label 20")
-    script.add(
-      "set key at screen 0.5,screen 0.035 center horizontal maxcols 6 samplen 1.5 noenhanced")
+    script.add("unset key")
     script.plot(
       codes: raster.codes,
       "using ($1 * \(raster.keyStep) + \(center(raster.keyStep))):"
@@ -73,24 +73,37 @@ enum MaskPlot {
     script.plot(
       [[-0.5, row], [Double(map.keyLength) - 0.5, row]],
       "with lines linewidth 1 dashtype 3 linecolor rgb '#404040'")
-    for (pair, label) in labels(map) {
-      guard let color = colors[pair] else { continue }
-      script.addKey(
-        "with boxes fillstyle solid noborder linecolor rgb '\(color)'", label: label)
+  }
+
+  /// The key of colours below both planes, laid out by hand: gnuplot's own is cut in several planes.
+  private static func addLegend(_ picture: MaskPicture, to script: inout PlotScript) {
+    let entries = labels(picture.map)
+    let widths = entries.map { 0.045 + 0.0066 * Double($0.label.count) }
+    var left = 0.5 - widths.reduce(0, +) / 2
+    for (index, entry) in entries.enumerated() {
+      let style =
+        entry.color.map { "fillstyle solid noborder fillcolor rgb '\($0)'" }
+        ?? "fillstyle empty border linecolor rgb '#909090'"
+      let (from, to) = (PlotScript.number(left), PlotScript.number(left + 0.02))
+      script.add(
+        "set object \(30 + index) rectangle from screen \(from),0.03 to screen \(to),0.055 \(style)"
+      )
+      script.add(
+        "set label \(30 + index) \(Escaping.gnuplot(entry.label)) at screen "
+          + "\(PlotScript.number(left + 0.026)),0.0425 left font ',12' textcolor rgb '#202020'")
+      left += widths[index]
     }
-    script.addKey(
-      "with lines linewidth 1 dashtype 3 linecolor rgb '#404040'",
-      label: "query \(picture.queryText)")
   }
 
   /// The place of the first cell's centre where `step` tokens share a cell.
   private static func center(_ step: Int) -> Double { Double(step - 1) / 2 }
 
-  private static func labels(_ map: AttentionMap) -> [(AttentionMap.Pair, String)] {
-    guard map.tiles != nil else { return [(.full, "attended")] }
+  private static func labels(_ map: AttentionMap) -> [(label: String, color: String?)] {
+    guard map.tiles != nil else { return [("attended", colors[.full]), ("not attended", nil)] }
     return [
-      (.full, "attended, full tile"), (.partial, "attended, partial tile"),
-      (.masked, "computed and masked"),
+      ("attended, in a full tile", colors[.full]),
+      ("attended, in a partial tile", colors[.partial]),
+      ("computed and masked", colors[.masked]), ("skipped", nil),
     ]
   }
 }
@@ -145,7 +158,7 @@ struct PlotPlane {
   func set(in script: inout PlotScript) {
     script.add("set lmargin at screen \(left)")
     script.add("set rmargin at screen \(right)")
-    script.add("set bmargin at screen 0.155")
+    script.add("set bmargin at screen 0.17")
     script.add("set tmargin at screen 0.845")
   }
 }

@@ -16,11 +16,13 @@ enum BarsPlot {
     }
     let bars = Array(all.prefix(rowLimit))
     let omitted = all.count > bars.count ? " (first \(bars.count) of \(all.count) cases)" : ""
-    let lines = lines(bars)
+    let problems = Set(bars.map(\.problem))
+    let place = problems.count == 1 ? " at \(bars[0].problem)" : ""
+    let lines = problems.count == 1 ? bars.map { ($0.name, $0) } : lines(bars)
     let range = LogAxis.range(bars.flatMap(\.numbers) + [1], margin: 1.25)
     var script = PlotScript(
       output: output, frame: PlotFrame(barRows: lines.map(\.name)),
-      title: "Bound and measured speed-up over dense attention\(omitted)",
+      title: "Bound and measured speed-up over dense attention\(place)\(omitted)",
       x: "speed-up over flash f32; bars begin at 1", y: "")
     script.add("unset logscale y")
     script.add("unset grid")

@@ -25,22 +25,23 @@ public struct AttentionSketch: Sendable {
   /// - Throws: ``AttentionSketchError`` where there is nothing to draw, `MechanismError` where the
   ///   parameters do not fit the shape.
   public init(
-    _ entry: MechanismEntry, overrides: [String: String], shape: AttentionShape, seed: Seed
+    _ entry: MechanismEntry, overrides: [String: String], shape: AttentionShape, seed: Seed,
+    limit: Int = tokenLimit
   ) throws {
     let mechanism = try entry.make(overrides, shape: shape)
     self.shape = shape
     switch try Self.source(of: mechanism.plan, mechanism: entry.id) {
     case .schedule(let attend):
-      try Self.check(shape, limit: Self.tokenLimit)
+      try Self.check(shape, limit: limit)
       let schedule = TileSchedule(stage: attend, shape: shape, tile: .standard)
       map = AttentionMap(schedule: schedule, queryLength: shape.queryLength, grid: shape.grid)
       note = attend.diagonalMask == nil ? nil : "runs without tiles; shown as tiles would run it"
     case .order:
-      try Self.check(shape, limit: Self.tokenLimit)
+      try Self.check(shape, limit: limit)
       map = AttentionMap(shape: shape) { query, key in key < shape.visibleKeys(query: query) }
       note = nil
     case .oracle:
-      try Self.check(shape, limit: Self.probeLimit)
+      try Self.check(shape, limit: min(limit, Self.probeLimit))
       map = try Self.probe(entry, overrides: overrides, shape: shape, seed: seed)
       note = "selection on Gaussian inputs, seed \(seed.value)"
     }
@@ -48,12 +49,13 @@ public struct AttentionSketch: Sendable {
 
   /// The map at `shape` or, where that is too large, at halves of its axes that still fit.
   public init(
-    reducing entry: MechanismEntry, overrides: [String: String], shape: AttentionShape, seed: Seed
+    reducing entry: MechanismEntry, overrides: [String: String], shape: AttentionShape, seed: Seed,
+    limit: Int = tokenLimit
   ) throws {
     var candidate = try shape.oneHead()
     while true {
       do {
-        try self.init(entry, overrides: overrides, shape: candidate, seed: seed)
+        try self.init(entry, overrides: overrides, shape: candidate, seed: seed, limit: limit)
         return
       } catch let error as AttentionSketchError {
         guard case .tooLarge = error, let half = try candidate.halved() else { throw error }

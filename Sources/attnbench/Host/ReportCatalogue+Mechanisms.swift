@@ -27,6 +27,9 @@ extension ReportCatalogue {
     }
   }
 
+  /// Tokens of a mask that a page shows: more would not be seen.
+  private static let maskTokens = 1024
+
   /// What a mask depends on: cases that share it need one picture.
   private struct MaskKey: Hashable {
     let mechanism: String
@@ -51,7 +54,7 @@ extension ReportCatalogue {
     do {
       let sketch = try AttentionSketch(
         reducing: entry, overrides: record.mechanism.parameters, shape: record.problem.shape,
-        seed: Seed(record.problem.input.seed))
+        seed: Seed(record.problem.input.seed), limit: Self.maskTokens)
       guard !sketch.map.isDense else {
         return .absent(reason: "every query attends to every key")
       }
