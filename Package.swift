@@ -116,7 +116,9 @@ let package = Package(
     // Tests.
     .testTarget(name: "AttentionCoreTests", dependencies: ["AttentionCore"]),
     .testTarget(name: "AttentionEnginesTests", dependencies: ["AttentionEngines"]),
-    .testTarget(name: "SuiteRunnerTests", dependencies: ["SuiteRunner", "AttentionCore"]),
+    .testTarget(
+      name: "SuiteRunnerTests",
+      dependencies: ["SuiteRunner", "AttentionMechanisms", "AttentionCore"]),
     .testTarget(
       name: "ContractTests",
       dependencies: [

@@ -13,7 +13,7 @@ public struct AttentionSketch: Sendable {
   public let note: String?
 
   /// Tokens up to which a static mask is drawn.
-  public static let tokenLimit = 4096
+  public static let tokenLimit = 8192
   /// Tokens up to which an oracle in Double is asked for a selection.
   static let probeLimit = 1024
 
@@ -91,7 +91,7 @@ public struct AttentionSketch: Sendable {
   }
 
   /// Pairs of non-zero weight: with the identity as values an output row holds the weights.
-  private static func probe(
+  package static func probe(
     _ entry: MechanismEntry, overrides: [String: String], shape: AttentionShape, seed: Seed
   ) throws -> AttentionMap {
     let keys = shape.keyLength
