@@ -4,6 +4,8 @@
 #   make smoke   the small suite only
 #   make layers  check the import arrows between the targets
 #   make kernels run the C kernels on guarded buffers under the address sanitizer
+#   make browser-test open the HTML report in headless Chromium, if there is one
+#   make torture what takes long: the browser test
 #   make format  format the Swift sources; make lint checks without writing
 #   make golden  record the snapshots of the tests anew
 
@@ -14,7 +16,7 @@ ATTNBENCH = .build/release/attnbench
 unexport OPENBLAS_CORETYPE
 unexport OPENBLAS_L2_SIZE
 
-.PHONY: run test build dependencies smoke layers kernels lint format golden
+.PHONY: run test build dependencies smoke layers kernels lint format golden browser-test torture
 
 run: build
 	$(ATTNBENCH) run Suites/card.yaml
@@ -36,6 +38,11 @@ layers:
 
 kernels:
 	@Scripts/check-kernels.sh
+
+browser-test: build
+	@Scripts/browser-test.sh
+
+torture: browser-test
 
 lint:
 	swift format lint --recursive --strict Sources Tests Package.swift

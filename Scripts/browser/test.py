@@ -48,7 +48,7 @@ def ordered(values, descending):
 
 def sorting(browser, checks):
     index = column(browser, "speed-up over flash")
-    button = f"document.querySelectorAll('#headline thead tr:last-child th')[{index}].firstChild"
+    button = f"document.querySelectorAll('#headline thead tr:last-child th')[{index}].querySelector('button')"
     header = f"{button}.parentElement.getAttribute('aria-sort')"
     browser.value(f"{button}.focus()")
     browser.press("Enter", "\r")
@@ -62,7 +62,7 @@ def sorting(browser, checks):
         "one column is sorted")
     first = column(browser, "#")
     browser.value(
-        f"document.querySelectorAll('#headline thead tr:last-child th')[{first}].firstChild.click()")
+        f"document.querySelectorAll('#headline thead tr:last-child th')[{first}].click()")
 
 
 def filtering(browser, checks):

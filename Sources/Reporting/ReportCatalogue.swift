@@ -14,9 +14,10 @@ public struct ReportCatalogue: Sendable {
     self.masks = masks
   }
 
-  /// A mask, or the reason why there is none.
+  /// Masks of one case, or the reason why there is none.
   public enum MaskSource: Sendable {
-    case picture(MaskPicture)
+    /// One per kind of head.
+    case pictures([MaskPicture])
     case absent(reason: String)
   }
 }

@@ -27,7 +27,7 @@ import Testing
     var catalogue = ReportCatalogue()
     catalogue.facts["neighborhood"] = MechanismFacts(card: card, parameters: [parameter])
     for record in report.records where record.mechanism.id == "neighborhood" {
-      catalogue.masks[record.caseID] = .picture(MaskPicture(title: "a window", map: map))
+      catalogue.masks[record.caseID] = .pictures([MaskPicture(title: "a window", map: map)])
     }
     return catalogue
   }

@@ -23,7 +23,7 @@ import Testing
   }
 
   /// The picture comes from the schedule, the weights from the oracle: two separate ways.
-  @Test(arguments: [0, 1, 2, 3, 4, 5])
+  @Test(arguments: [0, 1, 2, 3, 4, 5, 6])
   func aPictureShowsThePairsOfTheOracle(index: Int) throws {
     let settings = [
       Setting(id: "flash", length: 70), Setting(id: "flash", length: 70, isCausal: true),
@@ -33,6 +33,7 @@ import Testing
       Setting(
         id: "neighborhood", overrides: ["window": "7x7", "causalAxes": "1", "tiles": "flat"],
         grid: [10, 11]),
+      Setting(id: "tri-shape", overrides: ["window": "9"], length: 170, isCausal: true),
     ]
     let setting = settings[index]
     let entry = try MechanismCatalogue.entry(setting.id)
@@ -57,6 +58,17 @@ import Testing
     #expect((0..<160).allSatisfy { map.attends($0, $0) })
     let other = try AttentionSketch(entry, overrides: overrides, shape: shape, seed: Seed(2)).map
     #expect(map != other)
+  }
+
+  @Test func aHeadThatIsNotThereIsRefused() throws {
+    let entry = try MechanismCatalogue.entry("flash")
+    let shape = try AttentionShape(queryHeads: 2, queryLength: 8, headDim: 4)
+    #expect(throws: AttentionSketchError.noSuchHead(2, count: 2)) {
+      try AttentionSketch(entry, overrides: [:], shape: shape, head: 2, seed: Seed(1))
+    }
+    let last = try AttentionSketch.probe(
+      entry, overrides: [:], shape: shape, head: 1, seed: Seed(1))
+    #expect(last.isDense)
   }
 
   @Test func whatHasNoPairsSaysSo() throws {

@@ -22,6 +22,8 @@ struct MarkdownReport {
           "Results",
           Captions.headline,
           MarkdownTable.text(HeadlineTable.table(rows), footnotes: &footnotes)),
+        optional(
+          "By mechanism", Captions.averages, AverageTable.table(rows), footnotes: &footnotes),
         plots,
         optional(
           "Published figures",

@@ -42,6 +42,9 @@ struct DetailSections {
     guard !rows.isEmpty else { return [] }
     return [
       Section(
+        id: "averages", heading: "By mechanism", notes: [Captions.averages],
+        table: AverageTable.table(rows)),
+      Section(
         id: "published", heading: "Published figures", notes: [Captions.published],
         table: SimulationTables.published(rows)),
       Section(

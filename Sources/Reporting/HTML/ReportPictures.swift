@@ -78,10 +78,14 @@ public struct ReportPictures: Sendable {
           if !(maskAbsences[id] ?? []).contains(reason) {
             maskAbsences[id, default: []].append(reason)
           }
-        case .picture(let picture):
-          guard seen.count < Self.maskLimit, seen.insert(picture.title).inserted else { continue }
-          sheet.add(.mask(id), "Who attends to whom: \(picture.facts)") {
-            .value(picture.script(output: $0))
+        case .pictures(let pictures):
+          for picture in pictures {
+            guard seen.count < Self.maskLimit, seen.insert(picture.heading).inserted else {
+              continue
+            }
+            sheet.add(.mask(id), "Who attends to whom: \(picture.heading); \(picture.facts)") {
+              .value(picture.script(output: $0))
+            }
           }
         }
       }

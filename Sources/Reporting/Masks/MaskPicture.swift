@@ -25,6 +25,9 @@ public struct MaskPicture: Sendable {
     return grid.values.reduce(0) { $0 * $1 + $1 / 2 }
   }
 
+  /// Title and note, which tell pictures apart.
+  var heading: String { title + (note.map { "; \($0)" } ?? "") }
+
   /// The gnuplot script of the picture with its data inside.
   public func script(output: PlotOutput) -> String {
     MaskPlot.script(self, output: output)

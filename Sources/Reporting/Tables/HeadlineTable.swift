@@ -40,6 +40,8 @@ enum HeadlineTable {
       .duration(
         "time", nanoseconds: rows.map { $0.time(.mechanism).map(\.medianNanoseconds) }),
       Column(
+        "GFLOP/s", rows.map { $0.timing(\.gigaflopsPerSecond) }, style: NumberText.significant),
+      Column(
         "speed-up over flash f32", cells: rows.map { Cell($0.timing(\.speedUpOverFlash)) }),
       Column(
         "speed-up over dense, same precision",
@@ -56,6 +58,9 @@ enum HeadlineTable {
   static func accuracy(_ rows: [NumberedRecord]) -> [Column] {
     [
       Column("cosine", rows.map { $0.denseError(\.cosine) }, style: NumberText.cosine),
+      Column(
+        "worst-row cosine", rows.map { $0.record.accuracy.dense.flatMap(\.worstRowCosine) },
+        style: NumberText.cosine),
       Column("relative L1", rows.map { $0.denseError(\.relativeL1) }, style: NumberText.scientific),
       Column("RMSE", rows.map { $0.denseError(\.rmse) }, style: NumberText.scientific),
       Column(

@@ -54,9 +54,10 @@
     headers.forEach((header, index) => {
       const button = document.createElement("button");
       button.type = "button";
-      button.append(...header.childNodes);
+      button.setAttribute("aria-label", "Sort by " + header.textContent);
       header.append(button);
-      button.addEventListener("click", () => sort(table, index, header));
+      // The whole heading for the mouse, the button for the keyboard.
+      header.addEventListener("click", () => sort(table, index, header));
     });
   }
 

@@ -26,6 +26,8 @@ struct DescribeCommand: ParsableCommand {
   var plot: String?
   @Option(help: "The query shown on the grid or in detail: an index, or a place such as 8x8.")
   var query: Extents?
+  @Option(help: "The query head that is drawn, where heads differ.")
+  var head = 0
   @Option(help: "Seed of the sample inputs, for mechanisms that select.")
   var seed: UInt64 = 1
 
@@ -36,7 +38,7 @@ struct DescribeCommand: ParsableCommand {
       return try printCard(entry)
     }
     let facts = try MaskDrawing(entry: entry, settings: parameters, shape: shapeOptions)
-      .draw(to: plot, query: query, seed: Seed(seed))
+      .draw(to: plot, query: query, head: head, seed: Seed(seed))
     print("\(plot): \(facts)")
   }
 

@@ -38,6 +38,7 @@ extension ReportCatalogue {
     let queryLength: Int
     let keyLength: Int
     let grid: Extents?
+    let heads: Int
 
     init(_ record: CaseRecord) {
       let shape = record.problem.shape
@@ -47,24 +48,33 @@ extension ReportCatalogue {
       queryLength = shape.queryLength
       keyLength = shape.keyLength
       grid = shape.grid
+      heads = shape.queryHeads
     }
   }
 
   private static func mask(_ entry: MechanismEntry, record: CaseRecord) -> MaskSource {
+    let overrides = record.mechanism.parameters
+    let shape = record.problem.shape
     do {
-      let sketch = try AttentionSketch(
-        reducing: entry, overrides: record.mechanism.parameters, shape: record.problem.shape,
-        seed: Seed(record.problem.input.seed), limit: Self.maskTokens)
-      guard !sketch.map.isDense else {
+      let heads = try AttentionSketch.distinctHeads(entry, overrides: overrides, shape: shape)
+      let sketches = try heads.prefix(maskHeads).map { head in
+        try AttentionSketch(
+          reducing: entry, overrides: overrides, shape: shape, head: head,
+          seed: Seed(record.problem.input.seed), limit: maskTokens)
+      }
+      guard !sketches.allSatisfy(\.map.isDense) else {
         return .absent(reason: "every query attends to every key")
       }
-      let parameters = (record.mechanism.given ?? [:]).sorted { $0.key < $1.key }
+      let settings = (record.mechanism.given ?? [:]).sorted { $0.key < $1.key }
         .map { "\($0.key)=\($0.value)" }
-      return .picture(MaskPicture(sketch, id: entry.id, settings: parameters))
+      return .pictures(sketches.map { MaskPicture($0, id: entry.id, settings: settings) })
     } catch {
       return .absent(reason: "\(error)")
     }
   }
+
+  /// Kinds of heads of one case that a page shows.
+  private static let maskHeads = 3
 }
 
 extension MaskPicture {

@@ -12,17 +12,15 @@ struct MaskDrawing {
   let shape: ShapeOptions
 
   /// Draws into the file `path` and returns what the picture counts.
-  func draw(to path: String, query: Extents?, seed: Seed) throws -> String {
+  func draw(to path: String, query: Extents?, head: Int, seed: Seed) throws -> String {
     guard let format = ImageFormat.allCases.first(where: { path.hasSuffix(".\($0.rawValue)") })
     else { throw Refusal.usage("--plot \(path): the name must end in .svg or .png") }
-    var options = shape
-    options.heads = 1
-    options.keyValueHeads = nil
-    guard options.length != nil || options.grid != nil else {
+    guard shape.length != nil || shape.grid != nil else {
       throw Refusal.usage("--plot needs a size: give --grid or --length")
     }
     let sketch = try AttentionSketch(
-      entry, overrides: try settings.overrides(), shape: try options.shape(), seed: seed)
+      entry, overrides: try settings.overrides(), shape: try shape.shape(), head: head,
+      seed: seed)
     let picture = MaskPicture(
       sketch, id: entry.id, settings: settings.settings,
       query: try query.map { try token($0, shape: sketch.shape) })

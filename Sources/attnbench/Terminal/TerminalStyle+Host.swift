@@ -15,15 +15,18 @@ extension TerminalStyle {
   }
 
   /// Columns of the terminal that standard output is, or nil where it is none.
-  static var outputWidth: Int? {
-    guard isatty(STDOUT_FILENO) == 1 else { return nil }
+  static var outputWidth: Int? { width(of: STDOUT_FILENO) }
+
+  /// Columns of the terminal behind a file descriptor, or nil where it is none.
+  static func width(of descriptor: Int32) -> Int? {
+    guard isatty(descriptor) == 1 else { return nil }
     if let columns = ProcessInfo.processInfo.environment["COLUMNS"].flatMap({ Int($0) }),
       columns >= 20
     {
       return columns
     }
     var size = winsize()
-    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col >= 20 else { return 80 }
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col >= 20 else { return 80 }
     return Int(size.ws_col)
   }
 }
