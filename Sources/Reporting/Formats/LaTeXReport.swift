@@ -88,7 +88,7 @@ struct LaTeXReport {
       "\\begin{table}[htbp]", "\\centering", "\\caption{\(caption)}",
       "\\resizebox{\\linewidth}{!}{%",
       "\\begin{tabular}{\(columns.map { $0.isNumeric ? "r" : "l" }.joined())}", "\\toprule",
-      columns.map { Escaping.latex($0.heading) }.joined(separator: " & ") + " \\\\", "\\midrule",
+      columns.map(heading).joined(separator: " & ") + " \\\\", "\\midrule",
     ]
     for index in rows {
       let cells = table.row(index).map { cell($0, footnotes: &footnotes) }
@@ -96,6 +96,13 @@ struct LaTeXReport {
     }
     lines += ["\\bottomrule", "\\end{tabular}}", "\\end{table}"]
     return lines.joined(separator: "\n")
+  }
+
+  /// A heading in short lines, so that numbers and not words set the width of a column.
+  private func heading(_ column: Column) -> String {
+    let lines = TextTable.wrap(column.heading, width: 12).map(Escaping.latex)
+    guard lines.count > 1 else { return lines.joined() }
+    return "\\shortstack[\(column.isNumeric ? "r" : "l")]{\(lines.joined(separator: " \\\\ "))}"
   }
 
   private func cell(_ cell: Cell, footnotes: inout Footnotes) -> String {

@@ -60,7 +60,7 @@ public struct PlotRenderer: Sendable {
     }
     // A process for all: starting gnuplot takes longer than most pictures.
     try PlotRenderer(program: program, timeLimit: timeLimit + Double(scripts.count))
-      .run(texts.joined(separator: "reset\n"))
+      .run(texts.joined(separator: "reset\n"), file: "\(folder)/all.gp")
     return paths.map { try? String(contentsOfFile: $0, encoding: .utf8) }
   }
 
@@ -73,7 +73,7 @@ public struct PlotRenderer: Sendable {
     case .absent(let reason): return .absent(reason: reason)
     case .value(let text):
       defer { unlink(unfinished) }
-      try run(text)
+      try run(text, file: unfinished + ".gp")
       if format == .svg { Self.sharpen(unfinished) }
       let target = "\(folder)/\(name)"
       guard rename(unfinished, target) == 0 else {
@@ -81,6 +81,19 @@ public struct PlotRenderer: Sendable {
       }
       return .value(name)
     }
+  }
+
+  /// Runs a script, a long one from a `file` that is removed again: gnuplot reads a pipe letter by
+  /// letter, which takes seconds for the matrix of a mask.
+  private func run(_ script: String, file: String) throws(ReportingError) {
+    guard script.utf8.count > 1 << 16 else { return try run(script) }
+    do {
+      try Data(script.utf8).write(to: URL(fileURLWithPath: file))
+    } catch {
+      throw .unwritable(file: file, cause: error.localizedDescription)
+    }
+    defer { unlink(file) }
+    try run("load \(Escaping.gnuplotPath(file))\n")
   }
 
   /// Keeps the cells of an image apart: viewers smooth an enlarged image unless it says otherwise.

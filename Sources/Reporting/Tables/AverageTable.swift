@@ -19,8 +19,8 @@ enum AverageTable {
       Column(
         heading, groups.map { reduced($0.rows, quantity, reduce) }, style: style)
     }
-    let speed = { (row: NumberedRecord) in row.timing(\.speedUpOverFlash).map(\.value) }
-    let share = { (row: NumberedRecord) in row.timing(\.realisedShare) }
+    let speed = { (row: NumberedRecord) in trusted(row) { $0.speedUpOverFlash.map(\.value) } }
+    let share = { (row: NumberedRecord) in trusted(row, \.realisedShare) }
     let scientific = NumberText.scientific
     let significant = NumberText.significant
     return Table(
@@ -43,6 +43,16 @@ enum AverageTable {
         column("RMSE", style: scientific, { $0.denseError(\.rmse) }, mean),
         column("worst RMSE", style: scientific, { $0.denseError(\.rmse) }) { $0.max() ?? .nan },
       ])
+  }
+
+  /// A time that contradicts the model stands in no average.
+  private static func trusted(
+    _ row: NumberedRecord, _ part: (TimingRecord) -> Quantity
+  ) -> Quantity {
+    if case .boundViolated = row.record.status {
+      return .absent(reason: "the measured time contradicts its bound")
+    }
+    return row.timing(part)
   }
 
   private typealias Group = (id: String, parameters: String, rows: [NumberedRecord])

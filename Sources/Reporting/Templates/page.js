@@ -11,7 +11,9 @@
   const system = matchMedia("(prefers-color-scheme: dark)");
   const store = {
     read() { try { return localStorage.getItem("attnbench-theme"); } catch { return null; } },
-    write(value) { try { localStorage.setItem("attnbench-theme", value); } catch { /* not stored */ } },
+    write(value) {
+      try { localStorage.setItem("attnbench-theme", value); } catch { /* not stored */ }
+    },
   };
   let theme = themes.includes(store.read()) ? store.read() : "system";
   let printing = false;
@@ -106,7 +108,8 @@
   const markdown = () => {
     const head = visible(table.tHead.rows[table.tHead.rows.length - 1].cells);
     const line = (cells) => "| " + cells.join(" | ") + " |";
-    return [line(head.map(text)), line(head.map((th) => (th.classList.contains("n") ? "---:" : "---"))),
+    const rule = head.map((th) => (th.classList.contains("n") ? "---:" : "---"));
+    return [line(head.map(text)), line(rule),
       ...shown().map((row) => line(visible(row.cells).map(text)))].join("\n") + "\n";
   };
   if (form && table) {
@@ -151,10 +154,13 @@
   };
   addEventListener("hashchange", reveal);
   reveal();
-  $("#open-all")?.addEventListener("click", () => { for (const part of $$("details")) part.open = true; });
-  $("#close-all")?.addEventListener("click", () => { for (const part of $$("details")) part.open = false; });
+  const setAll = (isOpen) => { for (const part of $$("details")) part.open = isOpen; };
+  $("#open-all")?.addEventListener("click", () => setAll(true));
+  $("#close-all")?.addEventListener("click", () => setAll(false));
   for (const button of $$("button.copy"))
-    button.addEventListener("click", () => copy(button, $("code", button.parentElement).textContent));
+    button.addEventListener("click", () => {
+      copy(button, $("code", button.parentElement).textContent);
+    });
   let closed = [];
   addEventListener("beforeprint", () => {
     printing = true;

@@ -4,6 +4,6 @@
 (() => {
   let choice = null;
   try { choice = localStorage.getItem("attnbench-theme"); } catch { /* files may have no storage */ }
-  const dark = choice === "dark" || (choice !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
-  document.documentElement.classList.toggle("dark", dark);
+  const system = matchMedia("(prefers-color-scheme: dark)").matches;
+  document.documentElement.classList.toggle("dark", choice === "dark" || (choice !== "light" && system));
 })();

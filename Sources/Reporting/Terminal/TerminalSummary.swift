@@ -46,11 +46,16 @@ public struct TerminalSummary: Sendable {
     return lines
   }
 
-  /// The rows of one problem; columns are left out from the right of `columns` where they would
-  /// not fit.
+  /// The rows of one problem; where it does not fit, intervals go first, then the last columns.
   private func table(_ rows: [NumberedRecord], _ style: TerminalStyle) -> [String] {
     let best = rows.filter { $0.record.mechanism.id != "flash" }.max { speed($0) < speed($1) }
-    var columns = columns(rows, best: best?.number)
+    var columns = columns(rows, best: best?.number, hasIntervals: true)
+    if minimalWidth(columns) > style.width {
+      columns = self.columns(rows, best: best?.number, hasIntervals: false)
+    }
+    columns = columns.enumerated().filter { index, column in
+      index < 2 || column.cells.contains { $0 != "n/a" }
+    }.map(\.element)
     while columns.count > 3, minimalWidth(columns) > style.width { columns.removeLast() }
     let table = TextTable(
       columns: columns.map { TextTable.Column($0.heading, isNumeric: $0.isNumeric) },
@@ -78,7 +83,9 @@ public struct TerminalSummary: Sendable {
   }
 
   /// In order of importance after the first two.
-  private func columns(_ rows: [NumberedRecord], best: Int?) -> [Column] {
+  private func columns(
+    _ rows: [NumberedRecord], best: Int?, hasIntervals: Bool
+  ) -> [Column] {
     let isFaster = rows.contains { $0.number == best && speed($0) > 1 }
     func marked(_ row: NumberedRecord) -> String {
       (isFaster && row.number == best ? "*" : " ") + " #\(row.mark)"
@@ -94,11 +101,15 @@ public struct TerminalSummary: Sendable {
     let times = rows.map { $0.time(.mechanism).map(\.medianNanoseconds) }
     let time = Reporting.Column.duration("time", nanoseconds: times)
     let style = NumberText.significant
+    let speeds = rows.map { row in
+      let speed = row.timing(\.speedUpOverFlash)
+      return hasIntervals ? Cell(speed) : Cell(speed.map(\.value), style: style)
+    }
     return [
       ("", false, rows.map(marked)),
       ("mechanism", false, rows.map { Escaping.oneLine($0.record.label) }),
       (time.heading, true, numbers(time.cells)),
-      ("over flash", true, numbers(rows.map { Cell($0.timing(\.speedUpOverFlash)) })),
+      ("over flash", true, numbers(speeds)),
       (
         "bound", true,
         numbers(rows.map { Cell($0.hostBound.flatMap(\.roofline), style: style) })

@@ -24,8 +24,9 @@ public struct TextTable: Sendable {
     self.rows = rows
   }
 
-  /// The lines of the table; text columns are wrapped, widest first, until the table is at most
-  /// `width` wide. Numbers are never broken; nil means no limit.
+  /// The lines of the table, at most `width` letters wide where that is possible.
+  ///
+  /// Text columns are wrapped, widest first; numbers are never broken. Nil means no limit.
   public func lines(width: Int?) -> [String] {
     let widths = widths(limit: width)
     return ([columns.map(\.heading)] + rows).flatMap { row in
