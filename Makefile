@@ -4,6 +4,7 @@
 #   make smoke   the small suite only
 #   make layers  check the import arrows between the targets
 #   make kernels run the C kernels on guarded buffers under the address sanitizer
+#   make browser-test open the HTML report in headless Chromium, if there is one
 #   make format  format the Swift sources; make lint checks without writing
 #   make deterministic-gate compare work, allocations, output bits and instructions with a file
 #   make static-gate compare the inner loops of the AVX-512 kernels with a file; both have -update
@@ -19,7 +20,7 @@ unexport OPENBLAS_CORETYPE
 unexport OPENBLAS_L2_SIZE
 
 .PHONY: run test build dependencies smoke layers kernels lint format golden nightly torture \
-  static-gate static-gate-update deterministic-gate deterministic-gate-update
+  static-gate static-gate-update deterministic-gate deterministic-gate-update browser-test
 
 run: build
 	$(ATTNBENCH) run Suites/card.yaml
@@ -42,6 +43,9 @@ layers:
 kernels:
 	@Scripts/check-kernels.sh
 
+browser-test: build
+	@Scripts/browser-test.sh
+
 lint:
 	swift format lint --recursive --strict Sources Tests Package.swift
 
@@ -54,7 +58,7 @@ golden: build
 nightly:
 	@Scripts/nightly.sh $(NIGHTLY)
 
-torture: build
+torture: build browser-test
 	@Scripts/torture.sh
 
 static-gate: build

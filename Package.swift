@@ -123,7 +123,8 @@ let package = Package(
     .testTarget(
       name: "SuiteRunnerTests",
       dependencies: [
-        "SuiteRunner", "AttentionCore", "AttentionEngines", "Measurement", "ResultStore",
+        "SuiteRunner", "AttentionMechanisms", "AttentionCore", "AttentionEngines", "Measurement",
+        "ResultStore",
       ]),
     .testTarget(
       name: "ContractTests",

@@ -10,11 +10,27 @@ public struct Report: Sendable {
   public let header: RunHeader?
   /// Lines of the journal that could not be used.
   public let problems: [JournalProblem]
+  /// Style of every mechanism, the same in all pictures.
+  let styles: [String: PlotStyle]
+  /// Numbers of the records, counted in the whole report.
+  private let numbers: [Int]
 
   public init(records: [CaseRecord], header: RunHeader?, problems: [JournalProblem] = []) {
     self.records = records
     self.header = header
     self.problems = problems
+    styles = PlotStyle.assign(records.map(\.mechanism.id))
+    numbers = Array(1...max(records.count, 1))
+  }
+
+  /// The part of `whole` that `isIncluded` takes, with its numbers and styles.
+  init(_ whole: Report, where isIncluded: (CaseRecord) -> Bool) {
+    let rows = whole.rows.filter { isIncluded($0.record) }
+    records = rows.map(\.record)
+    header = whole.header
+    problems = whole.problems
+    styles = whole.styles
+    numbers = rows.map(\.number)
   }
 
   /// The report of the run in `folder`; a run without a readable header has no roofline plot.
@@ -40,7 +56,7 @@ public struct Report: Sendable {
 
   /// Every record with its number, from 1.
   var rows: [NumberedRecord] {
-    records.enumerated().map { NumberedRecord(number: $0.offset + 1, record: $0.element) }
+    zip(numbers, records).map { NumberedRecord(number: $0, record: $1) }
   }
 
   /// The rows of cases that have results.

@@ -4,6 +4,8 @@ import ResultStore
 
 /// Writes every form of a report into a run folder.
 public struct ReportWriter: Sendable {
+  public static let pageName = "report.html"
+
   public let renderer: PlotRenderer
 
   /// What was written, and what was not and why.
@@ -20,7 +22,9 @@ public struct ReportWriter: Sendable {
   ///
   /// - Throws: ``ResultStoreError/unwritable(file:cause:)`` if a table cannot be written, or
   ///   ``ReportingError/notEncodable(cause:)``.
-  public func write(_ report: Report, to folder: RunFolder) throws -> Outcome {
+  public func write(
+    _ report: Report, catalogue: ReportCatalogue = ReportCatalogue(), to folder: RunFolder
+  ) throws -> Outcome {
     var outcome = Outcome()
     var images: Set<PlotKind> = []
     for kind in PlotKind.allCases {
@@ -41,7 +45,20 @@ public struct ReportWriter: Sendable {
       try folder.write(report.text(as: format, images: images), to: format.fileName)
       outcome.files.append(format.fileName)
     }
+    try folder.write(page(report, catalogue: catalogue), to: Self.pageName)
+    outcome.files.append(Self.pageName)
     return outcome
+  }
+
+  /// The report as one HTML page; without gnuplot it says why pictures are missing.
+  public func page(_ report: Report, catalogue: ReportCatalogue) throws(ReportingError) -> String {
+    let pictures: ReportPictures
+    do {
+      pictures = try ReportPictures(drawing: report, catalogue: catalogue, renderer: renderer)
+    } catch {
+      pictures = ReportPictures(none: "There are no pictures here: \(error).")
+    }
+    return try report.html(catalogue: catalogue, pictures: pictures)
   }
 }
 

@@ -8,6 +8,7 @@ public enum ReportingError: Error, Hashable, Sendable {
   case plotTimedOut(cause: String)
   case plotSystem(cause: String)
   case nothingToDraw(reason: String)
+  case badTemplate(name: String, cause: String)
   case unwritable(file: String, cause: String)
 }
 
@@ -20,6 +21,7 @@ extension ReportingError: CustomStringConvertible {
     case .plotTimedOut(let cause): "a picture was given up: \(cause)"
     case .plotSystem(let cause): "gnuplot could not be started: \(cause)"
     case .nothingToDraw(let reason): "no picture was drawn: \(reason)"
+    case .badTemplate(let name, let cause): "the template '\(name)' cannot be used: \(cause)"
     case .unwritable(let file, let cause): "'\(file)' cannot be written: \(cause)"
     }
   }

@@ -63,7 +63,12 @@ import Testing
   func gnuplotDrawsEveryNameAndRunsNoCommand(kind: PlotKind) throws {
     let folder = try RecordedRun.temporaryFolder()
     defer { try? FileManager.default.removeItem(atPath: folder.path) }
-    let records = try Self.names.flatMap { try Self.report(named: $0).records }
+    let records = try Self.names.flatMap { try Self.report(named: $0).records }.map { record in
+      var record = record
+      // This plot shows one problem: all names have to belong to it.
+      if kind == .pareto { record.problem.input.kind = "gaussian" }
+      return record
+    }
     let report = Report(records: records, header: try RecordedRun.report().header)
     let drawn = try PlotRenderer().draw(kind, of: report, as: .svg, in: folder.path)
     let name = try #require(drawn.value)

@@ -74,7 +74,7 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: folder.path) }
     let writer = ReportWriter(renderer: PlotRenderer(program: "no-such-gnuplot"))
     let outcome = try writer.write(try RecordedRun.report(), to: folder)
-    #expect(outcome.files == TextFormat.allCases.map(\.fileName))
+    #expect(outcome.files == TextFormat.allCases.map(\.fileName) + [ReportWriter.pageName])
     #expect(outcome.notes.count == PlotKind.allCases.count)
     let page = try String(contentsOfFile: "\(folder.path)/report.md", encoding: .utf8)
     #expect(!page.contains("]("))
@@ -87,7 +87,7 @@ import Testing
     #expect(outcome.notes.isEmpty)
     #expect(
       outcome.files.count
-        == PlotKind.allCases.count * ImageFormat.allCases.count + TextFormat.allCases.count)
+        == PlotKind.allCases.count * ImageFormat.allCases.count + TextFormat.allCases.count + 1)
     let page = try String(contentsOfFile: "\(folder.path)/report.md", encoding: .utf8)
     #expect(page.contains("](roofline.svg)"))
   }

@@ -28,13 +28,16 @@ struct CSVReport {
     metrics = report.records.flatMap { $0.metrics ?? [] }.filter { seen.insert($0.name).inserted }
   }
 
-  var text: String {
-    let rows = records.map(fields)
+  var text: String { ([heading] + lines).joined(separator: "\n") + "\n" }
+
+  var heading: String {
     // Every record has the same fields; without a record only the first is sure.
-    let names = rows.first?.map(\.name) ?? ["caseID"]
-    let heading = (names + ["absences"]).map(Escaping.csv).joined(separator: ",")
-    return ([heading] + rows.map(line)).joined(separator: "\n") + "\n"
+    let names = records.first.map { fields($0).map(\.name) } ?? ["caseID"]
+    return (names + ["absences"]).map(Escaping.csv).joined(separator: ",")
   }
+
+  /// A line per record, in order.
+  var lines: [String] { records.map { line(fields($0)) } }
 
   private func line(_ fields: [Field]) -> String {
     var absences: [String] = []

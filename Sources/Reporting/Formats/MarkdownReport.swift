@@ -20,36 +20,31 @@ struct MarkdownReport {
       sections += [
         section(
           "Results",
-          "Speed-ups are over `flash` in f32 and over dense attention in the mechanism's own "
-            + "precision, each timed next to the mechanism, with 95 % intervals.",
+          Captions.headline,
           MarkdownTable.text(HeadlineTable.table(rows), footnotes: &footnotes)),
+        optional(
+          "By mechanism", Captions.averages, AverageTable.table(rows), footnotes: &footnotes),
         plots,
         optional(
           "Published figures",
-          "Simulated beside published: a figure is reproduced if it rounds to the printed digits. "
-            + "Speed-ups measured elsewhere are not bounds; they stand here for comparison.",
+          Captions.published,
           SimulationTables.published(rows), footnotes: &footnotes),
         section(
           "Roofline bounds by machine",
-          "The bound over dense attention, the precision of the mechanism / of dense attention, "
-            + "and the ceiling that binds.",
+          Captions.machines,
           MarkdownTable.text(DetailTables.machines(rows), footnotes: &footnotes)),
         optional(
           "Predicted against measured",
-          "Median time / roofline floor on the host. Below 1 the model would be refuted; above, it "
-            + "is what the kernel leaves or the model leaves out.",
+          Captions.predictions,
           SimulationTables.predictions(rows), footnotes: &footnotes),
         optional(
           "Efficiency length",
-          "The shortest length of the run from which on the mechanism is faster than dense "
-            + "attention: simulated where the roofline bound, measured where the low end of the "
-            + "interval of the speed-up is above 1.",
+          Captions.efficiency,
           EfficiencyLengths.table(rows), footnotes: &footnotes),
         section("Times", MarkdownTable.text(DetailTables.times(rows), footnotes: &footnotes)),
         section(
           "Accuracy",
-          "The first columns compare the kernel with the mechanism's own definition in Double; "
-            + "the last compare its output with dense softmax attention.",
+          Captions.accuracy,
           tolerances(rows),
           MarkdownTable.text(DetailTables.accuracy(rows), footnotes: &footnotes)),
         section("Work", MarkdownTable.text(DetailTables.work(rows), footnotes: &footnotes)),

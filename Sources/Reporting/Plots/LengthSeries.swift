@@ -31,9 +31,36 @@ struct LengthSeries {
     }
   }
 
+  /// Where each setting begins to be faster than dense attention: the point of the shortest length
+  /// from which on `ratio` is above 1; settings without one have none.
+  func efficiencyMarks(
+    of quantity: (NumberedRecord) -> Double?, ratio: (NumberedRecord) -> Double?
+  ) -> [[Double]] {
+    let rows = report.resultRows.filter { quantity($0) != nil && $0.record.mechanism.id != "flash" }
+    let labels = SeriesLabels(rows.map(\.record))
+    return Dictionary(grouping: rows) { labels.label(of: $0.record) }
+      .sorted { $0.key < $1.key }
+      .compactMap { _, group in
+        let known = group.compactMap { row in
+          ratio(row).map { (length: row.record.problem.shape.queryLength, ratio: $0, row: row) }
+        }.sorted { $0.length < $1.length }
+        guard Set(known.map(\.length)).count > 1,
+          let first = known.reversed().prefix(while: { $0.ratio > 1 }).last,
+          let value = quantity(first.row)
+        else { return nil }
+        let point = [Double(first.length), value]
+        return point.allSatisfy(LogAxis.isDrawable) ? point : nil
+      }
+  }
+
+  /// The clause and the name of ``efficiencyMarks(of:ratio:)``.
+  static let markStyle =
+    "with points pointtype 6 pointsize 2.1 linewidth 1.6 linecolor rgb '#505050'"
+  static let markLabel = "faster than dense from here on"
+
   /// The colour of a mechanism in every picture, with a variant for each of its settings.
-  private func styles(_ rows: [NumberedRecord], names: [String]) -> [String: PlotStyle] {
-    let mechanisms = PlotStyle.assign(report.records.map(\.mechanism.id))
+  func styles(_ rows: [NumberedRecord], names: [String]) -> [String: PlotStyle] {
+    let mechanisms = report.styles
     var settings: [String: [String]] = [:]
     var styles: [String: PlotStyle] = [:]
     for (row, name) in zip(rows, names) where styles[name] == nil {

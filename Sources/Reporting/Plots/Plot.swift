@@ -4,6 +4,8 @@ import ResultStore
 
 /// The pictures that a report has.
 public enum PlotKind: String, CaseIterable, Sendable {
+  case bars
+  case pareto
   case roofline
   case speedUp = "speed-up"
   case time = "time"
@@ -13,6 +15,8 @@ public enum PlotKind: String, CaseIterable, Sendable {
 
   public var title: String {
     switch self {
+    case .bars: "Bound and measured speed-up, case by case"
+    case .pareto: "Accuracy against speed"
     case .roofline: "Roofline of the host with every case"
     case .speedUp: "Measured speed-up against roofline bound"
     case .time: "Time against sequence length"
@@ -45,6 +49,8 @@ extension Report {
   /// The gnuplot script of a picture with its data inside, or why there is nothing to draw.
   public func plotScript(_ kind: PlotKind, output: PlotOutput) -> Known<String> {
     switch kind {
+    case .bars: BarsPlot.script(self, output: output)
+    case .pareto: ParetoPlot.script(self, output: output)
     case .roofline: RooflinePlot.script(self, output: output)
     case .speedUp: SpeedUpPlot.script(self, output: output)
     case .time: TimePlot.script(self, output: output)

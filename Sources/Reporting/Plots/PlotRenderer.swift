@@ -49,6 +49,34 @@ public struct PlotRenderer: Sendable {
     if case .absent(let reason) = drawn { throw .nothingToDraw(reason: reason) }
   }
 
+  /// Draws who attends to whom into the file `path`, whole or not at all.
+  public func draw(
+    _ mask: MaskPicture, as format: ImageFormat, to path: String
+  ) throws(ReportingError) {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    let folder = parts.count > 1 ? parts.dropLast().joined(separator: "/") : "."
+    _ = try draw(in: folder, parts.last ?? path, format) { .value(mask.script(output: $0)) }
+  }
+
+  /// The pictures of several scripts as SVG, drawn by one process; nil where there was none to draw.
+  func svg(_ scripts: [(PlotOutput) -> Known<String>]) throws(ReportingError) -> [String?] {
+    let folder = FileManager.default.temporaryDirectory.path + "/attnbench-\(UUID().uuidString)"
+    do {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    } catch {
+      throw .unwritable(file: folder, cause: error.localizedDescription)
+    }
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let paths = scripts.indices.map { "\(folder)/\($0).svg" }
+    let texts = zip(scripts, paths).compactMap { script, path in
+      script(PlotOutput(path: path, format: .svg)).value
+    }
+    // A process for all: starting gnuplot takes longer than most pictures.
+    try PlotRenderer(program: program, timeLimit: timeLimit + Double(scripts.count))
+      .run(texts.joined(separator: "reset\n"), file: "\(folder)/all.gp")
+    return paths.map { try? String(contentsOfFile: $0, encoding: .utf8) }
+  }
+
   private func draw(
     in folder: String, _ name: String, _ format: ImageFormat,
     script: (PlotOutput) -> Known<String>
@@ -58,13 +86,36 @@ public struct PlotRenderer: Sendable {
     case .absent(let reason): return .absent(reason: reason)
     case .value(let text):
       defer { unlink(unfinished) }
-      try run(text)
+      try run(text, file: unfinished + ".gp")
+      if format == .svg { Self.sharpen(unfinished) }
       let target = "\(folder)/\(name)"
       guard rename(unfinished, target) == 0 else {
         throw .unwritable(file: target, cause: String(cString: strerror(errno)))
       }
       return .value(name)
     }
+  }
+
+  /// Runs a script, a long one from a `file` that is removed again: gnuplot reads a pipe letter by
+  /// letter, which takes seconds for the matrix of a mask.
+  private func run(_ script: String, file: String) throws(ReportingError) {
+    guard script.utf8.count > 1 << 16 else { return try run(script) }
+    do {
+      try Data(script.utf8).write(to: URL(fileURLWithPath: file))
+    } catch {
+      throw .unwritable(file: file, cause: error.localizedDescription)
+    }
+    defer { unlink(file) }
+    try run("load \(Escaping.gnuplotPath(file))\n")
+  }
+
+  /// Keeps the cells of an image apart: viewers smooth an enlarged image unless it says otherwise.
+  private static func sharpen(_ path: String) {
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8), text.contains("<image ")
+    else { return }
+    let sharp = text.replacingOccurrences(
+      of: "<image ", with: "<image style='image-rendering:pixelated' ")
+    try? sharp.write(toFile: path, atomically: true, encoding: .utf8)
   }
 
   /// Runs a gnuplot script to its end.

@@ -10,24 +10,11 @@ struct PlotScript {
 
   /// A script with terminal, frame, title and axis labels set.
   init(output: PlotOutput, frame: PlotFrame, title: String, x: String, y: String) {
-    let size = "size \(Int(PlotFrame.width)),\(Int(frame.height))"
-    switch output.format {
-    case .svg:
-      add("set terminal svg \(size) background '#ffffff' font 'sans-serif,13' noenhanced")
-      add("set pointsize 0.75")
-    case .png:
-      let large = "size \(Int(PlotFrame.width * 2)),\(Int(frame.height) * 2)"
-      add(
-        "set terminal pngcairo \(large) background '#ffffff' font 'Sans,13' "
-          + "fontscale 2 linewidth 2 pointscale 2 noenhanced")
-      add("set pointsize 1.1")
-    }
-    add("set output \(Escaping.gnuplotPath(output.path))")
-    add("set encoding utf8")
+    addTerminal(output, height: frame.height)
     add("set lmargin at screen \(Self.number(frame.left))")
     add("set rmargin at screen \(Self.number(frame.right))")
-    add("set bmargin at screen \(Self.number(PlotFrame.bottom))")
-    add("set tmargin at screen \(Self.number(PlotFrame.top))")
+    add("set bmargin at screen \(Self.number(frame.bottom))")
+    add("set tmargin at screen \(Self.number(frame.top))")
     add("set title \(Escaping.gnuplot(title)) font ',15'")
     add("set xlabel \(Escaping.gnuplot(x))")
     add("set ylabel \(Escaping.gnuplot(y)) offset 0.5,0")
@@ -35,10 +22,32 @@ struct PlotScript {
     add("set tics nomirror textcolor rgb '#202020'")
     add("set grid xtics ytics linetype 1 linewidth 0.6 linecolor rgb '#E2E2E2'")
     add(
-      "set key at screen \(Self.number(frame.right + 0.015)),screen \(Self.number(PlotFrame.top)) "
+      "set key at screen \(Self.number(frame.right + 0.015)),screen \(Self.number(frame.top)) "
         + "left top vertical maxcols 1 Left reverse samplen 1.5 spacing 1.25 noenhanced")
     add("set errorbars 0")
     add("set logscale xy")
+  }
+
+  /// A script of several planes, which sets everything else itself.
+  init(output: PlotOutput, height: Double) {
+    addTerminal(output, height: height)
+  }
+
+  private mutating func addTerminal(_ output: PlotOutput, height: Double) {
+    let size = "size \(Int(PlotFrame.width)),\(Int(height))"
+    switch output.format {
+    case .svg:
+      add("set terminal svg \(size) background '#ffffff' font 'sans-serif,13' noenhanced")
+      add("set pointsize 0.75")
+    case .png:
+      let large = "size \(Int(PlotFrame.width * 2)),\(Int(height) * 2)"
+      add(
+        "set terminal pngcairo \(large) background '#ffffff' font 'Sans,13' "
+          + "fontscale 2 linewidth 2 pointscale 2 noenhanced")
+      add("set pointsize 1.1")
+    }
+    add("set output \(Escaping.gnuplotPath(output.path))")
+    add("set encoding utf8")
   }
 
   mutating func add(_ line: String) { lines.append(line) }
@@ -69,10 +78,11 @@ struct PlotScript {
     add(
       "set label \(Escaping.gnuplot(text)) at \(Self.number(x)),\(Self.number(y)) \(alignment) "
         + "rotate by \(Self.number(rotation.rounded())) offset \(offset) font ',11' "
-        + "textcolor rgb '#505050' front")
+        + "textcolor rgb '#1A1A1A' front")
   }
 
-  /// Data with a plot clause such as `with points`; an empty label keeps it out of the key.
+  /// Data with a plot clause such as `with points`; an empty label keeps it out of the key, an
+  /// empty point breaks a line.
   mutating func plot(_ points: [[Double]], _ style: String, label: String = "") {
     blocks += 1
     let name = "$data\(blocks)"
@@ -87,10 +97,26 @@ struct PlotScript {
     clauses.append("keyentry \(style) \(Self.keyTitle(label))")
   }
 
+  /// Data as a matrix of one-digit codes, row by row.
+  mutating func plot(codes: [[UInt8]], _ style: String) {
+    blocks += 1
+    add("$data\(blocks) << END")
+    for row in codes { add(row.map { String($0) }.joined(separator: " ")) }
+    add("END")
+    clauses.append("$data\(blocks) matrix \(style) notitle")
+  }
+
+  /// Ends a plane of several: what follows belongs to the next.
+  mutating func endPlane() {
+    add("plot " + clauses.joined(separator: ", \\\n  "))
+    clauses = []
+  }
+
   /// The finished script.
   var text: String {
-    let plot = "plot " + clauses.joined(separator: ", \\\n  ")
-    return (lines + [plot, "unset output"]).joined(separator: "\n") + "\n"
+    var script = self
+    if !clauses.isEmpty { script.endPlane() }
+    return (script.lines + ["unset output"]).joined(separator: "\n") + "\n"
   }
 
   private static func keyTitle(_ label: String) -> String {

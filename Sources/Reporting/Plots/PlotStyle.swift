@@ -53,8 +53,6 @@ struct PlotSeries {
 /// The size of a picture and of the plane inside it, in points of its terminal.
 struct PlotFrame {
   static let width = 1200.0
-  static let bottom = 0.125
-  static let top = 0.90
   /// Longer names in the key are cut.
   static let labelLimit = 64
   private static let lineHeight = 25.5
@@ -63,6 +61,8 @@ struct PlotFrame {
 
   let left: Double
   let right: Double
+  var bottom = 0.125
+  var top = 0.90
   let height: Double
 
   /// A frame with room for all `labels` right of the plane.
@@ -70,14 +70,32 @@ struct PlotFrame {
     let room = Self.room(labels) + Self.keyMargin
     left = 0.085
     right = 1 - room / Self.width
-    height = max(620, Double(labels.count + 1) * Self.lineHeight / (Self.top - Self.bottom))
+    height = max(620, Double(labels.count + 1) * Self.lineHeight / (top - bottom))
   }
 
   /// A frame for a map whose rows have these names, left of the plane, and a colour scale.
   init(mapRows names: [String]) {
     left = (Self.room(names) + 50) / Self.width
     right = 0.84
-    height = max(540, Double(names.count + 1) * Self.lineHeight * 1.2 / (Self.top - Self.bottom))
+    height = max(540, Double(names.count + 1) * Self.lineHeight * 1.2 / (top - bottom))
+  }
+
+  /// A frame for bars whose rows have these names, left of the plane; the key lies below.
+  init(barRows names: [String]) {
+    left = min((Self.room(names) * 0.86 + 30) / Self.width, 0.5)
+    right = 0.97
+    height = max(360, Double(names.count + 6) * 23)
+    bottom = 92 / height
+    top = 1 - 52 / height
+  }
+
+  /// A frame for rows of samples with these names, left of the plane.
+  init(sampleRows names: [String]) {
+    left = (Self.room(names) * 0.86 + 30) / Self.width
+    right = 0.97
+    height = Double(names.count) * 27 + 130
+    bottom = 64 / height
+    top = 1 - 48 / height
   }
 
   private static func room(_ labels: [String]) -> Double {

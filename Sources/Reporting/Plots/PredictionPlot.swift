@@ -37,7 +37,7 @@ enum PredictionPlot {
 
   /// One series per mechanism: floor and median time of its cases [ms].
   private static func series(_ report: Report) -> [PlotSeries] {
-    let styles = PlotStyle.assign(report.records.map(\.mechanism.id))
+    let styles = report.styles
     var series: [PlotSeries] = []
     for row in report.resultRows {
       guard let prediction = Prediction(row) else { continue }

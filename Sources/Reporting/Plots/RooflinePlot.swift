@@ -35,7 +35,7 @@ enum RooflinePlot {
 
   /// One series per mechanism: intensity [flop/byte] and speed [GFLOP/s] of its cases.
   private static func series(_ report: Report, threads: Int) -> [PlotSeries] {
-    let styles = PlotStyle.assign(report.records.map(\.mechanism.id))
+    let styles = report.styles
     var series: [PlotSeries] = []
     for row in report.resultRows where row.record.execution.threads == threads {
       guard let intensity = row.record.work.arithmeticIntensity.value,

@@ -55,7 +55,7 @@ enum SpeedUpPlot {
 
   /// One series per mechanism: bound, speed-up, low and high end of its interval.
   private static func series(_ report: Report) -> [PlotSeries] {
-    let styles = PlotStyle.assign(report.records.map(\.mechanism.id))
+    let styles = report.styles
     var series: [PlotSeries] = []
     for row in report.resultRows {
       guard let bound = row.hostBound.flatMap(\.roofline).value,

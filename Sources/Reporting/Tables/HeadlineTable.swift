@@ -40,6 +40,8 @@ enum HeadlineTable {
       .duration(
         "time", nanoseconds: rows.map { $0.time(.mechanism).map(\.medianNanoseconds) }),
       Column(
+        "GFLOP/s", rows.map { $0.timing(\.gigaflopsPerSecond) }, style: NumberText.significant),
+      Column(
         "speed-up over flash f32", cells: rows.map { Cell($0.timing(\.speedUpOverFlash)) }),
       Column(
         "speed-up over dense, same precision",
@@ -50,16 +52,26 @@ enum HeadlineTable {
   }
 
   /// What it costs.
-  static func price(_ rows: [NumberedRecord]) -> [Column] {
+  static func price(_ rows: [NumberedRecord]) -> [Column] { accuracy(rows) + cost(rows) }
+
+  /// Distance from dense attention and from the own definition.
+  static func accuracy(_ rows: [NumberedRecord]) -> [Column] {
     [
       Column("cosine", rows.map { $0.denseError(\.cosine) }, style: NumberText.cosine),
+      Column(
+        "worst-row cosine", rows.map { $0.record.accuracy.dense.flatMap(\.worstRowCosine) },
+        style: NumberText.cosine),
       Column("relative L1", rows.map { $0.denseError(\.relativeL1) }, style: NumberText.scientific),
       Column("RMSE", rows.map { $0.denseError(\.rmse) }, style: NumberText.scientific),
       Column(
         "error against own oracle", rows.map { $0.oracleError(\.relativeL2) },
         style: NumberText.scientific),
-      .bytes("workspace", rows.map { $0.record.memory.workspaceBytes.map(Double.init) }),
     ]
+  }
+
+  /// Memory beside inputs and output.
+  static func cost(_ rows: [NumberedRecord]) -> [Column] {
+    [.bytes("workspace", rows.map { $0.record.memory.workspaceBytes.map(Double.init) })]
   }
 
   static func table(_ rows: [NumberedRecord]) -> Table {

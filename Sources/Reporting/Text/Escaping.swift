@@ -60,6 +60,36 @@ enum Escaping {
     return "\"" + field.replacing("\"", with: "\"\"") + "\""
   }
 
+  /// Text or an attribute of HTML.
+  static func html(_ text: String) -> String {
+    var result = ""
+    for character in oneLine(text) {
+      switch character {
+      case "&": result += "&amp;"
+      case "<": result += "&lt;"
+      case ">": result += "&gt;"
+      case "\"": result += "&quot;"
+      case "'": result += "&#39;"
+      default: result.append(character)
+      }
+    }
+    return result
+  }
+
+  /// JSON that can stand in a script element: nothing in it ends the element or a line of code.
+  static func script(json: String) -> String {
+    var result = ""
+    for scalar in json.unicodeScalars {
+      switch scalar {
+      case "<", ">", "&", "\u{2028}", "\u{2029}":
+        let digits = String(scalar.value, radix: 16)
+        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+
   /// A single-quoted gnuplot string, in which neither commands nor macros are expanded.
   ///
   /// Quotes become typographic ones, because gnuplot cannot read a doubled quote at the start.

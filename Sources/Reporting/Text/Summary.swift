@@ -4,7 +4,15 @@ import ResultStore
 
 /// The sentences that answer which mechanism is fastest, how sure that is, and what went wrong.
 public struct Summary: Sendable {
-  public let sentences: [Sentence]
+  /// All sentences, those about a problem each after the first.
+  public var sentences: [Sentence] { [coverage] + winners + findings }
+
+  /// How many cases there are and how far they came.
+  let coverage: Sentence
+  /// The fastest at each problem.
+  let winners: [Sentence]
+  /// What holds for all cases, and what went wrong.
+  let findings: [Sentence]
 
   /// A sentence whose identifiers are kept apart from its prose.
   public struct Sentence: Hashable, Sendable {
@@ -43,9 +51,11 @@ public struct Summary: Sendable {
   }
 
   public init(_ report: Report) {
-    sentences =
-      [Self.coverage(report)] + Self.winners(report) + Self.shares(report)
-      + [Self.oracle(report), Self.work(report)].compactMap { $0 } + Self.contradictions(report)
+    coverage = Self.coverage(report)
+    winners = Self.winners(report)
+    findings =
+      Self.shares(report) + [Self.oracle(report), Self.work(report)].compactMap { $0 }
+      + Self.contradictions(report)
   }
 
   private static func coverage(_ report: Report) -> Sentence {

@@ -10,18 +10,39 @@ struct DescribeCommand: ParsableCommand {
     commandName: "describe",
     abstract: "Explain one mechanism: idea, inputs, parameters, weights, cost, paper.",
     discussion: """
-      With a shape, weights are given with their extents.
+      With a shape, weights are given with their extents. --plot draws who attends to whom: the \
+      matrix of queries and keys with full, partial and skipped tiles, and the keys of one query.
 
         attnbench describe performer --length 1024 --head-dim 64
+        attnbench describe neighborhood --set window=7x7 --grid 16x16 --plot mask.svg
+        attnbench describe moba --set blockSize=32 --length 512 --causal --plot moba.png
       """)
 
   @Argument(help: "The mechanism's id; `attnbench list` shows all.")
   var id: String
   @OptionGroup var parameters: ParameterOptions
   @OptionGroup var shapeOptions: ShapeOptions
+  @Option(help: "Draw who attends to whom into this file, .svg or .png, with gnuplot.")
+  var plot: String?
+  @Option(help: "The query shown on the grid or in detail: an index, or a place such as 8x8.")
+  var query: Extents?
+  @Option(help: "The query head that is drawn, where heads differ.")
+  var head = 0
+  @Option(help: "Seed of the sample inputs, for mechanisms that select.")
+  var seed: UInt64 = 1
 
   func run() throws {
     let entry = try MechanismCatalogue.entry(id)
+    guard let plot else {
+      guard query == nil else { throw Refusal.usage("--query belongs to --plot") }
+      return try printCard(entry)
+    }
+    let facts = try MaskDrawing(entry: entry, settings: parameters, shape: shapeOptions)
+      .draw(to: plot, query: query, head: head, seed: Seed(seed))
+    print("\(plot): \(facts)")
+  }
+
+  private func printCard(_ entry: MechanismEntry) throws {
     let card = entry.card
     print("\(entry.id): \(card.title)\n\n\(card.summary)\n")
     let paper = card.origin.arXiv.map { ", arXiv:\($0)" } ?? ""

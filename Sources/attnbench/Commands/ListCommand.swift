@@ -5,6 +5,7 @@ import AttentionCore
 import AttentionMechanisms
 import Foundation
 import Measurement
+import Reporting
 import Simulator
 import SuiteRunner
 
@@ -115,13 +116,16 @@ struct Listing {
 
   func text(_ format: ListFormat) -> String {
     switch format {
-    case .table: return lines(separator: "  ", edge: "", rule: nil)
-    case .markdown: return lines(separator: " | ", edge: "|", rule: "-")
+    case .table:
+      // A terminal breaks long lines anywhere; files and pipes get one line per row.
+      return TextTable(columns: columns.map { TextTable.Column($0) }, rows: rows)
+        .lines(width: TerminalStyle.outputWidth).map { $0 + "\n" }.joined()
+    case .markdown: return markdown
     case .json: return json
     }
   }
 
-  private func lines(separator: String, edge: String, rule: Character?) -> String {
+  private var markdown: String {
     let widths = columns.indices.map { column in
       ([columns] + rows).map { $0[column].count }.max() ?? 0
     }
@@ -129,13 +133,10 @@ struct Listing {
       let padded = zip(cells, widths).map {
         $0 + String(repeating: " ", count: $1 - $0.count)
       }
-      let text = padded.joined(separator: separator)
-      guard edge.isEmpty else { return "\(edge) \(text) \(edge)\n" }
-      return text.replacing(/\s+$/, with: "") + "\n"
+      return "| \(padded.joined(separator: " | ")) |\n"
     }
-    var text = line(columns)
-    if let rule { text += line(widths.map { String(repeating: rule, count: $0) }) }
-    return text + rows.map(line).joined()
+    let rule = line(widths.map { String(repeating: "-", count: $0) })
+    return line(columns) + rule + rows.map(line).joined()
   }
 
   private var json: String {

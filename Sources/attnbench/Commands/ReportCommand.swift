@@ -9,29 +9,36 @@ import ResultStore
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "Write the report of one or more runs as Markdown, CSV, JSON, LaTeX or plots.",
+    abstract: "Write the report of one or more runs as HTML, Markdown, CSV, JSON, LaTeX or plots.",
     discussion: """
-      A run is the folder that holds its journal.jsonl. Text goes to stdout; plots need --output.
+      A run is the folder that holds its journal.jsonl. Text goes to stdout, or with --output into \
+      that folder; plots need --output. The HTML page holds everything it shows and opens from disk.
 
         attnbench report Results/runs/card-20260101-120000 --format md
+        attnbench report Results/reference/card/zen4-2c-avx512 --format html > card.html
         attnbench report Results/reference/card/zen4-2c-avx512 --format svg --output plots
       """)
 
   enum Format: String, ExpressibleByArgument, CaseIterable {
-    case md, csv, json, tex, svg, png
+    case md, csv, json, tex, html, svg, png
   }
 
   @Argument(help: "Folders of runs.", completion: .directory)
   var runs: [String]
-  @Option(help: "md, csv, json, tex, svg or png.")
+  @Option(help: "md, csv, json, tex, html, svg or png.")
   var format = Format.md
-  @Option(help: "Folder for plots.")
+  @Option(help: "Folder for plots or for the report.")
   var output: String?
 
   func run() throws {
     let report = try joined()
     if let text = TextFormat(rawValue: format.rawValue) {
-      print(try report.text(as: text), terminator: "")
+      try write(try report.text(as: text), named: text.fileName)
+      return
+    }
+    if format == .html {
+      let page = try ReportWriter().page(report, catalogue: ReportCatalogue(report.records))
+      try write(page, named: ReportWriter.pageName)
       return
     }
     guard let output, let image = ImageFormat(rawValue: format.rawValue) else {
@@ -45,6 +52,13 @@ struct ReportCommand: ParsableCommand {
       case .absent(let reason): StandardError.write("\(kind.rawValue): \(reason)\n")
       }
     }
+  }
+
+  private func write(_ text: String, named name: String) throws {
+    guard let output else { return print(text, terminator: "") }
+    try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+    try RunFolder(existing: output).write(text, to: name)
+    print("\(output)/\(name)")
   }
 
   private func joined() throws -> Report {

@@ -128,12 +128,17 @@ struct SuiteExecution {
           + folder.name)
       throw error
     }
-    let report = try phases.measure(.report) {
-      try ReportWriter().write(try Report(run: folder), to: folder)
+    let (report, written) = try phases.measure(.report) {
+      let report = try Report(run: folder)
+      return (
+        report,
+        try ReportWriter().write(
+          report, catalogue: ReportCatalogue(report.records), to: folder)
+      )
     }
-    for note in report.notes { progress.note("note: \(note)") }
+    for note in written.notes { progress.note("note: \(note)") }
     try close(folder, outcome, phases.readings, progress)
-    try conclude(outcome, suite: suite, folder: folder, progress: progress)
+    try conclude(outcome, suite: suite, folder: folder, report: report, progress: progress)
   }
 
   private func runName(_ suite: Suite) -> String {
@@ -182,10 +187,13 @@ struct SuiteExecution {
   }
 
   private func conclude(
-    _ outcome: SuiteRun.Outcome, suite: Suite, folder: RunFolder, progress: Progress
+    _ outcome: SuiteRun.Outcome, suite: Suite, folder: RunFolder, report: Report,
+    progress: Progress
   ) throws {
     progress.note("")
+    print(TerminalSummary(report).text(for: .standardOutput))
     print("Report: \(folder.path)/report.md")
+    print("Page:   \(folder.path)/\(ReportWriter.pageName)")
     if outcome.unreached > 0 {
       progress.note(
         "\(outcome.unreached) cases were not reached before the time limit; continue with "

@@ -24,7 +24,8 @@ struct Failure {
     case let error as MechanismError:
       message = error.hintedDescription
       code = 2
-    case is ConfigurationFailure, is ShapeError, is TensorFileError, is SimulatorError:
+    case is ConfigurationFailure, is ShapeError, is TensorFileError, is SimulatorError,
+      is AttentionSketchError:
       message = "\(error)"
       code = 2
     case let error as WorkerError:

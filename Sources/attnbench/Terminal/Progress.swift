@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import Foundation
+import Reporting
 import ResultStore
 import SuiteRunner
 
@@ -63,7 +64,13 @@ final class Progress: RunObserver {
       : String(format: "  (about %.0f min left)", seconds / 60)
   }
 
+  /// Letters of a case id: what a line that is rewritten in place leaves beside numbers and time.
+  private var idWidth: Int {
+    guard isTerminal, let width = TerminalStyle.width(of: STDERR_FILENO) else { return 90 }
+    return min(max(width - 45, 24), 90)
+  }
+
   private func clipped(_ id: String) -> String {
-    id.count <= 90 ? id : id.prefix(87) + "..."
+    id.count <= idWidth ? id : id.prefix(idWidth - 3) + "..."
   }
 }

@@ -43,19 +43,19 @@ $data1 << END
 0 6 -0.5 0.5 5.5 6.5 10.6693
 1 6 0.5 1.5 5.5 6.5 3.4694
 END
-set label '1.00' at 0,0 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#505050' front
-set label '1.00' at 1,0 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#505050' front
-set label '16.0' at 0,1 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#505050' front
-set label '7.62' at 1,1 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#505050' front
-set label '2.67' at 0,2 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#505050' front
-set label '1.00' at 1,2 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#505050' front
-set label '64.0' at 0,3 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#505050' front
-set label '6.94' at 1,3 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#505050' front
-set label '78.0' at 0,4 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#505050' front
-set label '6.94' at 1,4 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#505050' front
-set label '2.67' at 0,5 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#505050' front
-set label '1.73' at 1,5 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#505050' front
-set label '10.7' at 0,6 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#505050' front
-set label '3.47' at 1,6 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#505050' front
+set label '1.00' at 0,0 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#1A1A1A' front
+set label '1.00' at 1,0 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#1A1A1A' front
+set label '16.0' at 0,1 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#1A1A1A' front
+set label '7.62' at 1,1 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#1A1A1A' front
+set label '2.67' at 0,2 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#1A1A1A' front
+set label '1.00' at 1,2 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#1A1A1A' front
+set label '64.0' at 0,3 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#1A1A1A' front
+set label '6.94' at 1,3 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#1A1A1A' front
+set label '78.0' at 0,4 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#1A1A1A' front
+set label '6.94' at 1,4 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#1A1A1A' front
+set label '2.67' at 0,5 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#1A1A1A' front
+set label '1.73' at 1,5 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#1A1A1A' front
+set label '10.7' at 0,6 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#1A1A1A' front
+set label '3.47' at 1,6 center rotate by 0 offset 0,0 font ',11' textcolor rgb '#1A1A1A' front
 plot $data1 using 1:2:3:4:5:6:7 with boxxyerror fillstyle solid noborder linecolor palette notitle
 unset output
