@@ -40,6 +40,12 @@ struct MarkdownReport {
             + "is what the kernel leaves or the model leaves out.",
           SimulationTables.predictions(rows), footnotes: &footnotes),
         optional(
+          "Chosen keys",
+          "Tiles of mechanisms that choose keys by the data, over all heads: expected if every "
+            + "choice is equally likely, and actual, for what was chosen on the case's inputs. "
+            + "Real choices are skewed, so that the two differ.",
+          SimulationTables.selections(rows), footnotes: &footnotes),
+        optional(
           "Efficiency length",
           "The shortest length of the run from which on the mechanism is faster than dense "
             + "attention: simulated where the roofline bound, measured where the low end of the "

@@ -45,7 +45,7 @@ public struct Summary: Sendable {
   public init(_ report: Report) {
     sentences =
       [Self.coverage(report)] + Self.winners(report) + Self.shares(report)
-      + [Self.oracle(report), Self.work(report)].compactMap { $0 } + Self.contradictions(report)
+      + [Self.predictions(report), Self.oracle(report), Self.work(report)].compactMap { $0 } + Self.contradictions(report)
   }
 
   private static func coverage(_ report: Report) -> Sentence {
@@ -117,6 +117,18 @@ public struct Summary: Sendable {
         .prose(", #\(high.row.number)) of their roofline bounds on this host."),
       ])
     ]
+  }
+
+  private static func predictions(_ report: Report) -> Sentence? {
+    guard let error = SimulationTables.predictionError(report.resultRows), error.cases > 1 else {
+      return nil
+    }
+    return Sentence(parts: [
+      .prose(
+        "Measured times are \(NumberText.significant(error.median)) times their predicted floors "
+          + "in the median of \(error.cases) cases and \(NumberText.significant(error.p90)) times "
+          + "at the 90th percentile.")
+    ])
   }
 
   private static func oracle(_ report: Report) -> Sentence? {

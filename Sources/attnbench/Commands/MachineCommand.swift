@@ -93,7 +93,7 @@ struct MachineCommand: ParsableCommand {
     var plot: String?
 
     func run() throws {
-      let source = MachineSource(name)
+      let source = try MachineFolders.library.source(name)
       let machine = try source.machine()
       guard let plot else {
         print(try Self.text(source), terminator: "")

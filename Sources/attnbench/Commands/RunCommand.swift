@@ -78,9 +78,12 @@ struct SuiteExecution {
   let resume: String?
   let name: String?
   let output: String
+  /// Machines to price on; none takes those of the suite.
+  var machines: [String] = []
 
   func run() throws {
     let suite = try SuiteFile.read(path: suiteOptions.suite)
+    let machines = machines.isEmpty ? suite.machines : machines
     let suiteRun = SuiteRun(suite: suite, options: try suiteOptions.runOptions())
     guard !suiteRun.selection.isEmpty else {
       throw Refusal.usage("no case of \(suiteOptions.suite) matches the filters")
@@ -92,9 +95,10 @@ struct SuiteExecution {
     let progress = Progress()
     let depth = depth ?? (suite.mode == .simulate ? .simulate : .measure)
     let host = try HostContext(
-      options: kernelOptions, probes: suite.machines.contains(BoundsRecord.host),
+      options: kernelOptions, probes: machines.contains(BoundsRecord.host),
       note: progress.note)
-    let context = try host.runContext(machines: suite.machines)
+    let context = try host.runContext(machines: machines)
+    try suiteRun.checkTiles(on: context.machines)
     let folder = try RunFolder(root: output, name: runName(suite))
     if resume != nil, !folder.hasHeader {
       throw Refusal.usage("there is no run '\(folder.name)' below \(output)")
