@@ -8,6 +8,7 @@
 #   make golden  record the snapshots of the tests anew
 #   make nightly the nightly run: gate, suites, history, one page (NIGHTLY="--time-limit 1h")
 #   make torture hours of checks that are too long for every change: kills, full disks
+#   make docs    write the documentation of the libraries to .build/docs; make figures draws its pictures
 
 # One configuration for everything: another one would build all of it again.
 SWIFT_FLAGS = -c release
@@ -17,6 +18,7 @@ unexport OPENBLAS_CORETYPE
 unexport OPENBLAS_L2_SIZE
 
 .PHONY: run test build dependencies smoke layers kernels lint format golden nightly torture
+.PHONY: run test build dependencies smoke layers kernels lint format golden docs figures
 
 run: build
 	$(ATTNBENCH) run Suites/card.yaml
@@ -53,3 +55,8 @@ nightly:
 
 torture: build
 	@Scripts/torture.sh
+docs:
+	@Scripts/generate-documentation.sh
+
+figures:
+	gnuplot Documentation/Figures/bounds.gp

@@ -119,7 +119,11 @@ let package = Package(
     // Tests.
     .testTarget(name: "AttentionCoreTests", dependencies: ["AttentionCore"]),
     .testTarget(name: "AttentionEnginesTests", dependencies: ["AttentionEngines"]),
-    .testTarget(name: "SuiteRunnerTests", dependencies: ["SuiteRunner", "AttentionCore"]),
+    .testTarget(
+      name: "SuiteRunnerTests",
+      dependencies: [
+        "SuiteRunner", "Simulator", "ResultStore", "Configuration", "AttentionCore",
+      ]),
     .testTarget(
       name: "ContractTests",
       dependencies: [

@@ -33,7 +33,8 @@ enum SimulationTables {
     let tiles = chosen.map(\.tiles)
     return Table(
       columns: DetailTables.key(chosen.map(\.row)) + [
-        Column("input", isNumeric: false, cells: chosen.map { .code($0.row.record.problem.input.kind) }),
+        Column(
+          "input", isNumeric: false, cells: chosen.map { .code($0.row.record.problem.input.kind) }),
         Column("dense tiles", cells: tiles.map { Cell(.value($0.denseTiles)) }),
         Column("expected", tiles.map { .value($0.expectedTiles) }, style: NumberText.exact),
         Column("actual", cells: tiles.map { Cell($0.actualTiles) }),

@@ -45,7 +45,8 @@ public struct Summary: Sendable {
   public init(_ report: Report) {
     sentences =
       [Self.coverage(report)] + Self.winners(report) + Self.shares(report)
-      + [Self.predictions(report), Self.oracle(report), Self.work(report)].compactMap { $0 } + Self.contradictions(report)
+      + [Self.predictions(report), Self.oracle(report), Self.work(report)].compactMap { $0 }
+      + Self.contradictions(report)
   }
 
   private static func coverage(_ report: Report) -> Sentence {

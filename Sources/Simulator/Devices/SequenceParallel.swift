@@ -136,7 +136,8 @@ public struct SequenceParallel: Sendable {
     else { throw .overflow(quantity: "tokens of one device") }
     var parts = stage.work(shape: local)
     guard var last = parts.popLast() else { return (0, 0) }
-    if case .scan = stage {} else {
+    if case .scan = stage {
+    } else {
       last.bytesRead = Int(keyValueBytes(tokens: keys, in: .plan))
       last.bytesWritten = 0
     }

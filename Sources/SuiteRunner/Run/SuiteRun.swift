@@ -40,7 +40,9 @@ public struct SuiteRun {
   /// Throws ``SimulatorError`` if a case of the selection asks for tiles that a machine forbids.
   public func checkTiles(on machines: [Machine]) throws(SimulatorError) {
     for item in selection {
-      guard let query = item.simulation.queryTile, let key = item.simulation.keyTile else { continue }
+      guard let query = item.simulation.queryTile, let key = item.simulation.keyTile else {
+        continue
+      }
       for machine in machines { try machine.allow(TilePair(query: query, key: key)) }
     }
   }

@@ -113,6 +113,16 @@ struct SuiteExecution {
     try conclude(outcome, suite: suite, folder: folder, progress: progress)
   }
 
+  /// The tables of a simulated suite: there is nothing to wait for but them.
+  private func show(_ bounds: SuiteBounds) {
+    let cases = Listing(subject: "bounds", columns: bounds.columns, rows: bounds.rows)
+    print(cases.text(.table))
+    guard !bounds.publishedRows.isEmpty else { return }
+    let figures = Listing(
+      subject: "published", columns: SuiteBounds.publishedColumns, rows: bounds.publishedRows)
+    print(figures.text(.table))
+  }
+
   private func runName(_ suite: Suite) -> String {
     if let resume { return resume }
     if let name { return name }
@@ -149,6 +159,7 @@ struct SuiteExecution {
     _ outcome: SuiteRun.Outcome, suite: Suite, folder: RunFolder, progress: Progress
   ) throws {
     progress.note("")
+    if depth == .simulate { show(SuiteBounds(outcome.records)) }
     print("Report: \(folder.path)/report.md")
     if outcome.unreached > 0 {
       progress.note(
