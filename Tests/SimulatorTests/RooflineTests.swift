@@ -95,7 +95,7 @@ import Testing
   @Test func whatHasNoRateIsNamedAndLeftOut() throws {
     let graviton = try BuiltInMachines.machine(id: "graviton4")
     let floor = RooflineFloor(
-      work: [Self.work([.int8: 1_000, .exponential: 1_000, .compare: 1], bytes: 0)],
+      work: [Self.work([.int8: 1_000, .exponential: 1_000, .compare: 1], bytes: 0, units: 96)],
       machine: graviton)
     #expect(Set(floor.unpriced) == [.int8, .exponential])
     // A comparison is at most as fast as half a multiply-add.

@@ -35,7 +35,7 @@ import Testing
   }
 
   @Test func exposedMessagesAreWhatWorkDoesNotCover() throws {
-    let slow = Link(name: "slow", bandwidth: Self.number(1e9))
+    let slow = Link(name: "slow", bandwidth: Self.number(1e8))
     let model = try Self.model(Self.dense(4_096), .ring, link: slow)
     let floor = try model.floor(devices: 4)
     #expect(floor.communicationBinds)

@@ -53,18 +53,15 @@ public struct SimulationQuery {
     )
   }
 
-  /// The tiles that were asked for, or 32 queries by 8 keys along the last axis of the mask of `plan`.
+  /// The tiles that were asked for, or 32 queries by 8 keys along the last axis of the mask of `plan`,
+  /// fewer where that axis is shorter.
   func tiles(of plan: Plan) -> TilePair {
-    guard case .attend(let stage) = plan.stages.first,
-      case .neighborhood(let mask) = stage.rule
-    else { return tiles(rank: 1) }
-    return tiles(rank: mask.axes.count)
-  }
-
-  private func tiles(rank: Int) -> TilePair {
     if let tiles { return tiles }
-    guard tiling != .flat else { return TilePair(query: 32, key: 8) }
-    let ones = [Int](repeating: 1, count: rank - 1)
-    return TilePair(query: Extents(ones + [32]), key: Extents(ones + [8]))
+    guard tiling != .flat, case .attend(let stage) = plan.stages.first,
+      case .neighborhood(let mask) = stage.rule
+    else { return TilePair(query: 32, key: 8) }
+    let ones = [Int](repeating: 1, count: mask.axes.count - 1)
+    let last = mask.axes.last?.length ?? 32
+    return TilePair(query: Extents(ones + [min(32, last)]), key: Extents(ones + [min(8, last)]))
   }
 }

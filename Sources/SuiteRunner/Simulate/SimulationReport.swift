@@ -53,10 +53,10 @@ public struct SimulationReport: Encodable, Sendable {
   ///   for do not fit the mask or a machine, or devices cannot share the sequence.
   public init(_ query: SimulationQuery) throws {
     let plans = try query.plans(at: query.shape)
+    let comparison = try Self.comparison(query, plans)
     for machine in query.machines {
       if let tiles = query.tiles { try machine.allow(tiles) }
     }
-    let comparison = try Self.comparison(query, plans)
     let counts = comparison.map(\.mechanism)
     let denseShape = plans.dense.shape
     mechanism = query.mechanismID

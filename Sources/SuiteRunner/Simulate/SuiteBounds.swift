@@ -50,7 +50,7 @@ public struct SuiteBounds {
   }
 
   private static func name(_ record: CaseRecord) -> String {
-    let parameters = record.mechanism.given.sorted { $0.key < $1.key }
+    let parameters = (record.mechanism.given ?? [:]).sorted { $0.key < $1.key }
       .map { "\($0.key)=\($0.value)" }
     return ([record.mechanism.id] + parameters).joined(separator: " ")
   }

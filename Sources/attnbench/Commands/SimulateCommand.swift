@@ -168,7 +168,8 @@ struct SimulateCommand: ParsableCommand {
   }
 
   private func pricedMachines() throws -> [Machine] {
-    let ids = machines.isEmpty ? ["h100", "b200", "zen5"] : machines
+    guard !machines.isEmpty else { return try usualMachines() }
+    let ids = machines
     let host =
       ids.contains(BoundsRecord.host)
       ? try HostContext(
@@ -177,6 +178,20 @@ struct SimulateCommand: ParsableCommand {
     let library = MachineFolders.library
     return try ids.compactMap { name in
       name == BoundsRecord.host ? host : try library.machine(name)
+    }
+  }
+
+  /// The machines of a question that names none; tiles that one forbids leave it out.
+  private func usualMachines() throws -> [Machine] {
+    let tiles = try tiles
+    return try ["h100", "b200", "zen5"].map(BuiltInMachines.machine).filter { machine in
+      do {
+        if let tiles { try machine.allow(tiles) }
+        return true
+      } catch {
+        StandardError.note("\(machine.id) is left out: \(error)")
+        return false
+      }
     }
   }
 }
