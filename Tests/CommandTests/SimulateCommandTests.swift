@@ -99,6 +99,12 @@ import Testing
     (["simulate", "flash", "--length", "0"], "it must be at least 1"),
     (["simulate", "flash", "--grid", "16x0"], "16x0"),
     (["simulate", "flash", "--length", "3000000000"], "below 2^31"),
+    (["simulate", "flash", "--length", "2000000000"], "exceeds 64 bits"),
+    (["simulate", "flash", "--grid", "9999999999x99999999999"], "exceed 64 bits"),
+    (
+      ["simulate", "neighborhood", "--grid", "16x16", "--set", "window=0x5"],
+      "on axis 0 it must be at least 1"
+    ),
     (
       ["simulate", "flash", "--length", "2000000000", "--heads", "64", "--batch", "64"],
       "does not fit in memory"

@@ -36,9 +36,18 @@ import Testing
     let read = try SuiteFile.read(text: text, file: "suite.yaml", directory: ".")
     let run = SuiteRun(suite: read, options: SuiteRun.Options())
     #expect(throws: SimulatorError.self) {
-      try run.checkTiles(on: [BuiltInMachines.machine(id: "h100")])
+      try run.check(on: [BuiltInMachines.machine(id: "h100")])
     }
-    try run.checkTiles(on: [BuiltInMachines.machine(id: "zen5")])
+    try run.check(on: [BuiltInMachines.machine(id: "zen5")])
+  }
+
+  @Test func operationsBeyondSixtyFourBitsAreRefusedBeforeAnyWork() throws {
+    let text = suite(machines: "[h100]").replacing("length: 256", with: "length: 2000000000")
+    let read = try SuiteFile.read(text: text, file: "suite.yaml", directory: ".")
+    let run = SuiteRun(suite: read, options: SuiteRun.Options())
+    #expect(throws: SimulatorError.overflow(quantity: "operations of all query-key pairs")) {
+      try run.check(on: [])
+    }
   }
 
   private func suite(machines: String, more: String = "") -> String {

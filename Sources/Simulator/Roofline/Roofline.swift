@@ -106,7 +106,7 @@ extension Plan {
 
   /// Throws if the operations of dense attention at this shape, which no plan exceeds by more than
   /// its preparation, do not fit 64 bits with room to spare.
-  func checkWork() throws(SimulatorError) {
+  package func checkWork() throws(SimulatorError) {
     // A factor of 16 covers preparation, extra keys and features wider than a head.
     let sizes = [
       shape.batch, shape.queryHeads, shape.queryLength, shape.keyLength,

@@ -37,9 +37,11 @@ public struct SuiteRun {
       .filter { $0.offset % options.shard.count == options.shard.index }.map(\.element)
   }
 
-  /// Throws ``SimulatorError`` if a case of the selection asks for tiles that a machine forbids.
-  public func checkTiles(on machines: [Machine]) throws(SimulatorError) {
+  /// Throws ``SimulatorError`` if the operations of a case exceed 64 bits, or it asks for tiles that
+  /// a machine forbids.
+  public func check(on machines: [Machine]) throws(SimulatorError) {
     for item in selection {
+      try item.mechanism.plan.checkWork()
       guard let query = item.simulation.queryTile, let key = item.simulation.keyTile else {
         continue
       }

@@ -53,6 +53,7 @@ public struct SimulationReport: Encodable, Sendable {
   ///   for do not fit the mask or a machine, or devices cannot share the sequence.
   public init(_ query: SimulationQuery) throws {
     let plans = try query.plans(at: query.shape)
+    try plans.dense.checkWork()
     let comparison = try Self.comparison(query, plans)
     for machine in query.machines {
       if let tiles = query.tiles { try machine.allow(tiles) }

@@ -43,6 +43,7 @@ public struct TileSearch: Encodable, Sendable {
   public init(_ query: SimulationQuery, over subjects: Set<Subject>) throws {
     let plans = try query.plans(at: query.shape)
     let plan = plans.mechanism
+    try plans.dense.checkWork()
     guard case .attend(let stage) = plan.stages.first,
       case .neighborhood(let mask) = stage.rule
     else {

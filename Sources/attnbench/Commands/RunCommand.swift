@@ -98,7 +98,7 @@ struct SuiteExecution {
       options: kernelOptions, probes: machines.contains(BoundsRecord.host),
       note: progress.note)
     let context = try host.runContext(machines: machines)
-    try suiteRun.checkTiles(on: context.machines)
+    try suiteRun.check(on: context.machines)
     let folder = try RunFolder(root: output, name: runName(suite))
     if resume != nil, !folder.hasHeader {
       throw Refusal.usage("there is no run '\(folder.name)' below \(output)")
