@@ -17,8 +17,8 @@ ATTNBENCH = .build/release/attnbench
 unexport OPENBLAS_CORETYPE
 unexport OPENBLAS_L2_SIZE
 
-.PHONY: run test build dependencies smoke layers kernels lint format golden nightly torture
-.PHONY: run test build dependencies smoke layers kernels lint format golden docs figures
+.PHONY: run test build dependencies smoke layers kernels lint format golden nightly torture docs
+.PHONY: figures
 
 run: build
 	$(ATTNBENCH) run Suites/card.yaml
@@ -55,6 +55,7 @@ nightly:
 
 torture: build
 	@Scripts/torture.sh
+
 docs:
 	@Scripts/generate-documentation.sh
 

@@ -7,9 +7,9 @@ cd "$(dirname "$0")/.."
 # the release build is not done anew.
 export ATTNBENCH_DOCS=1
 output=.build/docs
+mkdir -p "$output"
 for target in AttentionCore AttentionMechanisms Simulator; do
-  mkdir -p "$output/$target"
-  swift package --scratch-path .build/docs-build --allow-writing-to-directory "$output" \
+  swift package -c release --scratch-path .build/docs-build --allow-writing-to-directory "$output" \
     generate-documentation --target "$target" --warnings-as-errors \
     --transform-for-static-hosting --hosting-base-path "$target" \
     --output-path "$output/$target"

@@ -80,11 +80,11 @@ public struct SequenceParallel: Sendable {
     let whole = try work(queries: piece, keys: piece, isCausal: false)
     let own = try work(queries: piece, keys: piece, isCausal: shape.isCausal)
     // A stripe sees about half of every other stripe, as it does of itself.
-    let step = partition == .striped ? own.last : whole.last
+    let step = partition == .striped ? own.step : whole.step
     let bytes = keyValueBytes(tokens: piece)
     return DevicesFloor(
       devices: devices, steps: devices, messages: devices - 1, bytesPerMessage: bytes,
-      preparationSeconds: own.before, workSeconds: step, firstWorkSeconds: own.last,
+      preparationSeconds: own.before, workSeconds: step, firstWorkSeconds: own.step,
       messageSeconds: link.seconds(bytes: bytes), overlaps: true, oneDeviceSeconds: oneDevice)
   }
 
@@ -95,7 +95,7 @@ public struct SequenceParallel: Sendable {
     let bytes = Double(rows * (shape.valueDim + 2)) * elementBytes
     return DevicesFloor(
       devices: devices, steps: 1, messages: Self.rounds(devices), bytesPerMessage: bytes,
-      preparationSeconds: work.before, workSeconds: work.last, firstWorkSeconds: work.last,
+      preparationSeconds: work.before, workSeconds: work.step, firstWorkSeconds: work.step,
       messageSeconds: link.seconds(bytes: bytes), overlaps: false, oneDeviceSeconds: oneDevice)
   }
 
@@ -114,7 +114,7 @@ public struct SequenceParallel: Sendable {
     let rounds = Self.rounds(devices)
     return DevicesFloor(
       devices: devices, steps: 1, messages: rounds, bytesPerMessage: bytes / Double(rounds),
-      preparationSeconds: work.before, workSeconds: work.last, firstWorkSeconds: work.last,
+      preparationSeconds: work.before, workSeconds: work.step, firstWorkSeconds: work.step,
       messageSeconds: link.seconds(bytes: bytes / Double(rounds)), overlaps: true,
       oneDeviceSeconds: oneDevice)
   }
@@ -124,26 +124,28 @@ public struct SequenceParallel: Sendable {
     Int.bitWidth - (devices - 1).leadingZeroBitCount
   }
 
-  /// Floors of the stage on one piece: all work before the last part, and the last part, which runs
-  /// once per step and reads keys and values alone.
+  /// Floors of the stage on one piece: what runs once, and what runs in every step and reads keys and
+  /// values alone.
   private func work(
     queries: Int, keys: Int, isCausal: Bool
-  ) throws(SimulatorError) -> (before: Double, last: Double) {
+  ) throws(SimulatorError) -> (before: Double, step: Double) {
     guard
       let local = try? shape.with(
         queryLength: queries, keyLength: keys, causality: isCausal ? .bottomRight : Causality.none,
         grid: .some(nil))
     else { throw .overflow(quantity: "tokens of one device") }
-    var parts = stage.work(shape: local)
-    guard var last = parts.popLast() else { return (0, 0) }
+    let parts = stage.work(shape: local)
+    // What comes before the products prepares the own piece once; the rest runs in every step.
+    let first = parts.firstIndex { $0.operations.products > 0 } ?? parts.startIndex
+    var step = Array(parts[first...])
     if case .scan = stage {
-    } else {
-      last.bytesRead = Int(keyValueBytes(tokens: keys, in: .plan))
-      last.bytesWritten = 0
+    } else if !step.isEmpty {
+      step[0].bytesRead = Int(keyValueBytes(tokens: keys, in: .plan))
+      step[0].bytesWritten = 0
     }
     return (
-      RooflineFloor(work: parts, machine: machine).seconds,
-      RooflineFloor(work: [last], machine: machine).seconds
+      RooflineFloor(work: Array(parts[..<first]), machine: machine).seconds,
+      RooflineFloor(work: step, machine: machine).seconds
     )
   }
 
