@@ -11,6 +11,7 @@
 #   make golden  record the snapshots of the tests anew
 #   make nightly the nightly run: gate, suites, history, one page (NIGHTLY="--time-limit 1h")
 #   make torture hours of checks that are too long for every change: kills, full disks
+#   make docs    write the documentation of the libraries to .build/docs; make figures draws its pictures
 
 # One configuration for everything: another one would build all of it again.
 SWIFT_FLAGS = -c release
@@ -19,8 +20,8 @@ ATTNBENCH = .build/release/attnbench
 unexport OPENBLAS_CORETYPE
 unexport OPENBLAS_L2_SIZE
 
-.PHONY: run test build dependencies smoke layers kernels lint format golden nightly torture \
-  static-gate static-gate-update deterministic-gate deterministic-gate-update browser-test
+.PHONY: run test build dependencies smoke layers kernels lint format golden nightly torture docs \
+  static-gate static-gate-update deterministic-gate deterministic-gate-update browser-test figures
 
 run: build
 	$(ATTNBENCH) run Suites/card.yaml
@@ -72,3 +73,9 @@ deterministic-gate: build
 
 deterministic-gate-update: build
 	@Scripts/deterministic-gate.sh --update
+
+docs:
+	@Scripts/generate-documentation.sh
+
+figures:
+	gnuplot Documentation/Figures/bounds.gp

@@ -63,7 +63,9 @@ let package = Package(
         "AttentionCore", "Configuration",
         .product(name: "RealModule", package: "swift-numerics"),
       ],
-      resources: [.embedInCode("Machines")]),
+      // The plugin embeds the files of this folder.
+      exclude: ["Machines"], plugins: ["EmbedMachines"]),
+    .plugin(name: "EmbedMachines", capability: .buildTool()),
 
     // What it does cost.
     .target(
@@ -123,8 +125,8 @@ let package = Package(
     .testTarget(
       name: "SuiteRunnerTests",
       dependencies: [
-        "SuiteRunner", "AttentionMechanisms", "AttentionCore", "AttentionEngines", "Measurement",
-        "ResultStore",
+        "SuiteRunner", "Simulator", "AttentionMechanisms", "AttentionCore", "AttentionEngines",
+        "Measurement", "ResultStore", "Configuration",
       ]),
     .testTarget(
       name: "ContractTests",

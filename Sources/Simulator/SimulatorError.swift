@@ -17,6 +17,10 @@ public enum SimulatorError: Error, Hashable, Sendable {
   case unknownMachine(id: String, known: [String])
   case machineLacks(machine: String, quantity: String)
   case tooManyUnits(machine: String, value: Int, most: Int)
+  case tileForbidden(machine: String, name: String, tile: Extents, multiple: Int, source: String)
+  case unknownLink(name: String, machine: String, known: [String])
+  case notPartitionable(partition: Partition, reason: String)
+  case moreDevicesThanTokens(devices: Int, tokens: Int)
 }
 
 extension SimulatorError: CustomStringConvertible {
@@ -51,6 +55,15 @@ extension SimulatorError: CustomStringConvertible {
       "machine '\(machine)' has no \(quantity)"
     case .tooManyUnits(let machine, let value, let most):
       "\(value) parallel units were asked of machine '\(machine)', which has \(most)"
+    case .tileForbidden(let machine, let name, let tile, let multiple, let source):
+      "\(name) \(tile) has \(tile.checkedCount.map(String.init) ?? "too many") tokens; on machine "
+        + "'\(machine)' it must be a multiple of \(multiple) (\(source))"
+    case .unknownLink(let name, let machine, let known):
+      "machine '\(machine)' has no link '\(name)'; its file has \(known.joined(separator: ", "))"
+    case .notPartitionable(let partition, let reason):
+      "partition '\(partition.rawValue)' does not fit: \(reason)"
+    case .moreDevicesThanTokens(let devices, let tokens):
+      "\(devices) devices cannot share \(tokens) tokens; each needs at least one"
     }
   }
 

@@ -78,6 +78,37 @@ import Testing
       "keys are summed into a state"
     ),
     (["simulate", "flash", "--length", "64", "--machine", "h101"], "did you mean 'h100'"),
+    (["simulate", "flash", "--length", "64", "--partition", "ring"], "need --devices"),
+    (["simulate", "flash", "--length", "64", "--devices", "1"], "give at least 2"),
+    (
+      ["simulate", "linear", "--length", "64", "--devices", "2", "--partition", "ring"],
+      "try lasp-2"
+    ),
+    (
+      [
+        "simulate", "flash", "--length", "64", "--query-tile", "24", "--key-tile", "8",
+        "--machine", "h100",
+      ], "query tile 24 has 24 tokens; on machine 'h100' it must be a multiple of 64"
+    ),
+    (
+      ["simulate", "neighborhood", "--grid", "16x16", "--set", "window=17x5"], "17"
+    ),
+    (
+      ["simulate", "neighborhood", "--grid", "16x16", "--set", "window=5x5", "stride=6x1"], "6"
+    ),
+    (["simulate", "flash", "--length", "0"], "it must be at least 1"),
+    (["simulate", "flash", "--grid", "16x0"], "16x0"),
+    (["simulate", "flash", "--length", "3000000000"], "below 2^31"),
+    (["simulate", "flash", "--length", "2000000000"], "exceeds 64 bits"),
+    (["simulate", "flash", "--grid", "9999999999x99999999999"], "exceed 64 bits"),
+    (
+      ["simulate", "neighborhood", "--grid", "16x16", "--set", "window=0x5"],
+      "on axis 0 it must be at least 1"
+    ),
+    (
+      ["simulate", "flash", "--length", "2000000000", "--heads", "64", "--batch", "64"],
+      "does not fit in memory"
+    ),
     (["simulate", "flash", "--length", "64", "--machine", "none.yaml"], "none.yaml"),
     (["simulate", "flesh", "--length", "64"], "Did you mean 'flash'"),
   ])
@@ -127,6 +158,51 @@ import Testing
     #expect(curse["tilesTotal"] as? Int == 16384)
     let sequence = try object(["simulate", "flash", "--length", "1024", "--causal"])
     #expect(sequence["attendedPairs"] as? Int == 1024 * 1025 / 2)
+  }
+
+  @Test func severalDevicesArePricedBesideEachMachine() throws {
+    let arguments = [
+      "simulate", "flash", "--length", "131072", "--causal", "--heads", "32", "--head-dim", "128",
+      "--devices", "8", "--machine", "h100",
+    ]
+    let ring = try object(arguments + ["--partition", "ring"])
+    let striped = try object(arguments + ["--partition", "striped"])
+    func group(_ object: [String: Any]) throws -> [String: Any] {
+      let machine = try #require((object["machines"] as? [[String: Any]])?.first)
+      return try #require(machine["sequenceParallel"] as? [String: Any])
+    }
+    // 16,384 tokens of 32 heads, 256 channels, 2 bytes.
+    #expect(try group(ring)["bytesPerMessage"] as? Double == 16_384 * 32 * 256 * 2)
+    #expect(try group(ring)["communicationBindsFrom"] as? Int == 60)
+    #expect(try #require(try group(ring)["speedUp"] as? Double) < 4.3)
+    #expect(try #require(try group(striped)["speedUp"] as? Double) > 7.9)
+    let table = try withCommand { try run($0, arguments) }
+    #expect(table.output.contains("8 devices, ring"))
+    #expect(table.output.contains("NVLink 4"))
+  }
+
+  @Test func aSuiteIsSimulatedOnOtherMachinesThanItsOwn() throws {
+    try withCommand { command in
+      let suite = command.folder.appending(path: "suite.yaml")
+      let text = """
+        suite: small
+        machines: h100
+        cases:
+          - shapes: { heads: 2, length: 256, headDim: 64 }
+            mechanisms: [flash, linear]
+
+        """
+      try text.write(to: suite, atomically: true, encoding: .utf8)
+      let result = try run(
+        command, ["simulate", "suite.yaml", "--machine", "zen5", "--filter", "linear"])
+      #expect(result.code == 0, "\(result.errors)")
+      #expect(result.output.contains("zen5"))
+      #expect(!result.output.contains("h100"))
+      #expect(!result.output.contains("flash"))
+      let wrong = try run(command, ["simulate", "suite.yaml", "--length", "64"])
+      #expect(wrong.code == 2)
+      #expect(wrong.errors.contains("--length is for one mechanism"))
+    }
   }
 
   @Test func blockSelectionShowsItsExpectation() throws {

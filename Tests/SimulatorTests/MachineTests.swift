@@ -19,6 +19,42 @@ import Testing
     }
   }
 
+  @Test func aFileInAFolderIsAMachineWithoutABuild() throws {
+    let folder = FileManager.default.temporaryDirectory
+      .appending(path: "machines-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let text = try BuiltInMachines.text(id: "a100")
+    for (name, title) in [("mine", "my machine"), ("h100", "my own H100")] {
+      let own = text.replacing("title: NVIDIA A100 SXM4 80 GB", with: "title: \(title)")
+      try own.write(
+        to: folder.appending(path: "\(name).yaml"), atomically: true, encoding: .utf8)
+    }
+    let library = MachineLibrary(folders: ["no such folder", folder.path])
+    #expect(try library.machine("mine").title == "my machine")
+    #expect(try library.machine("mine").id == "mine")
+    #expect(try library.machine("h100").title == "my own H100")
+    #expect(try library.source("b200") == .builtIn(id: "b200"))
+    #expect(library.ids.count == BuiltInMachines.ids.count + 1)
+    #expect(throws: SimulatorError.unknownMachine(id: "mime", known: library.ids)) {
+      try library.source("mime")
+    }
+    let path = folder.path + "/mine.yaml"
+    #expect(try library.source(path) == .file(path: path))
+  }
+
+  @Test func everyAcceleratorNamesItsLinks() throws {
+    for id in BuiltInMachines.ids {
+      let machine = try BuiltInMachines.machine(id: id)
+      guard machine.kind == .accelerator else { continue }
+      let link = try machine.link()
+      #expect((10e9...2e12).contains(link.bandwidth.value), "\(id)")
+      #expect((0.1e-6...10e-6).contains(try #require(link.latency).value), "\(id)")
+      #expect(machine.tileRule != nil, "\(id)")
+    }
+    #expect(try BuiltInMachines.machine(id: "b200").link().bandwidth.value == 900e9)
+  }
+
   @Test(arguments: BuiltInMachines.ids)
   func everyMachineHasWhatDenseAttentionNeeds(id: String) throws {
     let machine = try BuiltInMachines.machine(id: id)

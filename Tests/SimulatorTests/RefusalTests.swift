@@ -98,6 +98,27 @@ import Testing
         == "key tile is 2x8, which has 2 axes; expected 3")
   }
 
+  @Test func tilesThatAMachineForbidsAreRefused() throws {
+    let h100 = try BuiltInMachines.machine(id: "h100")
+    let rule = try #require(h100.tileRule)
+    #expect(
+      throws: SimulatorError.tileForbidden(
+        machine: "h100", name: "query tile", tile: [4, 8], multiple: 64, source: rule.query.source)
+    ) { try h100.allow(TilePair(query: [4, 8], key: [16, 8])) }
+    #expect(
+      throws: SimulatorError.tileForbidden(
+        machine: "h100", name: "key tile", tile: [4, 3], multiple: 8, source: rule.key.source)
+    ) { try h100.allow(TilePair(query: [8, 8], key: [4, 3])) }
+    // Any extents will do, since the rule is about tokens.
+    try h100.allow(TilePair(query: [1, 64], key: [2, 4]))
+    try BuiltInMachines.machine(id: "zen4").allow(TilePair(query: 3, key: 5))
+    let error = SimulatorError.tileForbidden(
+      machine: "h100", name: "query tile", tile: [4, 8], multiple: 64, source: "wgmma")
+    #expect(
+      "\(error)"
+        == "query tile 4x8 has 32 tokens; on machine 'h100' it must be a multiple of 64 (wgmma)")
+  }
+
   @Test func anUnknownMachineIsAnsweredWithTheNearest() {
     let near = SimulatorError.unknownMachine(id: "h101", known: BuiltInMachines.ids)
     #expect("\(near)" == "there is no machine 'h101'; did you mean 'h100'?")

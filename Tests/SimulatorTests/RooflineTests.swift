@@ -95,11 +95,64 @@ import Testing
   @Test func whatHasNoRateIsNamedAndLeftOut() throws {
     let graviton = try BuiltInMachines.machine(id: "graviton4")
     let floor = RooflineFloor(
-      work: [Self.work([.int8: 1_000, .exponential: 1_000, .compare: 1], bytes: 0)],
+      work: [Self.work([.int8: 1_000, .exponential: 1_000, .compare: 1], bytes: 0, units: 96)],
       machine: graviton)
-    #expect(Set(floor.unpriced) == [.int8, .exponential, .compare])
-    #expect(floor.seconds == 0)
-    #expect(floor.binding == nil)
+    #expect(Set(floor.unpriced) == [.int8, .exponential])
+    // A comparison is at most as fast as half a multiply-add.
+    #expect(floor.binding == .comparisons)
+    #expect(floor.seconds == 1 / (32 * 2.8e9 * 96))
+  }
+
+  @Test func everyMachinePricesTheComparisonsOfASelection() throws {
+    for id in BuiltInMachines.ids {
+      let machine = try BuiltInMachines.machine(id: id)
+      let floor = RooflineFloor(
+        work: [Self.work([.compare: 1_000_000], bytes: 0, units: 1 << 20)], machine: machine)
+      #expect(floor.unpriced.isEmpty, "\(id)")
+      #expect(floor.binding == .comparisons, "\(id)")
+    }
+  }
+
+  @Test func bfloat16AttentionOnAnAcceleratorIsDenseAttentionThere() throws {
+    let shape = try AttentionShape(queryHeads: 8, queryLength: 2_048, headDim: 64)
+    let low = Plan(shape: shape, stages: [.attend(Attend(precision: .bfloat16))])
+    let dense = Plan(shape: shape, stages: [.attend(Attend())])
+    for id in ["h100", "b200", "a100", "rtx4090"] {
+      let machine = try BuiltInMachines.machine(id: id)
+      let report = try BoundReport(plan: low, dense: dense, machine: machine)
+      #expect(report.rooflineBound == 1, "\(id)")
+      #expect(report.mechanism.stages.map(\.name) == ["attend"], "\(id)")
+    }
+    // A CPU holds Float32 tensors and converts them.
+    let floor = try low.floor(on: Machine(host: .example, title: "host"))
+    #expect(floor.stages.map(\.name) == ["convert keys and values", "attend"])
+  }
+
+  @Test func quantisedTensorsKeepTheirWidthOnAnAccelerator() throws {
+    let h100 = try BuiltInMachines.machine(id: "h100")
+    let shape = try AttentionShape(
+      queryHeads: 8, queryLength: 1, keyLength: 1 << 20, headDim: 128)
+    func seconds(_ precision: DecodePrecision) throws -> Double {
+      let plan = Plan(
+        shape: shape, stages: [.decode(Decode(keyValuePrecision: precision))])
+      let floor = try plan.floor(on: h100)
+      #expect(floor.binding == .memory(level: "HBM3"))
+      return floor.seconds
+    }
+    // A cache in bfloat16 is what dense attention has there; in INT8 it has half the bytes, and a
+    // Float32 scale per key of 256 bytes.
+    #expect(try seconds(.bfloat16) == seconds(.float32))
+    let ratio = try seconds(.float32) / seconds(.int8)
+    #expect(abs(ratio - 512.0 / 260) < 1e-3)
+  }
+
+  @Test func aBoundIsAbsentWhereOnlyTheMechanismLacksARate() throws {
+    let graviton = try BuiltInMachines.machine(id: "graviton4")
+    let shape = try AttentionShape(queryHeads: 8, queryLength: 2_048, headDim: 64)
+    let dense = Plan(shape: shape, stages: [.attend(Attend())])
+    let low = Plan(shape: shape, stages: [.attend(Attend(precision: .bfloat16))])
+    #expect(try BoundReport(plan: low, dense: dense, machine: graviton).rooflineBound == nil)
+    #expect(try BoundReport(plan: dense, dense: dense, machine: graviton).rooflineBound == 1)
   }
 
   @Test func fewerPiecesThanUnitsLeaveUnitsIdle() throws {

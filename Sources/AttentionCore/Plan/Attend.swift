@@ -25,9 +25,11 @@ public struct Attend: Hashable, Sendable {
     operations[precision.scoreClass] += 2 * pairs * shape.headDim
     operations[precision.valueClass] += 2 * pairs * shape.valueDim
     let units = parallelUnits(shape: shape)
+    let prepared = precision.preparedBytes(bytes)
     let attend = StageWork(
-      name: "attend", operations: operations, bytesRead: bytes.inputs, bytesWritten: bytes.output,
-      parallelUnits: units)
+      name: "attend", operations: operations,
+      bytesRead: bytes.query + prepared.key + prepared.value,
+      bytesWritten: bytes.output, narrowBytes: prepared.narrow, parallelUnits: units)
     let merge = keyChunk.map { [merging($0, shape: shape)] } ?? []
     return precision.preparation(shape: shape) + summing(shape: shape) + [attend] + merge
   }
@@ -154,11 +156,23 @@ public enum AttendPrecision: Hashable, Sendable {
     }
   }
 
+  /// Bytes of keys and values as the products read them, and how many of them are not Float32.
+  func preparedBytes(_ bytes: TensorBytes) -> (key: Int, value: Int, narrow: Int) {
+    switch self {
+    case .float32: return (bytes.key, bytes.value, 0)
+    case .bfloat16: return (bytes.key / 2, bytes.value / 2, (bytes.key + bytes.value) / 2)
+    case .int8(let rule):
+      let value = bytes.value / 4 * rule.valuePrecision.elementBytes
+      let narrowValue = rule.valuePrecision == .float32 ? 0 : value
+      return (bytes.key / 4, value, bytes.key / 4 + narrowValue)
+    }
+  }
+
   func preparation(shape: AttentionShape) -> [StageWork] {
     let bytes = TensorBytes(shape)
+    let prepared = preparedBytes(bytes)
     // Every row can be converted by itself.
     let units = shape.batch * shape.keyValueHeads * shape.keyLength
-    let elements = (bytes.key + bytes.value) / 4
     switch self {
     case .float32:
       return []
@@ -166,23 +180,36 @@ public enum AttendPrecision: Hashable, Sendable {
       return [
         StageWork(
           name: "convert keys and values",
-          operations: OperationCounts([.elementwise: elements]),
-          bytesRead: bytes.key + bytes.value, bytesWritten: (bytes.key + bytes.value) / 2,
-          parallelUnits: units)
+          operations: OperationCounts([.elementwise: (bytes.key + bytes.value) / 4]),
+          bytesRead: bytes.key + bytes.value, bytesWritten: prepared.key + prepared.value,
+          narrowBytes: prepared.narrow, convertsTo: .bfloat16, parallelUnits: units)
       ]
     case .int8(let rule):
       let smoothing = rule.smoothsKeys ? 2 * bytes.key / 4 : 0
-      let valueBytes = rule.valuePrecision.elementBytes * bytes.value / 4
-      return [
-        StageWork(
-          name: "quantise keys and values",
-          // One multiplication and one rounding per element, and the mean where keys are smoothed.
-          operations: OperationCounts([
-            .elementwise: 2 * elements + 2 * bytes.query / 4 + smoothing
-          ]),
-          bytesRead: bytes.key + bytes.value,
-          bytesWritten: bytes.key / 4 + valueBytes, parallelUnits: units)
-      ]
+      // One multiplication and one rounding per element, and the mean where keys are smoothed.
+      var operations = 2 * (bytes.key + bytes.query) / 4 + smoothing
+      var stage = StageWork(
+        name: "quantise keys", operations: OperationCounts(), bytesRead: bytes.key,
+        bytesWritten: prepared.key, narrowBytes: prepared.key, parallelUnits: units)
+      var stages: [StageWork] = []
+      switch rule.valuePrecision {
+      case .float32: break
+      case .int8:
+        stage.name = "quantise keys and values"
+        operations += 2 * bytes.value / 4
+        stage.bytesRead += bytes.value
+        stage.bytesWritten += prepared.value
+        stage.narrowBytes += prepared.value
+      case .bfloat16:
+        stages.append(
+          StageWork(
+            name: "convert values",
+            operations: OperationCounts([.elementwise: bytes.value / 4]), bytesRead: bytes.value,
+            bytesWritten: prepared.value, narrowBytes: prepared.value, convertsTo: .bfloat16,
+            parallelUnits: units))
+      }
+      stage.operations = OperationCounts([.elementwise: operations])
+      return [stage] + stages
     }
   }
 }

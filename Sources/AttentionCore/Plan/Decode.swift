@@ -51,7 +51,8 @@ public struct Decode: Hashable, Sendable {
     return [
       StageWork(
         name: "attend", operations: operations, bytesRead: bytes.query + cache,
-        bytesWritten: bytes.output, parallelUnits: units)
+        bytesWritten: bytes.output, narrowBytes: keyValuePrecision == .float32 ? 0 : cache,
+        parallelUnits: units)
     ]
   }
 

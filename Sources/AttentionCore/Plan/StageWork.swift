@@ -9,6 +9,14 @@ public struct StageWork: Hashable, Sendable, Codable {
   public var bytesRead: Int
   /// Bytes that must be written at least once [byte].
   public var bytesWritten: Int
+  /// Of the bytes read and written together, those of elements narrower than Float32 [byte].
+  ///
+  /// Float32 tensors stand for the native width of a machine; these are moved as they are.
+  public var narrowBytes: Int
+  /// The class that the stage converts Float32 tensors to, if it does nothing else.
+  ///
+  /// A machine whose tensors are of that class has no such stage.
+  public var convertsTo: OperationClass?
   /// Independent pieces that any machine could run at the same time.
   ///
   /// They are rows, strips or chunks of the mathematics, not the units that one engine hands out:
@@ -17,12 +25,14 @@ public struct StageWork: Hashable, Sendable, Codable {
 
   public init(
     name: String, operations: OperationCounts, bytesRead: Int, bytesWritten: Int,
-    parallelUnits: Int
+    narrowBytes: Int = 0, convertsTo: OperationClass? = nil, parallelUnits: Int
   ) {
     self.name = name
     self.operations = operations
     self.bytesRead = bytesRead
     self.bytesWritten = bytesWritten
+    self.narrowBytes = narrowBytes
+    self.convertsTo = convertsTo
     self.parallelUnits = parallelUnits
   }
 

@@ -166,7 +166,12 @@ extension Neighborhood {
           parameter: "dilation", value: "\(parameters.dilation)",
           rule: "every axis must lie in 1...\(grid[axis]), the grid's length")
       }
-      guard window >= 1, window <= grid[axis] / dilation else {
+      guard window >= 1 else {
+        throw .outOfRange(
+          parameter: "window", value: "\(parameters.window)",
+          rule: "on axis \(axis) it must be at least 1")
+      }
+      guard window <= grid[axis] / dilation else {
         throw .outOfRange(
           parameter: "window", value: "\(parameters.window)",
           rule: "on axis \(axis) window x dilation must not exceed the grid: "

@@ -38,6 +38,12 @@ struct MarkdownReport {
           Captions.predictions,
           SimulationTables.predictions(rows), footnotes: &footnotes),
         optional(
+          "Chosen keys",
+          "Tiles of mechanisms that choose keys by the data, over all heads: expected if every "
+            + "choice is equally likely, and actual, for what was chosen on the case's inputs. "
+            + "Real choices are skewed, so that the two differ.",
+          SimulationTables.selections(rows), footnotes: &footnotes),
+        optional(
           "Efficiency length",
           Captions.efficiency,
           EfficiencyLengths.table(rows), footnotes: &footnotes),

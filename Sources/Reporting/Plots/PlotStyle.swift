@@ -56,7 +56,7 @@ struct PlotFrame {
   /// Longer names in the key are cut.
   static let labelLimit = 64
   private static let lineHeight = 25.5
-  private static let characterWidth = 9.4
+  private static let characterWidth = 10.4
   private static let keyMargin = 85.0
 
   let left: Double

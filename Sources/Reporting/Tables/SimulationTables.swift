@@ -26,6 +26,23 @@ enum SimulationTables {
       ])
   }
 
+  /// Expected beside actual tiles of mechanisms that choose keys by the data; no rows without one.
+  static func selections(_ rows: [NumberedRecord]) -> Table {
+    let chosen = rows.compactMap { row in row.record.work.selection.map { (row: row, tiles: $0) } }
+    guard !chosen.isEmpty else { return Table(columns: []) }
+    let tiles = chosen.map(\.tiles)
+    return Table(
+      columns: DetailTables.key(chosen.map(\.row)) + [
+        Column(
+          "input", isNumeric: false, cells: chosen.map { .code($0.row.record.problem.input.kind) }),
+        Column("dense tiles", cells: tiles.map { Cell(.value($0.denseTiles)) }),
+        Column("expected", tiles.map { .value($0.expectedTiles) }, style: NumberText.exact),
+        Column("actual", cells: tiles.map { Cell($0.actualTiles) }),
+        Column("expected tile bound", tiles.map(\.expectedBound), style: NumberText.fourDigits),
+        Column("actual tile bound", tiles.map(\.actualBound), style: NumberText.fourDigits),
+      ])
+  }
+
   private static func measured(_ figure: PublishedFigure) -> Cell {
     guard !figure.measured.isEmpty else {
       return .absent(reason: "no measurement of this figure is quoted")
@@ -70,8 +87,18 @@ enum SimulationTables {
       Column("cases", cells: sorted.map { .number(String($0.count)) }),
       column("lowest") { $0.first ?? .nan }, column("lower quartile") { quantile(0.25, of: $0) },
       column("median") { quantile(0.5, of: $0) },
-      column("upper quartile") { quantile(0.75, of: $0) }, column("highest") { $0.last ?? .nan },
+      column("upper quartile") { quantile(0.75, of: $0) },
+      column("p90") { quantile(0.9, of: $0) }, column("highest") { $0.last ?? .nan },
     ])
+  }
+
+  /// Median and 90th percentile of measured over predicted time; nil where nothing was both.
+  static func predictionError(
+    _ rows: [NumberedRecord]
+  ) -> (cases: Int, median: Double, p90: Double)? {
+    let ratios = rows.compactMap { Prediction($0)?.ratio }.sorted()
+    guard !ratios.isEmpty else { return nil }
+    return (ratios.count, quantile(0.5, of: ratios), quantile(0.9, of: ratios))
   }
 
   /// The quantile of sorted numbers, between neighbours by distance.

@@ -54,7 +54,8 @@ public struct Summary: Sendable {
     coverage = Self.coverage(report)
     winners = Self.winners(report)
     findings =
-      Self.shares(report) + [Self.oracle(report), Self.work(report)].compactMap { $0 }
+      Self.shares(report)
+      + [Self.predictions(report), Self.oracle(report), Self.work(report)].compactMap { $0 }
       + Self.contradictions(report)
   }
 
@@ -127,6 +128,18 @@ public struct Summary: Sendable {
         .prose(", #\(high.row.number)) of their roofline bounds on this host."),
       ])
     ]
+  }
+
+  private static func predictions(_ report: Report) -> Sentence? {
+    guard let error = SimulationTables.predictionError(report.resultRows), error.cases > 1 else {
+      return nil
+    }
+    return Sentence(parts: [
+      .prose(
+        "Measured times are \(NumberText.significant(error.median)) times their predicted floors "
+          + "in the median of \(error.cases) cases and \(NumberText.significant(error.p90)) times "
+          + "at the 90th percentile.")
+    ])
   }
 
   private static func oracle(_ report: Report) -> Sentence? {

@@ -14,10 +14,13 @@ public struct WorkRecord: Codable, Hashable, Sendable {
   public var bytesRead: Int
   public var bytesWritten: Int
   public var tiles: Known<TileCounts>
+  /// Tiles where keys are chosen by the data; nil for every other mechanism.
+  public var selection: SelectionRecord?
 
   public init(
     attendedPairs: Known<Int>, operations: OperationCounts, denseOperations: OperationCounts,
-    bytesRead: Int, bytesWritten: Int, tiles: Known<TileCounts>
+    bytesRead: Int, bytesWritten: Int, tiles: Known<TileCounts>,
+    selection: SelectionRecord? = nil
   ) {
     self.attendedPairs = attendedPairs
     self.operations = operations
@@ -25,6 +28,7 @@ public struct WorkRecord: Codable, Hashable, Sendable {
     self.bytesRead = bytesRead
     self.bytesWritten = bytesWritten
     self.tiles = tiles
+    self.selection = selection
   }
 
   /// Product operations per byte of compulsory traffic [flop/byte].

@@ -41,11 +41,15 @@ public struct BoundReport: Hashable, Sendable, Codable {
   public var tileBound: Double? { comparison?.tileBound }
   public var worstTileBound: Double? { comparison?.worstTileBound }
 
-  /// The dense floor over the mechanism's; nil where nothing of the mechanism could be priced.
+  /// The dense floor over the mechanism's; nil where nothing of the mechanism could be priced, or
+  /// not all of what it needs beyond dense attention's classes of work.
   ///
   /// It bounds the ratio of two kernels that are equally close to their floors, and no other ratio.
   public var rooflineBound: Double? {
-    mechanism.seconds > 0 ? dense.seconds / mechanism.seconds : nil
+    guard mechanism.seconds > 0, mechanism.unpriced.allSatisfy(dense.unpriced.contains) else {
+      return nil
+    }
+    return dense.seconds / mechanism.seconds
   }
 
   /// Classes that either side needs and the machine has no rate for; the roofline bound is then

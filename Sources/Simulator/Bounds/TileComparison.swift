@@ -15,6 +15,17 @@ public struct TileComparison: Hashable, Sendable, Codable {
   public let dense: TileFigures
   public let mechanism: TileFigures
 
+  /// `dense` has the causality of the problem, which the grid of `mechanism` may not know.
+  public init(dense: TileFigures, mechanism: TileFigures) {
+    self.dense = dense
+    self.mechanism = mechanism
+  }
+
+  /// Pairs of dense attention over attended pairs.
+  public var flopBound: Double {
+    Self.ratio(dense.attendedPairs * heads, mechanism.attendedPairs)
+  }
+
   /// Dense over visited tiles: the bound on work.
   public var tileBound: Double {
     hasPlainDense
@@ -29,6 +40,9 @@ public struct TileComparison: Hashable, Sendable, Codable {
 
   /// Heads that the mechanism's counts stand for: all of them where heads differ.
   private var heads: Int { mechanism.queries / dense.queries }
+
+  /// Pairs of tiles that dense attention visits.
+  public var denseTiles: Int { hasPlainDense ? mechanism.tilesTotal : dense.tilesVisited * heads }
 
   /// Whether dense attention visits every tile, so that it may be laid over the mechanism's grid.
   private var hasPlainDense: Bool { dense.tilesVisited == dense.tilesTotal }

@@ -24,12 +24,14 @@ public struct Machine: Hashable, Sendable, Codable {
   public let rates: [RateClass: Rate]
   /// Nearest to the units first; the last is main memory.
   public let levels: [MemoryLevel]
-  /// Bandwidth to other machines of a group, one direction [byte/s].
-  public let link: Sourced<Double>?
+  /// Connections to other machines of a group, the usual one first.
+  public let links: [Link]
+  /// What kernels on this machine can have as tiles; nil where nothing is forbidden.
+  public let tileRule: TileRule?
 
   public init(
     id: String, title: String, kind: Kind, nativePrecision: RateClass, parallelUnits: Sourced<Int>,
-    rates: [RateClass: Rate], levels: [MemoryLevel], link: Sourced<Double>? = nil
+    rates: [RateClass: Rate], levels: [MemoryLevel], links: [Link] = [], tileRule: TileRule? = nil
   ) {
     self.id = id
     self.title = title
@@ -38,7 +40,8 @@ public struct Machine: Hashable, Sendable, Codable {
     self.parallelUnits = parallelUnits
     self.rates = rates
     self.levels = levels
-    self.link = link
+    self.links = links
+    self.tileRule = tileRule
   }
 
   /// Main memory, the level that holds whole problems.
@@ -65,7 +68,7 @@ public struct Machine: Hashable, Sendable, Codable {
       parallelUnits: Sourced(
         units, quality: parallelUnits.quality, source: parallelUnits.source),
       rates: rates.mapValues { $0.scaled(by: share) },
-      levels: levels.map { $0.scaled(by: share) }, link: link)
+      levels: levels.map { $0.scaled(by: share) }, links: links, tileRule: tileRule)
   }
 }
 

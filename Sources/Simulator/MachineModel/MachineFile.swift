@@ -13,7 +13,8 @@ extension Machine {
     let required = [
       "title", "kind", "nativePrecision", "parallelUnits", "clock", "rates", "memory",
     ]
-    let root = try document.root.mapping(keys: required + ["link"], required: required)
+    let root = try document.root.mapping(
+      keys: required + ["links", "tiles"], required: required)
     let kind = try root.required("kind").choice(of: Kind.self)
     let units = try root.required("parallelUnits").cited()
     let parallelUnits = units.number(try units.value.integer(in: 1...1_000_000))
@@ -31,7 +32,8 @@ extension Machine {
       id: id, title: try root.required("title").string(), kind: kind,
       nativePrecision: nativePrecision, parallelUnits: parallelUnits, rates: rates,
       levels: try root.required("memory").levels(scale: scale),
-      link: try root.optional("link")?.cited().rate(.bytesPerSecond))
+      links: try root.optional("links")?.links() ?? [],
+      tileRule: try root.optional("tiles")?.tileRule())
   }
 }
 
@@ -102,6 +104,29 @@ extension ConfigurationNode {
     var levels: [MemoryLevel] = []
     for node in try list(count: 1...8) { levels.append(try node.level(scale: scale)) }
     return levels
+  }
+
+  fileprivate func links() throws(ConfigurationFailure) -> [Link] {
+    var links: [Link] = []
+    for node in try list(count: 1...8) {
+      let fields = try node.mapping(
+        keys: ["name", "bandwidth", "latency"], required: ["name", "bandwidth"])
+      links.append(
+        Link(
+          name: try fields.required("name").string(),
+          bandwidth: try fields.required("bandwidth").cited().rate(.bytesPerSecond),
+          latency: try fields.optional("latency")?.cited().rate(.seconds)))
+    }
+    return links
+  }
+
+  fileprivate func tileRule() throws(ConfigurationFailure) -> TileRule {
+    let fields = try mapping(keys: ["query", "key"], required: ["query", "key"])
+    let query = try fields.required("query").cited()
+    let key = try fields.required("key").cited()
+    return TileRule(
+      query: query.number(try query.value.integer(in: 1...1 << 20)),
+      key: key.number(try key.value.integer(in: 1...1 << 20)))
   }
 
   private func level(scale: UnitScale) throws(ConfigurationFailure) -> MemoryLevel {

@@ -22,10 +22,15 @@ public enum MachineSource: Hashable, Sendable {
     switch self {
     case .builtIn(let id): return try BuiltInMachines.machine(id: id)
     case .file(let path):
-      let name = path.split(separator: "/").last ?? "machine"
-      let id = name.split(separator: ".").dropLast().joined(separator: ".")
       return try Machine(
-        id: id.isEmpty ? "machine" : id, document: ConfigurationDocument(path: path))
+        id: Self.id(ofFile: path), document: ConfigurationDocument(path: path))
     }
+  }
+
+  /// The id of the machine that the file at `path` describes: its name without the extension.
+  static func id(ofFile path: String) -> String {
+    let name = path.split(separator: "/").last ?? "machine"
+    let id = name.split(separator: ".").dropLast().joined(separator: ".")
+    return id.isEmpty ? "machine" : id
   }
 }

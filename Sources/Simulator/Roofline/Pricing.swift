@@ -23,6 +23,17 @@ struct Pricing {
     }
   }
 
+  /// Bytes that the machine moves for `work`.
+  func bytes(of work: StageWork) -> Double {
+    Double(work.bytesMoved - work.narrowBytes) * byteScale + Double(work.narrowBytes)
+  }
+
+  /// Whether the tensors of this machine already are what `work` converts to.
+  func omits(_ work: StageWork) -> Bool {
+    guard machine.kind == .accelerator, let target = work.convertsTo else { return false }
+    return target.rawValue == machine.nativePrecision.rawValue
+  }
+
   func reprices(_ operations: OperationCounts) -> Bool {
     machine.nativePrecision != .float32 && operations[.float32] > 0
   }
@@ -36,7 +47,7 @@ struct Pricing {
     let compute = computeCeilings(work.operations).map {
       Ceiling(kind: $0.kind, seconds: $0.seconds / busy)
     }
-    let ceilings = compute + memoryCeilings(Double(work.bytesMoved) * byteScale)
+    let ceilings = compute + memoryCeilings(bytes(of: work))
     return StageFloor(
       name: work.name,
       ceilings: ceilings.filter { $0.seconds > 0 }.sorted {
@@ -47,8 +58,8 @@ struct Pricing {
 
   /// The rate at which operations of `kind` are priced, or nil if the machine states none.
   ///
-  /// Transforms and element-wise work without a rate of their own run on the vector units, where no
-  /// operation is faster than half a multiply-add.
+  /// Transforms, element-wise work and comparisons without a rate of their own run on the vector
+  /// units, where no operation on a Float32 lane is faster than half a multiply-add.
   func rate(_ kind: OperationClass) -> Rate? {
     let float32 = machine.rates[.float32]
     switch kind {
@@ -58,7 +69,7 @@ struct Pricing {
     case .fourier: return float32
     case .elementwise: return machine.rates[.elementwise] ?? float32
     case .exponential: return machine.rates[.exponential]
-    case .compare: return machine.rates[.compare]
+    case .compare: return machine.rates[.compare] ?? float32
     }
   }
 

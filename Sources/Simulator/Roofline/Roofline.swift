@@ -80,13 +80,16 @@ public struct Ceiling: Hashable, Sendable, Codable {
 
 extension RooflineFloor {
   /// The floor of `work` on `machine`.
+  ///
+  /// Conversions to the precision that the machine's tensors already have are no part of it.
   public init(work: [StageWork], machine: Machine) {
     let pricing = Pricing(machine)
+    let work = work.filter { !pricing.omits($0) }
     stages = work.map { pricing.floor(of: $0) }
     let operations = work.reduce(OperationCounts()) { $0 + $1.operations }
     unpriced = OperationClass.allCases.filter { operations[$0] > 0 && pricing.rate($0) == nil }
     repricedPrecision = pricing.reprices(operations) ? machine.nativePrecision : nil
-    let bytes = work.reduce(0) { $0 + Double($1.bytesMoved) } * pricing.byteScale
+    let bytes = work.reduce(0) { $0 + pricing.bytes(of: $1) }
     arithmeticIntensity = bytes > 0 ? Double(operations.products) / bytes : nil
     ridgePoint = pricing.ridgePoint(operations)
   }
@@ -103,7 +106,7 @@ extension Plan {
 
   /// Throws if the operations of dense attention at this shape, which no plan exceeds by more than
   /// its preparation, do not fit 64 bits with room to spare.
-  func checkWork() throws(SimulatorError) {
+  package func checkWork() throws(SimulatorError) {
     // A factor of 16 covers preparation, extra keys and features wider than a head.
     let sizes = [
       shape.batch, shape.queryHeads, shape.queryLength, shape.keyLength,

@@ -32,7 +32,8 @@ public struct TileFigures: Hashable, Sendable, Codable {
 
   public var tilesPartial: Int { tilesVisited - tilesFull }
 
-  /// All pairs over attended pairs: the most that arithmetic alone allows.
+  /// All pairs over attended pairs: the most that arithmetic alone allows over dense attention that
+  /// is not causal; for the same causality see ``TileComparison/flopBound``.
   public var flopBound: Double { Double(allPairs) / Double(attendedPairs) }
 
   /// All tiles over visited tiles: the mean over query tiles.

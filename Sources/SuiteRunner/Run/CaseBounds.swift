@@ -12,16 +12,29 @@ struct CaseBounds {
   /// Dense attention in Float32 at the same sizes: the baseline of every bound.
   let dense: Plan
   private let tiles: TileOutcome
+  private let engineTile: TileSize
 
   /// - Throws: ``SimulatorError`` if tiles that the suite asks for do not fit the mask.
   init(_ item: CaseSpecification, kernels: KernelTable) throws {
     plan = item.mechanism.plan
     dense = try Flash(NoParameters(), shape: Self.denseShape(item.shape)).plan
-    var layout = TileLayout.engine(kernels.tile(of: plan))
+    engineTile = kernels.tile(of: plan)
+    var layout = TileLayout.engine(engineTile)
     if let query = item.simulation.queryTile, let key = item.simulation.keyTile {
       layout = .tiles(TilePair(query: query, key: key), .static)
     }
     tiles = try TileOutcome(plan: plan, dense: dense, layout: layout)
+  }
+
+  /// Expected tiles of all heads where keys are chosen by the data; the actual ones are unknown.
+  func selection() throws -> SelectionRecord? {
+    guard case .attendSelected(let stage) = plan.stages.first else { return nil }
+    let expected = try ExpectedSelection(stage, shape: plan.shape, tile: engineTile)
+    let heads = plan.shape.batch * plan.shape.queryHeads
+    return SelectionRecord(
+      denseTiles: heads * expected.denseTiles,
+      expectedTiles: Double(heads) * expected.tilesVisited,
+      actualTiles: .absent(reason: "the case was not run, so nothing was chosen"))
   }
 
   /// Dense attention knows no grid.
@@ -76,11 +89,22 @@ struct CaseBounds {
     return MachineBound(
       machine: machine.id, precision: precision(own, plan),
       densePrecision: precision(base, dense),
-      roofline: own.seconds > 0
-        ? .value(base.seconds / own.seconds) : .absent(reason: "nothing is priced"),
+      roofline: Self.roofline(own, base),
       floorSeconds: .value(own.seconds), denseFloorSeconds: .value(base.seconds),
       bindingCeiling: label(own), denseBindingCeiling: label(base),
       unpriced: own.unpriced.map(\.rawValue))
+  }
+
+  /// The ratio of two floors, unless work that only the mechanism has is missing from its floor.
+  static func roofline(_ own: RooflineFloor, _ dense: RooflineFloor) -> Quantity {
+    let missing = own.unpriced.filter { !dense.unpriced.contains($0) }.map(\.rawValue)
+    guard missing.isEmpty else {
+      return .absent(
+        reason: "the machine has no rate for \(missing.joined(separator: ", ")), which the "
+          + "mechanism needs and dense attention does not")
+    }
+    guard own.seconds > 0 else { return .absent(reason: "nothing is priced") }
+    return .value(dense.seconds / own.seconds)
   }
 
   private func label(_ floor: RooflineFloor) -> Known<String> {

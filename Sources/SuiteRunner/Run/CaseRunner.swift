@@ -63,6 +63,7 @@ public final class CaseRunner {
       let bounds = try CaseBounds(item, kernels: context.execution.kernels)
       record.work.denseOperations = bounds.dense.operations
       record.work.tiles = bounds.tileCounts
+      record.work.selection = try bounds.selection()
       record.bounds = try bounds.record(machines: context.machines)
       item.simulation.complete(&record)
       return bounds
@@ -114,6 +115,7 @@ public final class CaseRunner {
     }
     record.counts = CountsRecord(
       measured: .value(engine.counts), expected: Self.known(engine.expectedCounts))
+    record.work.selection?.actualTiles = .value(engine.counts.tilesVisited)
     record.memory.peakResidentBytes = context.counters.peakResidentBytes
     record.accuracy.dense = phases.measure(.accuracy) {
       item.mechanism.card.inputs == .tokens

@@ -3,6 +3,7 @@
 import AttentionCore
 import Foundation
 import ResultStore
+import Simulator
 
 /// Runs the cases of a suite one by one; each is on disk before the next begins.
 public struct SuiteRun {
@@ -34,6 +35,18 @@ public struct SuiteRun {
     }
     return matching.enumerated()
       .filter { $0.offset % options.shard.count == options.shard.index }.map(\.element)
+  }
+
+  /// Throws ``SimulatorError`` if the operations of a case exceed 64 bits, or it asks for tiles that
+  /// a machine forbids.
+  public func check(on machines: [Machine]) throws(SimulatorError) {
+    for item in selection {
+      try item.mechanism.plan.checkWork()
+      guard let query = item.simulation.queryTile, let key = item.simulation.keyTile else {
+        continue
+      }
+      for machine in machines { try machine.allow(TilePair(query: query, key: key)) }
+    }
   }
 
   /// Runs what `writer` does not hold yet and returns every record of the selection.

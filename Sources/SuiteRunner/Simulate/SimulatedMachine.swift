@@ -21,6 +21,8 @@ public struct SimulatedMachine: Encodable, Sendable {
   public let efficiencyLength: Known<Int>
   /// Classes of work without a rate on this machine; the floors leave them out.
   public let unpriced: [String]
+  /// The same problem on several machines of this kind, where that is asked.
+  public let sequenceParallel: Known<SimulatedDevices>?
 
   /// Lengths that are tried for ``efficiencyLength``: 16 to a million tokens.
   private static let lengths = (4...20).map { 1 << $0 }
@@ -31,16 +33,22 @@ public struct SimulatedMachine: Encodable, Sendable {
     self.machine = machine.id
     seconds = own.seconds
     denseSeconds = dense.seconds
-    rooflineBound =
-      own.seconds > 0
-      ? .value(dense.seconds / own.seconds) : .absent(reason: "nothing is priced")
+    rooflineBound = CaseBounds.roofline(own, dense)
     bindingCeiling = own.binding.map { .value($0.label) } ?? .absent(reason: "nothing is priced")
     precision = own.repricedPrecision?.rawValue ?? plans.mechanism.precisionName
     densePrecision = dense.repricedPrecision?.rawValue ?? plans.dense.precisionName
     unpriced = OperationClass.allCases.filter {
       own.unpriced.contains($0) || dense.unpriced.contains($0)
     }.map(\.rawValue)
-    efficiencyLength = Self.efficiencyLength(query, on: machine)
+    efficiencyLength =
+      rooflineBound.value == nil
+      ? .absent(reason: "there is no roofline bound") : Self.efficiencyLength(query, on: machine)
+    sequenceParallel = try query.devices.map { group in
+      guard !machine.links.isEmpty else {
+        return .absent(reason: "the file of machine '\(machine.id)' has no links")
+      }
+      return .value(try SimulatedDevices(group, plan: plans.mechanism, on: machine))
+    }
   }
 
   private static func efficiencyLength(

@@ -7,27 +7,39 @@ import Simulator
 
 /// The bounds of one mechanism at one shape: tiles of one head, and floors on each machine.
 ///
-/// FLOP and tile bounds of a mask count against all pairs and all tiles. Roofline bounds, and the
-/// FLOP bound of a mechanism without a mask, are against `flash` with the same causality.
+/// Every bound is against the same ``baseline``: `flash` at the same sizes, causal where the shape is
+/// causal. A mask of a shape that is not causal is so compared with all pairs and all tiles, as in
+/// the tables of arXiv:2504.16922.
 public struct SimulationReport: Encodable, Sendable {
   public let schema = CaseRecord.currentSchema
   public let mechanism: String
   public let shape: String
+  /// What every bound is relative to.
+  public let baseline: String
   /// Query and key tile, and how they are laid out.
   public let tiles: Known<String>
-  /// Query-key pairs of one head.
+  /// Query-key pairs of one head: all of them, those of the baseline, those of the mechanism.
+  public let allPairs: Int
+  public let densePairs: Int
   public let attendedPairs: Known<Int>
+  /// Pairs of tiles that cover all pairs, and those that the baseline visits.
   public let tilesTotal: Known<Int>
+  public let tilesDense: Known<Int>
   public let tilesVisited: Known<Int>
   public let tilesFull: Known<Int>
   public let tilesWorst: Known<Int>
+  /// Products of the baseline over those of the mechanism.
   public let flopBound: Quantity
+  /// All pairs over attended pairs, whatever the causality.
+  public let flopBoundOverAllPairs: Quantity
   public let tileBound: Quantity
   public let worstTileBound: Quantity
   public let perfectlyBlockSparse: Known<Bool>
   /// Tiles on average, for a mechanism that chooses keys by the data.
   public let expected: ExpectedTiles?
   public let machines: [SimulatedMachine]
+  /// What a reader might miss in the numbers.
+  public let notes: [String]
 
   /// Tiles if every block that can be chosen is equally likely.
   public struct ExpectedTiles: Encodable, Sendable {
@@ -38,52 +50,68 @@ public struct SimulationReport: Encodable, Sendable {
   }
 
   /// - Throws: `MechanismError`, `ShapeError`, or ``SimulatorError`` where tiles that were asked
-  ///   for do not fit.
+  ///   for do not fit the mask or a machine, or devices cannot share the sequence.
   public init(_ query: SimulationQuery) throws {
     let plans = try query.plans(at: query.shape)
-    let figures = try Self.figures(query, plans)
+    try plans.dense.checkWork()
+    let comparison = try Self.comparison(query, plans)
+    for machine in query.machines {
+      if let tiles = query.tiles { try machine.allow(tiles) }
+    }
+    let counts = comparison.map(\.mechanism)
+    let denseShape = plans.dense.shape
     mechanism = query.mechanismID
     shape = plans.mechanism.shape.description
-    tiles = figures.map { "\($0.tiles), \(query.tiling.rawValue)" }
-    let counts = figures.map(\.figures)
-    attendedPairs =
+    baseline = denseShape.isCausal ? "flash, causal" : "flash, not causal"
+    tiles = counts.map { _ in "\(query.tiles(of: plans.mechanism)), \(query.tiling.rawValue)" }
+    allPairs = denseShape.queryLength * denseShape.keyLength
+    densePairs = MaskRule.sequence.attendedPairs(shape: denseShape)
+    let attended: Known<Int> =
       plans.mechanism.attendedPairs.map { .value($0) }
       ?? .absent(reason: "the mechanism does not work on query-key pairs")
+    attendedPairs = attended
     tilesTotal = counts.map(\.tilesTotal)
+    tilesDense = comparison.map(\.denseTiles)
     tilesVisited = counts.map(\.tilesVisited)
     tilesFull = counts.map(\.tilesFull)
     tilesWorst = counts.map(\.tilesWorst)
-    tileBound = counts.map(\.tileBound)
-    worstTileBound = counts.map(\.worstTileBound)
+    tileBound = comparison.map(\.tileBound)
+    worstTileBound = comparison.map(\.worstTileBound)
     perfectlyBlockSparse = counts.map(\.isPerfectlyBlockSparse)
-    flopBound = counts.value.map { .value($0.flopBound) } ?? Self.productBound(plans)
+    flopBound = Self.productBound(plans)
+    let pairs = allPairs
+    flopBoundOverAllPairs = attended.map { Double(pairs) / Double($0) }
     expected = try Self.expectedTiles(plans.mechanism)
     machines = try query.machines.map { try SimulatedMachine(query, plans, on: $0) }
+    notes = Self.notes(plans)
   }
 
-  /// Tiles of the mask, or why there are none.
-  private static func figures(
+  /// Tiles of the mask beside those of dense attention, or why there are none.
+  private static func comparison(
     _ query: SimulationQuery, _ plans: LengthScan.Plans
-  ) throws -> Known<(tiles: TilePair, figures: TileFigures)> {
-    guard case .attend(let stage) = plans.mechanism.stages.first else {
-      // Of plans without a mask the outcome is the reason alone.
-      let outcome = try TileOutcome(
-        plan: plans.mechanism, dense: plans.dense, layout: .engine(.standard))
-      guard case .notApplicable(let reason) = outcome else {
-        return .absent(reason: "the plan does not begin with its attention")
-      }
+  ) throws -> Known<TileComparison> {
+    let layout = TileLayout.tiles(query.tiles(of: plans.mechanism), query.tiling)
+    switch try TileOutcome(plan: plans.mechanism, dense: plans.dense, layout: layout) {
+    case .counted(let comparison): return .value(comparison)
+    case .notApplicable(let reason):
       guard query.tiles == nil else {
         throw SimulatorError.noTiles(mechanism: query.mechanismID, reason: reason)
       }
       return .absent(reason: reason)
     }
-    let tiles = query.tiles(rank: stage.rule.rank)
-    return .value(
-      (
-        tiles,
-        try TileCounter.figures(
-          rule: stage.rule, shape: plans.mechanism.shape, tiles: tiles, tiling: query.tiling)
-      ))
+  }
+
+  private static func notes(_ plans: LengthScan.Plans) -> [String] {
+    guard case .attend(let stage) = plans.mechanism.stages.first,
+      case .neighborhood(let mask) = stage.rule, !plans.dense.shape.isCausal
+    else { return [] }
+    let axes = mask.axes.indices.filter { mask.axes[$0].isCausal }
+    guard !axes.isEmpty else { return [] }
+    let names = axes.map(String.init).joined(separator: ", ")
+    return [
+      "the window is causal on axis \(names), its baseline is not: a part of the bounds is due to "
+        + "causality alone"
+    ]
   }
 
   private static func productBound(_ plans: LengthScan.Plans) -> Quantity {
@@ -106,16 +134,6 @@ public struct SimulationReport: Encodable, Sendable {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
       return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
-  }
-}
-
-extension MaskRule {
-  /// Axes of the token grid that the rule knows.
-  var rank: Int {
-    switch self {
-    case .sequence, .patterns: 1
-    case .neighborhood(let mask): mask.axes.count
     }
   }
 }

@@ -35,13 +35,15 @@ public struct TileSearch: Encodable, Sendable {
   private static let queryTokens = 256
   private static let keyTokens = 128
 
-  /// The front of `query` over `subjects`.
+  /// The front of `query` over `subjects`; bounds are against `flash` of the same causality.
   ///
   /// Strides are searched with the tiles that the query gives, or this project's own. Tile shapes
   /// are searched only where the query gives none: every shape of 256 queries by 128 keys.
   /// - Throws: ``SimulatorError`` for a mechanism without a window, or tiles that do not fit.
   public init(_ query: SimulationQuery, over subjects: Set<Subject>) throws {
-    let plan = try query.plans(at: query.shape).mechanism
+    let plans = try query.plans(at: query.shape)
+    let plan = plans.mechanism
+    try plans.dense.checkWork()
     guard case .attend(let stage) = plan.stages.first,
       case .neighborhood(let mask) = stage.rule
     else {
@@ -53,14 +55,21 @@ public struct TileSearch: Encodable, Sendable {
       subjects.contains(.tiles) && query.tiles == nil
       ? TilePair.all(
         queryTokens: Self.queryTokens, keyTokens: Self.keyTokens, grid: mask.grid)
-      : [query.tiles(rank: mask.axes.count)]
+      : [query.tiles(of: plan)]
+    for machine in query.machines {
+      for pair in tiles { try machine.allow(pair) }
+    }
     let entries =
       subjects.contains(.stride)
       ? try StrideSearch(mask: mask, tiles: tiles, tiling: query.tiling).front()
       : try StrideSearch.bestTiles(mask: mask, tiles: tiles, tiling: query.tiling)
     mechanism = query.mechanismID
     shape = plan.shape.description
-    front = entries.map(Entry.init)
+    front = try entries.map { entry in
+      let dense = try TileCounter.figures(
+        sequence: plans.dense.shape, tiles: entry.tiles.flattened, tiling: query.tiling)
+      return Entry(entry, TileComparison(dense: dense, mechanism: entry.figures))
+    }
   }
 
   /// Headings of ``rows``.
@@ -88,13 +97,13 @@ public struct TileSearch: Encodable, Sendable {
 }
 
 extension TileSearch.Entry {
-  init(_ entry: StrideSearch.Entry) {
+  init(_ entry: StrideSearch.Entry, _ comparison: TileComparison) {
     let figures = entry.figures
     self.init(
       stride: entry.stride.description, queryTile: entry.tiles.query.description,
       keyTile: entry.tiles.key.description, tilesVisited: figures.tilesVisited,
-      tilesWorst: figures.tilesWorst, flopBound: figures.flopBound,
-      tileBound: figures.tileBound, worstTileBound: figures.worstTileBound,
+      tilesWorst: figures.tilesWorst, flopBound: comparison.flopBound,
+      tileBound: comparison.tileBound, worstTileBound: comparison.worstTileBound,
       perfectlyBlockSparse: figures.isPerfectlyBlockSparse)
   }
 }

@@ -4,6 +4,7 @@ import AttentionCore
 import AttentionMechanisms
 import Configuration
 import Foundation
+import Simulator
 
 /// Reads suites from YAML, strictly, and reports up to twenty errors at once with their places.
 ///
@@ -63,12 +64,24 @@ public struct SuiteFile {
       mode: try root.optional("mode")?.choice(of: Suite.Mode.self) ?? .measure,
       seed: Seed(UInt64(try root.optional("seed")?.integer(in: 0...Int.max) ?? 0)),
       machines: try root.optional("machines")?.oneOrMore { (node) throws(ConfigurationFailure) in
-        try node.string()
+        try reader.machine(node)
       } ?? ["host"],
       timing: timing,
       cases: try reader.cases(root.required("cases")), text: text)
     try reader.issues.throwIfAny()
     return suite
+  }
+
+  /// The id of a machine, or the path of its file, which a suite gives relative to itself.
+  private func machine(_ node: ConfigurationNode) throws(ConfigurationFailure) -> String {
+    let name = try node.string()
+    guard case .file(let path) = MachineSource(name), !path.hasPrefix("/") else { return name }
+    let resolved = directory == "." ? path : directory + "/" + path
+    guard FileManager.default.fileExists(atPath: resolved) else {
+      throw node.failure(
+        "there is no machine file '\(resolved)'; paths are relative to the suite's own folder")
+    }
+    return resolved
   }
 
   private static func timing(

@@ -43,12 +43,26 @@ struct ListCommand: ParsableCommand {
     case .suites: return try suites()
     case .cases: return try cases()
     case .machines:
-      return Listing(
-        subject: "machines", columns: ["id", "title"],
-        rows: try BuiltInMachines.ids.map { [$0, try BuiltInMachines.machine(id: $0).title] }
-          + [["host", "this machine, probed by `attnbench machine probe`"]])
+      return try machines
     case .counters: return counters
     case .metrics: return try metrics()
+    }
+  }
+
+  private var machines: Listing {
+    get throws {
+      let library = MachineFolders.library
+      let rows = try library.ids.map { id in
+        let place =
+          switch try library.source(id) {
+          case .builtIn: "built in"
+          case .file(let path): path
+          }
+        return [id, try library.machine(id).title, place]
+      }
+      return Listing(
+        subject: "machines", columns: ["id", "title", "from"],
+        rows: rows + [["host", "this machine", "probed by `attnbench machine probe`"]])
     }
   }
 

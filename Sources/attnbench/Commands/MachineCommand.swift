@@ -81,7 +81,7 @@ struct MachineCommand: ParsableCommand {
 
   struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Print a machine: every number with its source and quality; or draw its roofline.",
+      abstract: "Print a machine, every number with its source and quality, and draw its roofline.",
       discussion: """
           attnbench machine show h100
           attnbench machine show b200 --plot b200.svg
@@ -94,17 +94,19 @@ struct MachineCommand: ParsableCommand {
     var plot: String?
 
     func run() throws {
-      let source = MachineSource(name)
+      let source = try MachineFolders.library.source(name)
       let machine = try source.machine()
-      guard let plot else {
-        print(try Self.text(source), terminator: "")
-        return
+      let picture = try plot.map { path in
+        guard let format = ImageFormat.allCases.first(where: { path.hasSuffix(".\($0.rawValue)") })
+        else { throw Refusal.usage("--plot \(path): the name must end in .svg or .png") }
+        return (path: path, format: format)
       }
-      guard let format = ImageFormat.allCases.first(where: { plot.hasSuffix(".\($0.rawValue)") })
-      else { throw Refusal.usage("--plot \(plot): the name must end in .svg or .png") }
+      print(try Self.text(source), terminator: "")
+      guard let picture else { return }
       try PlotRenderer().draw(
-        MachinePlot(title: machine.title, ceilings: HostCeilings(machine)), as: format, to: plot)
-      print(plot)
+        MachinePlot(title: machine.title, ceilings: HostCeilings(machine)), as: picture.format,
+        to: picture.path)
+      StandardError.note("its roofline is drawn in \(picture.path)")
     }
 
     /// The machine's file as it is written.

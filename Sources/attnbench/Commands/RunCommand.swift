@@ -83,9 +83,12 @@ struct SuiteExecution {
   let resume: String?
   let name: String?
   let output: String
+  /// Machines to price on; none takes those of the suite.
+  var machines: [String] = []
 
   func run() throws {
     let suite = try SuiteFile.read(path: suiteOptions.suite)
+    let machines = machines.isEmpty ? suite.machines : machines
     let suiteRun = SuiteRun(suite: suite, options: try suiteOptions.runOptions())
     guard !suiteRun.selection.isEmpty else {
       throw Refusal.usage("no case of \(suiteOptions.suite) matches the filters")
@@ -99,17 +102,18 @@ struct SuiteExecution {
     let depth = depth ?? (suite.mode == .simulate ? .simulate : .measure)
     let host = try phases.measure(.probe) {
       try HostContext(
-        options: kernelOptions, probes: suite.machines.contains(BoundsRecord.host),
+        options: kernelOptions, probes: machines.contains(BoundsRecord.host),
         note: progress.note)
     }
     let seed = suiteOptions.seed(of: suite).value
     let context = try host.runContext(
-      machines: suite.machines,
+      machines: machines,
       counters: HostCounters(
         counters,
         workerArguments: SuiteCaseOptions.cachegrindArguments(suite: suiteOptions.suite, seed: seed)
       ),
       phases: phases, timeInProcess: host.childTiming(suite: suiteOptions.suite, seed: seed))
+    try suiteRun.check(on: context.machines)
     let folder = try RunFolder(root: output, name: runName(suite))
     if resume != nil, !folder.hasHeader {
       throw Refusal.usage("there is no run '\(folder.name)' below \(output)")
@@ -139,6 +143,16 @@ struct SuiteExecution {
     for note in written.notes { progress.note("note: \(note)") }
     try close(folder, outcome, phases.readings, progress)
     try conclude(outcome, suite: suite, folder: folder, report: report, progress: progress)
+  }
+
+  /// The tables of a simulated suite: there is nothing to wait for but them.
+  private func show(_ bounds: SuiteBounds) {
+    let cases = Listing(subject: "bounds", columns: bounds.columns, rows: bounds.rows)
+    print(cases.text(.table))
+    guard !bounds.publishedRows.isEmpty else { return }
+    let figures = Listing(
+      subject: "published", columns: SuiteBounds.publishedColumns, rows: bounds.publishedRows)
+    print(figures.text(.table))
   }
 
   private func runName(_ suite: Suite) -> String {
@@ -192,6 +206,7 @@ struct SuiteExecution {
   ) throws {
     progress.note("")
     print(TerminalSummary(report).text(for: .standardOutput))
+    if depth == .simulate { show(SuiteBounds(outcome.records)) }
     print("Report: \(folder.path)/report.md")
     print("Page:   \(folder.path)/\(ReportWriter.pageName)")
     if outcome.unreached > 0 {

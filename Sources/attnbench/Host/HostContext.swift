@@ -50,7 +50,7 @@ struct HostContext {
   /// - Throws: ``SimulatorError/unknownMachine(id:known:)``, or `ConfigurationFailure` for a file.
   func machines(_ ids: [String]) throws -> [Machine] {
     try ids.compactMap { id in
-      id == BoundsRecord.host ? try machine() : try MachineSource(id).machine()
+      id == BoundsRecord.host ? try machine() : try MachineFolders.library.machine(id)
     }
   }
 

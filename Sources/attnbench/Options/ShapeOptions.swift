@@ -56,6 +56,14 @@ struct ShapeOptions: ParsableArguments {
   var scale: Double?
 
   func shape() throws -> AttentionShape {
+    if let grid {
+      guard !grid.values.contains(where: { $0 < 1 }) else {
+        throw Refusal.usage("--grid \(grid): every axis must be at least 1")
+      }
+      guard grid.checkedCount != nil else {
+        throw Refusal.usage("--grid \(grid): its tokens exceed 64 bits; reduce an axis")
+      }
+    }
     guard let length = length ?? grid?.checkedCount else {
       throw Refusal.usage("give --length or --grid")
     }

@@ -2,7 +2,7 @@ set terminal pngcairo size 2400,1080 background '#ffffff' font 'Sans,13' fontsca
 set pointsize 1.1
 set output 'bound-map.png'
 set encoding utf8
-set lmargin at screen 0.135667
+set lmargin at screen 0.145667
 set rmargin at screen 0.84
 set bmargin at screen 0.125
 set tmargin at screen 0.9

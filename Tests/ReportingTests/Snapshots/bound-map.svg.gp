@@ -2,7 +2,7 @@ set terminal svg size 1200,540 background '#ffffff' font 'sans-serif,13' noenhan
 set pointsize 0.75
 set output 'bound-map.svg'
 set encoding utf8
-set lmargin at screen 0.135667
+set lmargin at screen 0.145667
 set rmargin at screen 0.84
 set bmargin at screen 0.125
 set tmargin at screen 0.9
