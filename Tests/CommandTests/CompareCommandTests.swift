@@ -31,6 +31,7 @@ import Testing
           median * (1 + 1e-4 * Double($0))
         }
         timing.alternatives[index].medianNanoseconds = median
+        timing.alternatives[index].disturbed = 0
       }
       timing.adjacentPeakGigaflopsPerSecond = .value(100)
       record.timing = .value(timing)

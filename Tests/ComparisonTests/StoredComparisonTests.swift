@@ -2,6 +2,7 @@
 
 import Comparison
 import ResultStore
+import Statistics
 import Testing
 
 struct StoredComparisonTests {
@@ -42,6 +43,37 @@ struct StoredComparisonTests {
     let report = report(try side("base"), try side("head"))
     #expect(report.cases.contains { $0.time?.verdict == .ambiguous })
     #expect(report.notes.contains { $0.contains("assumed") })
+  }
+
+  @Test func manyCasesShowHowTwoSingleRunsDiffer() throws {
+    func side(_ name: String, deviation: Double, seed: UInt64) throws -> StoredRuns {
+      var generator = ResamplingGenerator(seed: seed)
+      let records = try (0..<30).map { index in
+        var settings = Records.Settings()
+        settings.mechanism = "linear"
+        settings.spread = 0.002
+        settings.seed = seed + UInt64(index)
+        // Uniform between -1 and 1 has the deviation 0.577.
+        let step = Double(generator.index(below: 2001)) / 1000 - 1
+        settings.milliseconds *= 1 + deviation / 0.577 * step
+        if name == "head", index == 7 { settings.milliseconds *= 1.15 }
+        return try Records.record("linear@\(index)", settings)
+      }
+      return StoredRuns(name: name, runs: [records])
+    }
+    func comparison(_ deviation: Double) throws -> StoredComparison {
+      StoredComparison(
+        base: try side("base", deviation: deviation, seed: 1),
+        head: try side("head", deviation: deviation, seed: 500), policy: ComparisonPolicy())
+    }
+    let quiet = try comparison(0)
+    #expect(quiet.policy.loneDeviation == 0.003)
+    #expect(quiet.cases.count { $0.time?.verdict == .slower } == 1)
+    #expect(quiet.cases.count { $0.time?.verdict == .same } == 29)
+    let loud = try comparison(0.03)
+    // The MAD of 30 differences scatters by a fifth: a factor of two is three deviations.
+    #expect((0.015...0.06).contains(loud.policy.loneDeviation))
+    #expect(loud.cases.allSatisfy { $0.time?.verdict != .slower || $0.caseID == "linear@7" })
   }
 
   @Test func aSlowerCaseIsARegressionWhateverTheMachineDid() throws {

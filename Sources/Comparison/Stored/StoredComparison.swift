@@ -14,15 +14,9 @@ public struct StoredComparison {
     var policy = policy
     var notes: [String] = []
     if min(base.runs.count, head.runs.count) < 3 {
-      // Several runs on one side tell how runs differ; the other side borrows it.
-      let found = [base.deviationOfRuns, head.deviationOfRuns].compactMap { $0 }.max()
-      policy.loneDeviation = found ?? policy.loneDeviation
-      notes.append(
-        "one or two runs do not show how runs differ: a deviation of "
-          + PercentText.plain(policy.loneDeviation)
-          + (found == nil
-            ? " is assumed; give three runs or more on each side, or use 'attnbench ab'"
-            : " was found over all cases"))
+      let deviation = LoneDeviation(base: base, head: head, assumed: policy.loneDeviation)
+      policy.loneDeviation = deviation.value
+      notes.append(deviation.text)
     }
     let shift = YardstickShift(base: base, head: head)
     if shift.matters(policy) { notes.append(shift.text) }
