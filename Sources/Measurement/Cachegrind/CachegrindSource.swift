@@ -2,8 +2,9 @@
 
 /// The exact number of instructions of one call, by executing it in valgrind's cachegrind.
 ///
-/// A worker process runs the call once and then one or two times more; the difference of the two
-/// totals is one call, to the digit: start-up, planning and packing of weights cancel. Address
+/// A worker process runs the call once and then one, two or three times more; the differences of
+/// the totals are one call each, to the digit: start-up, planning and packing of weights cancel. Both
+/// differences must agree, since start-up itself varies by a few instructions now and then. Address
 /// randomisation and seeded hashing are off, there is one thread, and the environment is fixed.
 /// Valgrind hides AVX-512, so the AVX2 kernels run. Its cache simulation is off: it knows neither
 /// this processor's caches nor their prefetching.
@@ -61,23 +62,27 @@ public final class CachegrindSource: CounterSource {
     if let unavailability { return (.absent(unavailability), nil) }
     guard let target else { return (.absent(.noCase), nil) }
     do {
-      let once = try execute(target, repetitions: 1)
-      let twice = try execute(target, repetitions: 2)
-      guard twice.instructions > once.instructions else {
-        return (
-          .absent(.toolFailed(name: "valgrind", detail: "two calls took no more than one")),
-          once.label
-        )
+      var calls: [Int64] = []
+      for _ in 0..<Self.attempts {
+        let (first, label) = try execute(target, repetitions: 1)
+        let second = try execute(target, repetitions: 2).instructions
+        let third = try execute(target, repetitions: 3).instructions
+        calls = [second - first, third - second]
+        if calls[0] == calls[1], calls[0] > 0 { return (.count(UInt64(calls[0])), label) }
       }
-      return (.count(twice.instructions - once.instructions), once.label)
+      let detail = "calls of the same case differ: \(calls[0]) and \(calls[1]) instructions"
+      return (.absent(.toolFailed(name: "valgrind", detail: detail)), nil)
     } catch {
       return (.absent(error.reason), nil)
     }
   }
 
+  /// Tries before the calls themselves are taken to differ.
+  private static let attempts = 3
+
   private func execute(
     _ target: [String], repetitions: Int
-  ) throws(StrippedCopy.Failure) -> (instructions: UInt64, label: String) {
+  ) throws(StrippedCopy.Failure) -> (instructions: Int64, label: String) {
     guard let valgrind = tools.path(of: "valgrind") else {
       throw .init(reason: .toolMissing(name: "valgrind", mend: "apt-get install valgrind"))
     }
@@ -128,13 +133,13 @@ public final class CachegrindSource: CounterSource {
   }
 
   /// The count of the line `I refs:  5,999,408,176`, which newer versions write with one space.
-  static func references(in text: String) -> UInt64? {
+  static func references(in text: String) -> Int64? {
     for line in text.split(separator: "\n") {
       let words = line.split(separator: " ").drop { $0.hasPrefix("==") }
       guard words.count == 3, words.first == "I", words.dropFirst().first == "refs:" else {
         continue
       }
-      return words.last.flatMap { UInt64($0.filter { $0 != "," }) }
+      return words.last.flatMap { Int64($0.filter { $0 != "," }) }
     }
     return nil
   }
