@@ -82,6 +82,54 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
       ContractCase("moba", ["blockSize": "16", "topK": "40"]),
       ContractCase("moba", ["blockSize": "31", "topK": "1"]),
     ],
+    "vmoba": [
+      ContractCase("vmoba", ["chunk": "48"]),
+      ContractCase("vmoba", ["chunk": "48", "order": "byQuery"]),
+      ContractCase("vmoba", ["chunk": "31", "scope": "row", "threshold": "0.5"]),
+      ContractCase("vmoba", ["chunk": "2x4x4", "threshold": "0.4"], grid: [4, 9, 8]),
+      ContractCase("vmoba", ["chunk": "2x4x4", "scope": "block"], grid: [4, 9, 8]),
+      ContractCase(
+        "vmoba", ["chunk": "4x4x3", "scope": "overall", "order": "byQuery"], grid: [4, 9, 8]),
+      ContractCase("vmoba", ["chunk": "48", "mode": "top", "scope": "head", "topK": "2"]),
+      ContractCase("vmoba", ["chunk": "48", "mode": "top", "scope": "row", "topK": "2"]),
+      ContractCase(
+        "vmoba", ["chunk": "2x4x4", "mode": "top", "scope": "overall"], grid: [4, 9, 8]),
+    ],
+    "biformer": [
+      ContractCase("biformer", ["regions": "5", "topK": "2"]),
+      ContractCase("biformer", ["regions": "3", "topK": "4"], grid: [14, 16]),
+      ContractCase(
+        "biformer", ["regions": "4", "topK": "3", "order": "byBlock"], grid: [14, 16]),
+    ],
+    "seer": [
+      ContractCase("seer", ["blockSize": "32", "gateDim": "24"]),
+      ContractCase("seer", ["blockSize": "32", "method": "ratio", "nonzeroRatio": "0.3"]),
+      ContractCase(
+        "seer", ["blockSize": "24", "threshold": "0.2", "lastRows": "2", "order": "byBlock"]),
+      ContractCase("seer", ["blockSize": "64", "threshold": "0.3"]),
+    ],
+    "minference-block": [
+      ContractCase("minference-block", ["blockSize": "48", "topK": "3"]),
+      ContractCase("minference-block", ["blockSize": "48", "topK": "3", "order": "byBlock"]),
+      ContractCase("minference-block", ["blockSize": "16", "topK": "11"]),
+      ContractCase("minference-block", ["blockSize": "31", "topK": "1"]),
+    ],
+    "sparge": [
+      ContractCase("sparge", ["similarity": "-1"]),
+      ContractCase("sparge", ["queryBlock": "64", "keyBlock": "32", "similarity": "0.02"]),
+      ContractCase(
+        "sparge",
+        [
+          "queryBlock": "48", "keyBlock": "16", "similarity": "-1", "cumulative": "0.7",
+          "order": "byBlock",
+        ]),
+      ContractCase(
+        "sparge",
+        [
+          "queryBlock": "32", "keyBlock": "32", "similarity": "-0.1", "topShare": "0.5",
+          "sink": "true",
+        ]),
+    ],
     "performer": [
       ContractCase("performer", ["features": "64"]),
       ContractCase("performer", ["features": "37"]),

@@ -18,7 +18,24 @@ public struct Plan: Hashable, Sendable {
     work.reduce(OperationCounts()) { $0 + $1.operations }
   }
 
-  /// Query-key pairs of one head that the mechanism attends to, where it works on pairs.
+  /// The stage that chooses keys from the data, where there is one.
+  public var selectingStage: AttendSelected? {
+    for case .attendSelected(let stage) in stages { return stage }
+    return nil
+  }
+
+  /// The plan with the pairs of a selection that was made in place of what is known beforehand.
+  public func realised(_ selection: Selection) -> Plan {
+    Plan(
+      shape: shape,
+      stages: stages.map { stage in
+        guard case .attendSelected(let selected) = stage else { return stage }
+        return .attendSelected(selected.realised(selection, shape: shape))
+      })
+  }
+
+  /// Query-key pairs of one head that the mechanism attends to, where it works on pairs and
+  /// their number does not wait for the data.
   public var attendedPairs: Int? {
     for stage in stages {
       switch stage {

@@ -17,6 +17,14 @@ typedef struct {
   void (*dot_rows)(const float *x, const float *rows, ptrdiff_t stride, int32_t count,
                    int32_t width, float *scores);
 
+  /// Largest and smallest element of each column of `count` rows.
+  void (*pool_extrema)(const float *x, ptrdiff_t stride, int32_t count, int32_t width,
+                       float *largest, float *smallest);
+
+  /// Replaces each of `count` scores by `e^(scale (s - max))`, max the largest of them; -inf and
+  /// results below 2^-40 become 0. Relative error below 2^-21, scale above 0.
+  void (*soften)(float *scores, int32_t count, float scale);
+
   /// Merges the partial result `(part, part_lse)` of one row into `(o, *lse)` by log-sum-exp.
   void (*merge_row)(float *o, float *lse, const float *part, float part_lse, int32_t width);
 } attn_select_kernels_t;

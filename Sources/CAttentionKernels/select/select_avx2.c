@@ -5,6 +5,8 @@
 #include <immintrin.h>
 #include <math.h>
 
+#include "soften.h"
+
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 
 static void pool_mean(const float *x, ptrdiff_t stride, int32_t count, int32_t width,
@@ -54,6 +56,54 @@ static void dot_rows(const float *x, const float *rows, ptrdiff_t stride, int32_
   }
 }
 
+static void pool_extrema(const float *x, ptrdiff_t stride, int32_t count, int32_t width,
+                         float *largest, float *smallest) {
+  for (int32_t c = 0; c < width; c += 8) {
+    const int32_t n = clamp8(width - c);
+    __m256 high = load_part(x + c, n), low = high;
+    for (int32_t i = 1; i < count; i++) {
+      const __m256 row = load_part(x + i * stride + c, n);
+      high = _mm256_max_ps(row, high);
+      low = _mm256_min_ps(row, low);
+    }
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i valid = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), lane);
+    _mm256_maskstore_ps(largest + c, valid, high);
+    _mm256_maskstore_ps(smallest + c, valid, low);
+  }
+}
+
+static inline __m256 power_of_two(__m256 exponent) {
+  const __m256 whole = _mm256_round_ps(exponent, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m256 f = _mm256_sub_ps(exponent, whole);
+  __m256 p = _mm256_set1_ps(SELECT_C6);
+  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(SELECT_C5));
+  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(SELECT_C4));
+  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(SELECT_C3));
+  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(SELECT_C2));
+  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(SELECT_C1));
+  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(1.0f));
+  const __m256i bits = _mm256_slli_epi32(
+      _mm256_add_epi32(_mm256_cvtps_epi32(whole), _mm256_set1_epi32(127)), 23);
+  return _mm256_mul_ps(p, _mm256_castsi256_ps(bits));
+}
+
+static void soften(float *scores, int32_t count, float scale) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  float top = -INFINITY;
+  for (int32_t i = 0; i < count; i++) top = scores[i] > top ? scores[i] : top;
+  const __m256 factor = _mm256_set1_ps(scale * SELECT_LOG2E);
+  for (int32_t i = 0; i < count; i += 8) {
+    const int32_t n = clamp8(count - i);
+    const __m256 score = load_part(scores + i, n);
+    const __m256 exponent = _mm256_mul_ps(_mm256_sub_ps(score, _mm256_set1_ps(top)), factor);
+    const __m256 counts = _mm256_cmp_ps(exponent, _mm256_set1_ps(SELECT_LEAST), _CMP_GT_OQ);
+    const __m256 power = power_of_two(_mm256_max_ps(exponent, _mm256_set1_ps(SELECT_LEAST)));
+    _mm256_maskstore_ps(scores + i, _mm256_cmpgt_epi32(_mm256_set1_epi32(n), lane),
+                        _mm256_and_ps(power, counts));
+  }
+}
+
 static void merge_row(float *o, float *lse, const float *part, float part_lse, int32_t width) {
   if (part_lse == -INFINITY) return;
   float top = fmaxf(*lse, part_lse);
@@ -73,7 +123,9 @@ static void merge_row(float *o, float *lse, const float *part, float part_lse, i
 
 #pragma clang attribute pop
 
-const attn_select_kernels_t attn_select_avx2 = {pool_mean, dot_rows, merge_row};
+const attn_select_kernels_t attn_select_avx2 = {pool_mean, dot_rows, pool_extrema,
+                                                      soften, merge_row};
 // 512-bit vectors would not help: these kernels are bound by loads of short rows.
-const attn_select_kernels_t attn_select_avx512 = {pool_mean, dot_rows, merge_row};
+const attn_select_kernels_t attn_select_avx512 = {pool_mean, dot_rows, pool_extrema,
+                                                        soften, merge_row};
 #endif

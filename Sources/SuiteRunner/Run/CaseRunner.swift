@@ -70,9 +70,9 @@ public final class CaseRunner {
       record.status = .failed(reason: defect)
       return
     }
-    try runAndCompare(&record, item, engine)
+    let plan = try runAndCompare(&record, item, engine)
     guard case .verifiedOnly = record.status, depth == .measure else { return }
-    try time(&record, item, engine, bounds)
+    try time(&record, item, engine, plan)
   }
 
   private func preparedEngine(_ item: CaseSpecification) throws -> any PreparedAttention {
@@ -82,9 +82,11 @@ public final class CaseRunner {
   }
 
   /// Runs once at full size: counts, distance from dense attention, counters.
+  ///
+  /// Returns the plan with what the run told about it.
   private func runAndCompare(
     _ record: inout CaseRecord, _ item: CaseSpecification, _ engine: any PreparedAttention
-  ) throws {
+  ) throws -> Plan {
     let inputs = try sources.inputs(
       item.input, kind: item.mechanism.card.inputs, shape: item.shape)
     let checksum = inputs.checksum
@@ -101,17 +103,40 @@ public final class CaseRunner {
       ? .absent(reason: "different operator: it mixes token features, not queries and keys")
       : .value(
         denseAccuracy.error(of: output, inputs: inputs, checksum: checksum, shape: item.shape))
+    let plan = try realise(&record, item, inputs: inputs, selection: engine.selection)
     guard record.counts.agree.value != false else {
       record.status = .boundViolated(
         explanation: "counted work differs from planned work at the case's own size")
-      return
+      return plan
     }
     record.status = .verifiedOnly
+    return plan
+  }
+
+  /// Work and bounds of the selection that was made, and what it kept of dense attention.
+  private func realise(
+    _ record: inout CaseRecord, _ item: CaseSpecification, inputs: AttentionInputs,
+    selection: Selection?
+  ) throws -> Plan {
+    let plan = item.mechanism.plan
+    guard let selection, let stage = plan.selectingStage else { return plan }
+    let realised = plan.realised(selection)
+    let quality = SelectionQuality(
+      stage, selection: selection, inputs: inputs, shape: item.shape)
+    record.accuracy.selection = quality.record
+    record.work.operations = realised.operations
+    if let pairs = realised.selectingStage?.realisedPairs {
+      record.work.attendedPairs = .value(pairs)
+    }
+    record.bounds = try CaseBounds(item, plan: realised, kernels: context.execution.kernels)
+      .record(machines: context.machines)
+    item.simulation.complete(&record)
+    return realised
   }
 
   private func time(
     _ record: inout CaseRecord, _ item: CaseSpecification, _ engine: any PreparedAttention,
-    _ bounds: CaseBounds
+    _ plan: Plan
   ) throws {
     let inputs = try sources.inputs(
       item.input, kind: item.mechanism.card.inputs, shape: item.shape)
@@ -125,7 +150,7 @@ public final class CaseRunner {
       baseline: CaseTiming.Candidate(
         role: .flashBaseline, name: Flash.card.id, precision: AttendPrecision.float32.name
       ) { base.engine.run(base.inputs, into: base.output) },
-      plan: item.mechanism.plan, bounds: record.bounds)
+      plan: plan, bounds: record.bounds)
     record.timing = .value(result)
     record.status = FloorCheck(result, bounds: record.bounds).status
   }
@@ -181,7 +206,10 @@ public final class CaseRunner {
       build: context.build, machine: context.machine,
       work: WorkRecord(
         attendedPairs: plan.attendedPairs.map { .value($0 * heads) }
-          ?? .absent(reason: "the mechanism does not work on query-key pairs"),
+          ?? .absent(
+            reason: plan.selectingStage == nil
+              ? "the mechanism does not work on query-key pairs"
+              : "which keys are attended to depends on the data"),
         operations: plan.operations, denseOperations: OperationCounts(),
         bytesRead: work.reduce(0) { $0 + $1.bytesRead },
         bytesWritten: work.reduce(0) { $0 + $1.bytesWritten },
