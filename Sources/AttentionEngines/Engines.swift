@@ -26,6 +26,9 @@ public enum Engines {
     case .attendSelected(let stage):
       return PreparedSelectedSoftmax(
         stage, shape: plan.shape, weights: weights, context: context)
+    case .gatedBranches(let stage):
+      return PreparedGatedBranches(
+        stage, shape: plan.shape, weights: weights, context: context)
     case .decode(let stage):
       return PreparedDecode(stage, shape: plan.shape, context: context)
     case .scan(let stage):

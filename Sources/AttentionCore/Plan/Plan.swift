@@ -20,7 +20,13 @@ public struct Plan: Hashable, Sendable {
 
   /// The stage that chooses keys from the data, where there is one.
   public var selectingStage: AttendSelected? {
-    for case .attendSelected(let stage) in stages { return stage }
+    for stage in stages {
+      switch stage {
+      case .attendSelected(let stage): return stage
+      case .gatedBranches(let branches): return branches.selection
+      default: continue
+      }
+    }
     return nil
   }
 
@@ -29,8 +35,13 @@ public struct Plan: Hashable, Sendable {
     Plan(
       shape: shape,
       stages: stages.map { stage in
-        guard case .attendSelected(let selected) = stage else { return stage }
-        return .attendSelected(selected.realised(selection, shape: shape))
+        switch stage {
+        case .attendSelected(let selected):
+          return .attendSelected(selected.realised(selection, shape: shape))
+        case .gatedBranches(let branches):
+          return .gatedBranches(branches.realised(selection, shape: shape))
+        default: return stage
+        }
       })
   }
 
@@ -41,6 +52,7 @@ public struct Plan: Hashable, Sendable {
       switch stage {
       case .attend(let attend): return attend.rule.attendedPairs(shape: shape)
       case .attendSelected(let selected): return selected.attendedPairs(shape: shape)
+      case .gatedBranches(let branches): return branches.attendedPairs(shape: shape)
       case .explicitScores, .decode: return MaskRule.sequence.attendedPairs(shape: shape)
       case .scan, .mixTokens: continue
       }
@@ -59,6 +71,8 @@ public enum Stage: Hashable, Sendable {
   case attend(Attend)
   /// Tiled softmax over key blocks chosen by pooled scores.
   case attendSelected(AttendSelected)
+  /// Pooled keys, chosen blocks and a window, added with gates.
+  case gatedBranches(GatedBranches)
   /// Few queries against many keys, the keys split into ranges.
   case decode(Decode)
   /// A feature map and a running state.
@@ -72,6 +86,7 @@ public enum Stage: Hashable, Sendable {
     case .explicitScores(let stage): stage.work(shape: shape)
     case .attend(let stage): stage.work(shape: shape)
     case .attendSelected(let stage): stage.work(shape: shape)
+    case .gatedBranches(let stage): stage.work(shape: shape)
     case .decode(let stage): stage.work(shape: shape)
     case .scan(let stage): stage.work(shape: shape)
     case .mixTokens(let stage): stage.work(shape: shape)

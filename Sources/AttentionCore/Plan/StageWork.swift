@@ -89,6 +89,13 @@ public struct EngineCounts: Hashable, Sendable, Codable {
     left.rowsGathered += right.rowsGathered
   }
 
+  /// The same work on `count` heads.
+  public func times(_ count: Int) -> EngineCounts {
+    var sum = EngineCounts()
+    for _ in 0..<count { sum += self }
+    return sum
+  }
+
   /// The counts that do not depend on the data.
   public var exact: EngineCounts {
     var copy = self

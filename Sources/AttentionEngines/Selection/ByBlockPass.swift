@@ -5,6 +5,7 @@ import CAttentionKernels
 
 /// Attention block by block: the queries that chose a block are gathered for it.
 final class ByBlockPass: SelectedPass, @unchecked Sendable {
+  private let merging: AttendSelected.Merging
   private let shape: AttentionShape
   private let setting: SelectionSetting
   private let geometry: SelectionGeometry
@@ -18,7 +19,10 @@ final class ByBlockPass: SelectedPass, @unchecked Sendable {
   private let partialLogSumExp: Tensor<Float>
   private static let queriesPerMerge = 256
 
-  init(shape: AttentionShape, setting: SelectionSetting) {
+  init(
+    _ merging: AttendSelected.Merging, shape: AttentionShape, setting: SelectionSetting
+  ) {
+    self.merging = merging
     self.shape = shape
     self.setting = setting
     geometry = setting.geometry
@@ -64,6 +68,9 @@ final class ByBlockPass: SelectedPass, @unchecked Sendable {
       routed, block: block, at: at, operands,
       output: partial.base + head * partialRows * shape.valueDim,
       logSumExp: partialLogSumExp.base + head * partialRows, worker: worker)
+    if merging == .lastKeys {
+      weigh(routed, head: head, block: block, at: at, operands)
+    }
     setting.board.add(worker: worker, elementsSorted: 0, rowsGathered: routed.count)
   }
 
@@ -94,6 +101,24 @@ final class ByBlockPass: SelectedPass, @unchecked Sendable {
       kernels.store(
         scratch[worker], output, shape.valueDim, route.outputs + start, Int32(count), logSumExp)
       setting.board.add(worker: worker, keyRows: runs.keyRows, queryRows: count, shape)
+    }
+  }
+
+  /// Replaces the log-sum-exp of routed rows by the scores of the block's last key.
+  private func weigh(
+    _ route: RouteTable.Route, head: Int, block: Int, at: AttendOperands.Head,
+    _ operands: AttendOperands
+  ) {
+    let last = geometry.blockStarts[block + 1] - 1
+    let key = setting.source.keys(at.keyValueIndex, operands) + last * shape.headDim
+    let weights = partialLogSumExp.base + head * shape.queryLength * routes.ranks
+    let dot = setting.context.kernels.select.dot_rows
+    for index in 0..<route.count {
+      let place = weights + Int(route.outputs[index])
+      dot?(
+        at.query + Int(route.queries[index]) * shape.headDim, key, shape.headDim, 1,
+        Int32(shape.headDim), place)
+      place.pointee *= Float(shape.softmaxScale)
     }
   }
 

@@ -25,10 +25,12 @@ final class FeaturePool: @unchecked Sendable {
   private let scratch: Workspace
   private let gathered: Int
 
-  /// - Parameter heads: heads over the whole batch.
+  /// - Parameters:
+  ///   - heads: heads over the whole batch.
+  ///   - position: position of the first row, for rotary embeddings.
   init(
     _ feature: PooledFeature, starts: [Int], order: [Int32]?, heads: Int, headDim: Int,
-    weights: WeightSet, context: ExecutionContext
+    position: Int = 0, weights: WeightSet, context: ExecutionContext
   ) {
     self.feature = feature
     self.starts = starts
@@ -40,7 +42,7 @@ final class FeaturePool: @unchecked Sendable {
     units = starts.count - 1
     values = Tensor([heads, units, width])
     projection = feature.projection.map { weights[$0.weight] }
-    rotary = feature.projection.flatMap { Self.rotary($0, units: starts.count - 1) } ?? []
+    rotary = feature.projection.flatMap { Self.rotary($0, starts: starts, from: position) } ?? []
     let largest = (0..<starts.count - 1).reduce(0) { max($0, starts[$1 + 1] - starts[$1]) }
     gathered = order == nil ? 0 : largest
     scratch = Workspace(
@@ -111,12 +113,15 @@ final class FeaturePool: @unchecked Sendable {
     }
   }
 
-  private static func rotary(_ projection: FeatureProjection, units: Int) -> [Float]? {
+  private static func rotary(
+    _ projection: FeatureProjection, starts: [Int], from position: Int
+  ) -> [Float]? {
     guard let base = projection.rotaryBase else { return nil }
     let half = projection.width / 2
-    let angles = (0..<units).flatMap { unit in
+    let angles = starts.dropLast().flatMap { start in
       (0..<half).map { channel in
-        Double(unit) * Double.pow(base, -Double(channel) / Double(half))
+        Double((position + start) / projection.rotaryStep)
+          * Double.pow(base, -Double(channel) / Double(half))
       }
     }
     return angles.map { Float(Double.cos($0)) } + angles.map { Float(Double.sin($0)) }

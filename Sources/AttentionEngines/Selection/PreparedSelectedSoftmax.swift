@@ -32,9 +32,22 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
     switch stage.scoring {
     case .product(let product):
       chooser = ProductChooser(stage, product: product, shape: shape, setting: setting)
+    case .tree(let search):
+      chooser = TreeChooser(stage, search: search, shape: shape, setting: setting)
+    case .compressed(let scores):
+      chooser = CompressedChooser(stage, scores: scores, shape: shape, setting: setting)
+    case .sortedSegments(let pattern):
+      chooser = SegmentChooser(pattern, shape: shape, setting: setting)
+    case .proxyHeads(let pattern):
+      chooser = ProxyChooser(stage, pattern: pattern, shape: shape, setting: setting)
+    case .lowBitEstimate(let pattern):
+      chooser = EstimateChooser(stage, pattern: pattern, shape: shape, setting: setting)
+    case .verticalSlash(let pattern):
+      chooser = VerticalSlashChooser(pattern, shape: shape, setting: setting)
     }
     switch stage.order {
-    case .byBlock: pass = ByBlockPass(shape: shape, setting: setting)
+    case .byBlock: pass = ByBlockPass(stage.merging, shape: shape, setting: setting)
+    case .byRow: pass = ByRowPass(shape: shape, setting: setting)
     case .byQuery: pass = ByQueryPass(stage, shape: shape, setting: setting)
     }
     phases = setting.source.phases(setting.current) + chooser.phases + pass.phases

@@ -14,7 +14,7 @@ final class ProductChooser: BlockChooser, @unchecked Sendable {
   private let source: KeyValueSource
   private let current: CurrentOperands
   private let board: CountBoard
-  private let keyPool: FeaturePool
+  private let keyPool: any KeyFeatures
   private let queryPool: FeaturePool?
   private let similarity: BlockSimilarity?
   private let cutter: RowCutter
@@ -41,16 +41,21 @@ final class ProductChooser: BlockChooser, @unchecked Sendable {
     current = setting.current
     board = setting.board
     kernels = context.kernels.select
-    keyPool = FeaturePool(
-      product.key, starts: geometry.blockStarts, order: nil,
-      heads: shape.batch * shape.keyValueHeads, headDim: shape.headDim, weights: setting.weights,
-      context: context)
+    keyPool =
+      product.key.statistics == [.attention]
+      ? AttentionFeatures(shape: shape, setting: setting)
+      : FeaturePool(
+        product.key, starts: geometry.blockStarts, order: nil,
+        heads: shape.batch * shape.keyValueHeads, headDim: shape.headDim, weights: setting.weights,
+        context: context)
     queryPool =
       stage.poolsQueries(product)
       ? FeaturePool(
         product.query, starts: geometry.rowStarts, order: geometry.order,
-        heads: shape.batch * shape.queryHeads, headDim: shape.headDim, weights: setting.weights,
-        context: context) : nil
+        heads: shape.batch * shape.queryHeads, headDim: shape.headDim,
+        position: shape.isCausal
+          ? shape.visibleKeys(query: shape.queryLength - 1)
+            - shape.queryLength : 0, weights: setting.weights, context: context) : nil
     similarity = product.leastSimilarity.map {
       BlockSimilarity(
         least: Float($0), shape: shape, geometry: setting.geometry, context: context)
@@ -62,10 +67,10 @@ final class ProductChooser: BlockChooser, @unchecked Sendable {
     scratch = Workspace(
       bytesPerWorker: 8 * geometry.blockCount, workers: context.pool.count)
     rowPlaces = RowPlaces.all(stage, setting.geometry)
-    if case .top = stage.rule.measure {
-      skipsForced = stage.rule.forcedTakePlaces && product.form == .raw
-    } else {
-      skipsForced = false
+    // The range and the sum of all scores are those of forced blocks too.
+    switch (stage.rule.measure, product.form) {
+    case (_, .minMax), (.mass, _), (.massWithin, _): skipsForced = false
+    case (.top, _), (.above, _): skipsForced = stage.rule.forcedTakePlaces
     }
     freeRows = setting.geometry.rowCount - stage.forced.lastRows
     rowsPerUnit = max(256 / max(geometry.rowStarts[1], 1), 1)
@@ -94,7 +99,7 @@ final class ProductChooser: BlockChooser, @unchecked Sendable {
   private func poolKeys(worker: Int, unit: Int) {
     guard let operands = current.value else { return }
     let (head, block) = unit.quotientAndRemainder(dividingBy: keyPool.units)
-    keyPool.pool(head: head, unit: block, worker: worker, rows: source.keys(head, operands))
+    keyPool.pool(head: head, unit: block, worker: worker, source, operands)
   }
 
   private func poolQueries(worker: Int, unit: Int) {
@@ -178,6 +183,9 @@ final class ProductChooser: BlockChooser, @unchecked Sendable {
   }
 
   private func keyFeatures(head: Int) -> UnsafePointer<Float> {
+    guard keyPool.heads != shape.batch * shape.queryHeads else {
+      return UnsafePointer(keyPool.feature(head: head, unit: 0))
+    }
     let (batch, queryHead) = head.quotientAndRemainder(dividingBy: shape.queryHeads)
     let index = batch * shape.keyValueHeads + queryHead / shape.headGroup
     return UnsafePointer(keyPool.feature(head: index, unit: 0))

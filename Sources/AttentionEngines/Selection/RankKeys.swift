@@ -101,10 +101,20 @@ enum RankKeys {
     return store
   }
 
+  /// Sorts ascending: scores descending, indices ascending where they are equal.
+  static func sort(_ keys: UnsafeMutableBufferPointer<UInt64>) {
+    sort(keys, 0, keys.count)
+  }
+
   private static func sort(
     _ keys: UnsafeMutableBufferPointer<UInt64>, _ low: Int, _ high: Int
   ) {
     guard high - low > 1 else { return }
+    guard high - low <= 16 else {
+      let middle = partition(keys, low, high)
+      sort(keys, low, middle)
+      return sort(keys, middle + 1, high)
+    }
     for index in low + 1..<high {
       let key = keys[index]
       var position = index

@@ -2,7 +2,6 @@
 
 import AttentionCore
 import AttentionReference
-import RealModule
 
 /// SeerAttention: a small learned gate predicts which blocks carry attention.
 ///
@@ -94,7 +93,9 @@ public struct Seer: AttentionMechanism {
 
   public var plan: Plan {
     let gate = { (name: String) in
-      FeatureProjection(weight: name, width: parameters.gateDim, rotaryBase: Self.rotaryBase)
+      FeatureProjection(
+        weight: name, width: parameters.gateDim, rotaryBase: Self.rotaryBase,
+        rotaryStep: parameters.blockSize)
     }
     let product = FeatureProduct(
       query: PooledFeature([.mean], projection: gate("queryGate")),
@@ -149,13 +150,17 @@ public struct Seer: AttentionMechanism {
     _ head: ReferenceHead, queryHead: Int, weights: WeightSet
   ) -> [SelectionReference.Row] {
     let reference = reference
-    let queryGate = matrix(weights["queryGate"], index: queryHead)
-    let keyGate = matrix(weights["keyGate"], index: queryHead / shape.headGroup)
+    let queryGate = GateReference.matrix(weights["queryGate"], index: queryHead)
+    let keyGate = GateReference.matrix(weights["keyGate"], index: queryHead / shape.headGroup)
     let queries = reference.rows.enumerated().map {
-      rotated(product(queryGate, BlockReference.mean(head.query, $1)), by: $0)
+      GateReference.rotated(
+        GateReference.product(queryGate, BlockReference.mean(head.query, $1)), by: $0,
+        base: Self.rotaryBase)
     }
     let keys = reference.blocks.enumerated().map {
-      rotated(product(keyGate, extrema(head.key, $1) + BlockReference.mean(head.key, $1)), by: $0)
+      GateReference.rotated(
+        GateReference.product(keyGate, GateReference.extremaAndMean(head.key, $1)), by: $0,
+        base: Self.rotaryBase)
     }
     return queries.enumerated().map { row, query in
       guard row < queries.count - parameters.lastRows else { return .everything(0...row) }
@@ -168,48 +173,5 @@ public struct Seer: AttentionMechanism {
         rule: parameters.method == .ratio ? .top(kept) : .above(parameters.threshold),
         forced: parameters.ownBlock ? [row] : [], tolerance: 1e-5 * (1 + gateScale * largest))
     }
-  }
-
-  private func matrix(_ tensor: Tensor<Float>, index: Int) -> Rows {
-    let (rows, columns) = (tensor.extents[1], tensor.extents[2])
-    return Rows(tensor.base + index * rows * columns, rows, columns)
-  }
-
-  private func product(_ matrix: Rows, _ vector: [Double]) -> [Double] {
-    (0..<matrix.count).map { BlockReference.dot(Array(matrix[$0]), vector) }
-  }
-
-  /// The largest, then the smallest element of every column.
-  private func extrema(_ rows: Rows, _ indices: [Int]) -> [Double] {
-    let columns = (0..<rows.width).map { column in indices.map { rows[$0, column] } }
-    return columns.map { $0.max() ?? 0 } + columns.map { $0.min() ?? 0 }
-  }
-
-  /// The vector as complex numbers, each turned by an angle that falls with its index.
-  private func rotated(_ vector: [Double], by block: Int) -> [Double] {
-    let half = vector.count / 2
-    var result = vector
-    for index in 0..<half {
-      let angle = Double(block) / Double.pow(Self.rotaryBase, Double(index) / Double(half))
-      result[index] = vector[index] * .cos(angle) - vector[index + half] * .sin(angle)
-      result[index + half] = vector[index + half] * .cos(angle) + vector[index] * .sin(angle)
-    }
-    return result
-  }
-}
-
-/// Weights of learned selections.
-enum BlockSelectWeights {
-  /// Independent N(0, 1 / inputs), inputs being the last axis.
-  static func drawNormal(_ specifications: [WeightSpecification], _ seed: Seed) -> WeightSet {
-    var weights = WeightSet()
-    for specification in specifications {
-      let tensor = Tensor<Float>(specification.extents)
-      var generator = SplitMix64(seed: seed.child(specification.name))
-      let deviation = 1 / Float(specification.extents.last ?? 1).squareRoot()
-      for index in 0..<tensor.count { tensor[index] = deviation * generator.normal() }
-      weights.tensors[specification.name] = tensor
-    }
-    return weights
   }
 }

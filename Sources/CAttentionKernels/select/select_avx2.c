@@ -104,6 +104,58 @@ static void soften(float *scores, int32_t count, float scale) {
   }
 }
 
+static void weigh_rows(const float *weights, const float *rows, ptrdiff_t stride, int32_t count,
+                       int32_t width, float *sum) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  for (int32_t c = 0; c < width; c += 8) {
+    const int32_t n = clamp8(width - c);
+    __m256 total = _mm256_setzero_ps();
+    for (int32_t i = 0; i < count; i++) {
+      const __m256 row = load_part(rows + i * stride + c, n);
+      total = _mm256_fmadd_ps(_mm256_set1_ps(weights[i]), row, total);
+    }
+    _mm256_maskstore_ps(sum + c, _mm256_cmpgt_epi32(_mm256_set1_epi32(n), lane), total);
+  }
+}
+
+/// Whether any of the first `count` of eight keys exceeds the threshold.
+static inline int32_t any_above(__m256i dots, int32_t count, const int32_t *sums,
+                                const float *key_scales, const float *offsets, float scale,
+                                float threshold) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const __m256i valid = _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lane);
+  const __m256i sum = _mm256_maskload_epi32(sums, valid);
+  const __m256 product =
+      _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(dots, sum)), _mm256_set1_ps(scale));
+  const __m256 scaled = _mm256_mul_ps(product, _mm256_maskload_ps(key_scales, valid));
+  const __m256 estimate = _mm256_add_ps(scaled, _mm256_maskload_ps(offsets, valid));
+  const __m256 above = _mm256_cmp_ps(estimate, _mm256_set1_ps(threshold), _CMP_GT_OQ);
+  return _mm256_movemask_ps(_mm256_and_ps(above, _mm256_castsi256_ps(valid))) != 0;
+}
+
+static int32_t estimate_exceeds(const uint8_t *query, const int8_t *packed, int32_t width,
+                                int32_t keys, const int32_t *sums, const float *key_scales,
+                                const float *offsets, float scale, float threshold) {
+  __m256i low = _mm256_setzero_si256(), high = low;
+  for (int32_t c = 0; c < width; c += 2, packed += 64) {
+    const __m256i pair = _mm256_set1_epi16((int16_t)(query[c] | query[c + 1] << 8));
+    low = _mm256_add_epi16(
+        low, _mm256_maddubs_epi16(pair, _mm256_loadu_si256((const __m256i *)packed)));
+    high = _mm256_add_epi16(
+        high, _mm256_maddubs_epi16(pair, _mm256_loadu_si256((const __m256i *)(packed + 32))));
+  }
+  const __m128i parts[4] = {_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1),
+                            _mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1)};
+  for (int32_t part = 0; part < 4 && 8 * part < keys; part++) {
+    const int32_t first = 8 * part;
+    if (any_above(_mm256_cvtepi16_epi32(parts[part]), clamp8(keys - first), sums + first,
+                  key_scales + first, offsets + first, scale, threshold)) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
 static void merge_row(float *o, float *lse, const float *part, float part_lse, int32_t width) {
   if (part_lse == -INFINITY) return;
   float top = fmaxf(*lse, part_lse);
@@ -123,9 +175,11 @@ static void merge_row(float *o, float *lse, const float *part, float part_lse, i
 
 #pragma clang attribute pop
 
-const attn_select_kernels_t attn_select_avx2 = {pool_mean, dot_rows, pool_extrema,
-                                                      soften, merge_row};
+const attn_select_kernels_t attn_select_avx2 = {
+    pool_mean, dot_rows, pool_extrema, soften, weigh_rows, estimate_exceeds, merge_row,
+};
 // 512-bit vectors would not help: these kernels are bound by loads of short rows.
-const attn_select_kernels_t attn_select_avx512 = {pool_mean, dot_rows, pool_extrema,
-                                                        soften, merge_row};
+const attn_select_kernels_t attn_select_avx512 = {
+    pool_mean, dot_rows, pool_extrema, soften, weigh_rows, estimate_exceeds, merge_row,
+};
 #endif

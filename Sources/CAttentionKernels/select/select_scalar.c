@@ -72,6 +72,30 @@ static void soften(float *scores, int32_t count, float scale) {
   }
 }
 
+static void weigh_rows(const float *weights, const float *rows, ptrdiff_t stride, int32_t count,
+                       int32_t width, float *sum) {
+  for (int32_t c = 0; c < width; c++) {
+    float total = 0.0f;
+    for (int32_t i = 0; i < count; i++) total = fmaf(weights[i], rows[i * stride + c], total);
+    sum[c] = total;
+  }
+}
+
+static int32_t estimate_exceeds(const uint8_t *query, const int8_t *packed, int32_t width,
+                                int32_t keys, const int32_t *sums, const float *key_scales,
+                                const float *offsets, float scale, float threshold) {
+  for (int32_t j = 0; j < keys; j++) {
+    int32_t dot = 0;
+    for (int32_t c = 0; c < width; c++) {
+      dot += query[c] * packed[c / 2 * 64 + 2 * j + c % 2];
+    }
+    const float product = (float)(dot - sums[j]) * scale;
+    const float scaled = product * key_scales[j];
+    if (scaled + offsets[j] > threshold) return 1;
+  }
+  return 0;
+}
+
 static void merge_row(float *o, float *lse, const float *part, float part_lse, int32_t width) {
   if (part_lse == -INFINITY) return;
   float top = fmaxf(*lse, part_lse);
@@ -83,5 +107,6 @@ static void merge_row(float *o, float *lse, const float *part, float part_lse, i
   *lse = top - logf(scale);
 }
 
-const attn_select_kernels_t attn_select_scalar = {pool_mean, dot_rows, pool_extrema,
-                                                        soften, merge_row};
+const attn_select_kernels_t attn_select_scalar = {
+    pool_mean, dot_rows, pool_extrema, soften, weigh_rows, estimate_exceeds, merge_row,
+};

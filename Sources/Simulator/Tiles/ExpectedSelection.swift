@@ -37,7 +37,7 @@ public struct ExpectedSelection: Hashable, Sendable, Codable {
       visited += Double(try blocks.ownTiles(block, tiles))
       switch stage.order {
       case .byBlock: visited += blocks.gatheredTiles(block, tile)
-      case .byQuery: visited += blocks.unitedTiles(block, tile)
+      case .byQuery, .byRow: visited += blocks.unitedTiles(block, tile)
       }
     }
     tilesVisited = visited

@@ -125,8 +125,8 @@ public final class CaseRunner {
       stage, selection: selection, inputs: inputs, shape: item.shape)
     record.accuracy.selection = quality.record
     record.work.operations = realised.operations
-    if let pairs = realised.selectingStage?.realisedPairs {
-      record.work.attendedPairs = .value(pairs)
+    if let pairs = realised.attendedPairs {
+      record.work.attendedPairs = .value(pairs * item.shape.batch * item.shape.queryHeads)
     }
     record.bounds = try CaseBounds(item, plan: realised, kernels: context.execution.kernels)
       .record(machines: context.machines)

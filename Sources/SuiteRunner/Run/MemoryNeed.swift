@@ -16,7 +16,7 @@ struct MemoryNeed {
     var partial = 0
     switch item.mechanism.plan.stages.first {
     case .attendSelected(let stage):
-      partial = stage.partialElements(shape: shape)
+      partial = stage.partialElements(shape: shape) + stage.listElements(shape: shape)
     case .decode(let stage):
       partial = shape.outputExtents.reduce(1, *) * stage.rangeCount(keys: shape.keyLength)
     default: break

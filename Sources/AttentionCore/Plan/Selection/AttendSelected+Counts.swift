@@ -12,6 +12,8 @@ extension AttendSelected {
     switch order {
     case .byBlock:
       for head in 0..<shape.batch * shape.queryHeads { tally.addByBlock(head: head) }
+    case .byRow:
+      for head in 0..<shape.batch * shape.queryHeads { tally.addByRow(head: head) }
     case .byQuery:
       for head in stride(from: 0, to: shape.batch * shape.queryHeads, by: heads) {
         tally.addByQuery(head: head, heads: heads)
@@ -73,6 +75,30 @@ private struct SelectionTally {
           keyRows += add(block: block, places: places, isChosen: isChosen)
         }
         addBytes(keyRows: keyRows, queries: places.count)
+      }
+    }
+  }
+
+  /// Gathered keys are cut into tiles from the first on, whatever blocks they come from.
+  mutating func addByRow(head: Int) {
+    for row in 0..<geometry.rowCount {
+      let queries = geometry.queries(row: row)
+      let seen = geometry.visibleKeys(place: queries.upperBound - 1)
+      let keys = selection.blocks(head: head, row: row).flatMap { geometry.keys(block: $0) }
+        .filter { $0 < seen }
+      counts.rowsGathered += keys.count
+      for first in stride(from: queries.lowerBound, to: queries.upperBound, by: tile.lanes) {
+        let places = Array(first..<min(first + tile.lanes, queries.upperBound))
+        let limit = geometry.visibleKeys(place: places[places.count - 1])
+        let least = geometry.visibleKeys(place: first)
+        let visited = Array(keys.prefix { $0 < limit })
+        for start in stride(from: 0, to: visited.count, by: tile.keys) {
+          let end = min(start + tile.keys, visited.count)
+          counts.tilesVisited += 1
+          counts.tilesFull += visited[end - 1] < least ? 1 : 0
+          counts.pairsEvaluated += (end - start) * places.count
+        }
+        addBytes(keyRows: visited.count, queries: places.count)
       }
     }
   }

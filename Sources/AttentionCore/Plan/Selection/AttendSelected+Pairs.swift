@@ -63,6 +63,26 @@ extension AttendSelected {
   /// Scores of one list head that the rule compares.
   public func scoredBlocks(shape: AttentionShape) -> Int {
     let geometry = SelectionGeometry(self, shape: shape)
+    switch scoring {
+    case .product, .compressed, .lowBitEstimate: break
+    case .tree(let search):
+      return (0..<geometry.rowCount).reduce(0) { sum, row in
+        let places = geometry.forcedBlocks(row: row, forced)
+        let free = places.near.lowerBound - places.first.upperBound
+        return sum + 2 * search.kept * search.rounds(free)
+      }
+    case .verticalSlash: return 2 * shape.keyLength
+    case .sortedSegments(let pattern):
+      let sorted = shape.keyLength / pattern.segment * pattern.segment
+      return (0..<geometry.rowCount).reduce(sorted) { sum, row in
+        let own = geometry.rowStarts[row] / pattern.segment * pattern.segment
+        return sum + min(own, sorted) / pattern.blockSize
+      }
+    case .proxyHeads:
+      return (0..<geometry.rowCount).reduce(geometry.blockCount) {
+        $0 + geometry.visibleBlocks(row: $1)
+      }
+    }
     return (0..<geometry.rowCount).reduce(0) { $0 + candidates(row: $1, geometry) }
   }
 
@@ -77,6 +97,7 @@ extension AttendSelected {
 
   /// Candidates that any data keeps besides the forced blocks.
   private func chosenAtLeast(row: Int, _ geometry: SelectionGeometry) -> Int {
+    guard scoring.keepsCounts else { return 0 }
     guard rule.scope == .row, rule.forcedTakePlaces, case .top(let count) = rule.measure else {
       return 0
     }
@@ -94,7 +115,12 @@ extension AttendSelected {
     }
     let candidates = candidates(row: row, geometry)
     let kept = chosenAtLeast(row: row, geometry)
-    guard candidates > kept || !rule.forcedTakePlaces else { return visible...visible }
+    guard scoring.keepsCounts, merging == .logSumExp || kept > 0 else {
+      return certain...visible
+    }
+    guard candidates > kept || !rule.forcedTakePlaces || merging != .logSumExp else {
+      return visible...visible
+    }
     guard rule.scope == .row, rule.forcedTakePlaces, case .top = rule.measure else {
       return certain...visible
     }
@@ -109,6 +135,8 @@ extension AttendSelected {
     return least...least
   }
 
+  private func blockStep(_ geometry: SelectionGeometry) -> Int { geometry.blockStarts[1] }
+
   private func pairs(_ queries: Range<Int>, block: Int, _ geometry: SelectionGeometry) -> Int {
     let keys = geometry.keys(block: block)
     return queries.reduce(0) { sum, place in
@@ -120,17 +148,17 @@ extension AttendSelected {
     _ places: ForcedPlaces, seen: Int, _ geometry: SelectionGeometry
   ) -> (count: Int, smallest: Int, largest: Int) {
     switch blocks {
-    case .consecutive(let size):
+    case .consecutive:
+      let size = blockStep(geometry)
       // Only the last block can be shorter, and only a query that sees everything sees it whole.
       let last = geometry.keys(block: geometry.blockCount - 1)
       let whole = seen == last.upperBound ? geometry.blockCount : seen / size
       let taken =
         places.first.clamped(to: 0..<whole).count + places.near.clamped(to: 0..<whole).count
       let hasLast = whole == geometry.blockCount && !places.contains(whole - 1)
-      return (
-        whole - taken, hasLast ? last.count : min(size, last.upperBound), min(size, last.upperBound)
-      )
-    case .gridTiles:
+      let usual = geometry.keys(block: 0).count
+      return (whole - taken, hasLast ? min(last.count, usual) : usual, usual)
+    case .gridTiles, .gridTokens:
       let sizes = (0..<geometry.blockCount).map { geometry.keys(block: $0).count }
       return (geometry.blockCount - places.count, sizes.min() ?? 0, sizes.max() ?? 0)
     }

@@ -26,8 +26,20 @@ extension AttendSelected {
     case .product(let product):
       [
         poolingQueries(product, shape, geometry), poolingKeys(product, shape, geometry),
-        products(product, shape, geometry), choosing(product, shape, geometry),
+        products(product, shape, geometry), choosing(shape, geometry),
       ]
+    case .compressed(let scores): [compressed(scores, shape), choosing(shape, geometry)]
+    case .sortedSegments(let pattern):
+      [
+        lastRows(queries: pattern.blockSize, shape), meanScores(pattern, shape, geometry),
+        choosing(shape, geometry),
+      ]
+    case .proxyHeads(let pattern):
+      [proxyRows(pattern, shape, geometry), choosing(shape, geometry)]
+    case .lowBitEstimate: estimates(shape, geometry)
+    case .tree(let search): [treeSearch(search, shape, geometry)]
+    case .verticalSlash(let pattern):
+      [lastRows(queries: pattern.lastQueries, shape), choosing(shape, geometry)]
     }
   }
 
@@ -89,8 +101,133 @@ extension AttendSelected {
       parallelUnits: lists * geometry.rowCount)
   }
 
+  private func treeSearch(
+    _ search: TreeSearch, _ shape: AttentionShape, _ geometry: SelectionGeometry
+  ) -> StageWork {
+    let heads = shape.batch * shape.queryHeads
+    var products = 0
+    for row in 0..<geometry.rowCount {
+      let places = geometry.forcedBlocks(row: row, forced)
+      let rounds = search.rounds(places.near.lowerBound - places.first.upperBound)
+      let asked = Array(search.sampled(geometry.queries(row: row))).count
+      // A node of one block is not halved: at least as many are scored as are kept.
+      products += rounds * search.kept * asked * geometry.keys(block: 0).count
+    }
+    return StageWork(
+      name: "search blocks",
+      operations: OperationCounts([
+        .float32: 2 * heads * products * shape.headDim,
+        .compare: heads * scoredBlocks(shape: shape),
+      ]),
+      bytesRead: TensorBytes(shape).query / 2, bytesWritten: 4 * heads * geometry.rowCount,
+      parallelUnits: heads * geometry.rowCount)
+  }
+
+  private func compressed(_ scores: CompressedScores, _ shape: AttentionShape) -> StageWork {
+    let heads = shape.batch * shape.queryHeads
+    let pairs = heads * scores.compression.pairs(shape: shape)
+    // Pooled keys are those of the branch that attends to them, priced there.
+    return StageWork(
+      name: "score blocks",
+      operations: OperationCounts([
+        .float32: 2 * pairs * shape.headDim, .exponential: pairs, .elementwise: 2 * pairs,
+      ]),
+      bytesRead: TensorBytes(shape).query, bytesWritten: 0,
+      parallelUnits: heads * shape.queryLength)
+  }
+
+  private func estimates(_ shape: AttentionShape, _ geometry: SelectionGeometry) -> [StageWork] {
+    let heads = shape.batch * shape.queryHeads
+    let bytes = TensorBytes(shape)
+    var exact = 0
+    for row in 0..<geometry.rowCount where candidates(row: row, geometry) > 0 {
+      let places = geometry.forcedBlocks(row: row, forced)
+      exact += (Array(places.first) + Array(places.near)).reduce(0) { sum, block in
+        let keys = geometry.keys(block: block)
+        return sum
+          + geometry.queries(row: row).reduce(0) {
+            $0 + max(min(keys.upperBound, geometry.visibleKeys(place: $1)) - keys.lowerBound, 0)
+          }
+      }
+    }
+    return [
+      StageWork(
+        name: "quantise keys and queries",
+        operations: OperationCounts([.elementwise: 3 * (bytes.query + bytes.key) / 4]),
+        bytesRead: bytes.query + bytes.key, bytesWritten: bytes.key / 8,
+        parallelUnits: heads * shape.queryLength),
+      StageWork(
+        name: "score sink and neighbourhood",
+        operations: OperationCounts([
+          .float32: 2 * heads * exact * shape.headDim, .exponential: heads * exact,
+        ]),
+        bytesRead: 0, bytesWritten: 0, parallelUnits: heads * geometry.rowCount),
+      // How many estimates a block needs before one is large depends on the data: one at least.
+      StageWork(
+        name: "estimate blocks",
+        operations: OperationCounts([
+          .int8: 2 * heads * scoredBlocks(shape: shape) * geometry.keys(block: 0).count
+            * shape.headDim,
+          .compare: heads * scoredBlocks(shape: shape) * geometry.keys(block: 0).count,
+        ]),
+        bytesRead: 0, bytesWritten: 4 * heads * geometry.rowCount,
+        parallelUnits: heads * geometry.rowCount),
+    ]
+  }
+
+  private func meanScores(
+    _ pattern: SortedSegments, _ shape: AttentionShape, _ geometry: SelectionGeometry
+  ) -> StageWork {
+    let heads = shape.batch * shape.queryHeads
+    let sorted = shape.keyLength / pattern.segment * pattern.segment
+    let scored = scoredBlocks(shape: shape) - sorted
+    return StageWork(
+      name: "pool and score blocks",
+      operations: OperationCounts([
+        .elementwise: heads * (shape.queryLength + sorted) * shape.headDim,
+        .float32: 2 * heads * scored * shape.headDim, .exponential: heads * scored,
+      ]),
+      bytesRead: TensorBytes(shape).query, bytesWritten: 0,
+      parallelUnits: heads * geometry.rowCount)
+  }
+
+  private func proxyRows(
+    _ pattern: ProxyHeads, _ shape: AttentionShape, _ geometry: SelectionGeometry
+  ) -> StageWork {
+    let heads = shape.batch * shape.queryHeads
+    let visible = { (queries: [Int]) in queries.reduce(0) { $0 + geometry.visibleKeys(place: $1) } }
+    let asked = (0..<geometry.rowCount).reduce(0) {
+      $0 + visible(pattern.sampled(geometry.queries(row: $1)))
+    }
+    let last = visible(Array(geometry.queries(row: geometry.rowCount - 1)))
+    let pairs = heads / pattern.headsPerProxy * asked + heads * last
+    let bytes = TensorBytes(shape)
+    return StageWork(
+      name: "attend with proxy heads",
+      operations: OperationCounts([
+        .float32: 2 * pairs * shape.headDim, .exponential: pairs,
+        .elementwise: 2 * heads * shape.queryLength * shape.headDim + pairs,
+      ]),
+      bytesRead: bytes.query + bytes.key, bytesWritten: 0,
+      parallelUnits: heads / pattern.headsPerProxy * geometry.rowCount)
+  }
+
+  private func lastRows(queries: Int, _ shape: AttentionShape) -> StageWork {
+    let heads = shape.batch * shape.queryHeads
+    let first = max(shape.queryLength - queries, 0)
+    let pairs = (first..<shape.queryLength).reduce(0) { $0 + shape.visibleKeys(query: $1) }
+    return StageWork(
+      name: "attend with the last queries",
+      operations: OperationCounts([
+        .float32: 2 * heads * pairs * shape.headDim, .exponential: heads * pairs,
+        .elementwise: 3 * heads * pairs,
+      ]),
+      bytesRead: TensorBytes(shape).key, bytesWritten: 0,
+      parallelUnits: heads * min(queries, shape.queryLength))
+  }
+
   private func choosing(
-    _ product: FeatureProduct, _ shape: AttentionShape, _ geometry: SelectionGeometry
+    _ shape: AttentionShape, _ geometry: SelectionGeometry
   ) -> StageWork {
     let lists = shape.batch * shape.queryHeads / headsPerList(shape: shape)
     return StageWork(

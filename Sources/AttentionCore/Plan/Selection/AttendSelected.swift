@@ -12,6 +12,17 @@ public struct AttendSelected: Hashable, Sendable {
     case byBlock
     /// Strips of queries visit the union of their blocks under lane masks.
     case byQuery
+    /// The keys that a row unit chose are gathered into one run; pays for blocks of few keys.
+    case byRow
+  }
+
+  /// How results of several blocks become one.
+  public enum Merging: String, Hashable, Sendable, Codable {
+    /// One softmax over everything: partial results are merged by log-sum-exp.
+    case logSumExp
+    /// A softmax of its own inside each past block, whose last key is no key but tells by its
+    /// score how much the block weighs against the keys of the own block. Order `byBlock` only.
+    case lastKeys
   }
 
   /// Which heads share one list of blocks; their scores are added.
@@ -30,13 +41,15 @@ public struct AttendSelected: Hashable, Sendable {
   public let rule: BlockRule
   public let forced: ForcedBlocks
   public let order: Order
+  public let merging: Merging
   /// Pairs over all heads that a known selection attends to; see ``realised(_:shape:)``.
   public private(set) var realisedPairs: Int?
 
   public init(
     rows: RowUnit, blocks: BlockPartition, sharing: Sharing = .none,
     scoring: BlockScoring = .product(FeatureProduct()), rule: BlockRule,
-    forced: ForcedBlocks = ForcedBlocks(), order: Order = .byQuery
+    forced: ForcedBlocks = ForcedBlocks(), order: Order = .byQuery,
+    merging: Merging = .logSumExp
   ) {
     self.rows = rows
     self.blocks = blocks
@@ -45,6 +58,7 @@ public struct AttendSelected: Hashable, Sendable {
     self.rule = rule
     self.forced = forced
     self.order = order
+    self.merging = merging
   }
 
   /// Every query with its own block and the `topK - 1` best whole blocks before it.
@@ -57,6 +71,7 @@ public struct AttendSelected: Hashable, Sendable {
   /// Block size and top-k of a stage in which every query chooses past blocks by itself, or nil.
   public var pastBlocks: PastBlocks? {
     guard rows == .queries(1), sharing == .none, forced == ForcedBlocks(own: true),
+      order != .byRow, merging == .logSumExp,
       case .consecutive(let size) = blocks, case .top(let count) = rule.measure,
       rule.forcedTakePlaces, rule.scope == .row
     else { return nil }
@@ -68,6 +83,13 @@ public struct AttendSelected: Hashable, Sendable {
     guard order == .byBlock else { return 0 }
     let ranks = max(capacity(SelectionGeometry(self, shape: shape)) - 1, 0)
     return shape.outputExtents.reduce(1, *) * ranks
+  }
+
+  /// Places for chosen blocks over all lists.
+  public func listElements(shape: AttentionShape) -> Int {
+    let geometry = SelectionGeometry(self, shape: shape)
+    let lists = shape.batch * shape.queryHeads / headsPerList(shape: shape)
+    return lists * geometry.rowCount * max(capacity(geometry), 1)
   }
 
   /// The stage with the pairs of a selection that was made, so that its work is exact.
@@ -118,6 +140,8 @@ public enum BlockPartition: Hashable, Sendable {
   case consecutive(Int)
   /// Tiles of the token grid in row-major order, smaller at the far borders.
   case gridTiles(Extents)
+  /// Single keys, in the order in which ``gridTiles(_:)`` has them; row units can be the tiles.
+  case gridTokens(Extents)
 }
 
 /// Blocks that a row unit attends to whatever their scores.

@@ -14,19 +14,32 @@ public struct SelectionGeometry: Sendable {
   private let blockOfKey: [Int32]
   private let shape: AttentionShape
   private let rowsAreEven: Bool
+  /// Whether a block's last key only weighs the block; never that of an unfinished block.
+  private let lastKeysWeigh: Bool
+  private let blockSize: Int
 
   public init(_ stage: AttendSelected, shape: AttentionShape) {
     self.shape = shape
+    lastKeysWeigh = stage.merging == .lastKeys
+    var tileStarts: [Int]
     switch stage.blocks {
     case .consecutive(let size):
       order = nil
-      blockStarts = Self.starts(every: size, of: shape.keyLength)
+      blockSize = size
+      tileStarts = Self.starts(every: size, of: shape.keyLength)
+      blockStarts = tileStarts
     case .gridTiles(let tile):
-      (order, blockStarts) = Self.gridTiles(tile, grid: shape.grid ?? [shape.keyLength])
+      blockSize = tile.count
+      (order, tileStarts) = Self.gridTiles(tile, grid: shape.grid ?? [shape.keyLength])
+      blockStarts = tileStarts
+    case .gridTokens(let tile):
+      blockSize = 1
+      (order, tileStarts) = Self.gridTiles(tile, grid: shape.grid ?? [shape.keyLength])
+      blockStarts = Array(0...shape.keyLength)
     }
     switch stage.rows {
     case .queries(let size): rowStarts = Self.starts(every: size, of: shape.queryLength)
-    case .block: rowStarts = blockStarts
+    case .block: rowStarts = tileStarts
     }
     let size = rowStarts[1]
     rowsAreEven = rowStarts.dropLast().enumerated().allSatisfy { $0.element == $0.offset * size }
@@ -45,7 +58,11 @@ public struct SelectionGeometry: Sendable {
   }
 
   public func queries(row: Int) -> Range<Int> { rowStarts[row]..<rowStarts[row + 1] }
-  public func keys(block: Int) -> Range<Int> { blockStarts[block]..<blockStarts[block + 1] }
+  /// Keys of a block that are attended to.
+  public func keys(block: Int) -> Range<Int> {
+    let range = blockStarts[block]..<blockStarts[block + 1]
+    return lastKeysWeigh && range.count == blockSize ? range.dropLast() : range
+  }
 
   /// Row units that hold any of `places`.
   public func rowsCovering(_ places: Range<Int>) -> Range<Int> {
