@@ -6,6 +6,8 @@
 #   make kernels run the C kernels on guarded buffers under the address sanitizer
 #   make format  format the Swift sources; make lint checks without writing
 #   make golden  record the snapshots of the tests anew
+#   make nightly the nightly run: gate, suites, history, one page (NIGHTLY="--time-limit 1h")
+#   make torture hours of checks that are too long for every change: kills, full disks
 
 # One configuration for everything: another one would build all of it again.
 SWIFT_FLAGS = -c release
@@ -14,7 +16,7 @@ ATTNBENCH = .build/release/attnbench
 unexport OPENBLAS_CORETYPE
 unexport OPENBLAS_L2_SIZE
 
-.PHONY: run test build dependencies smoke layers kernels lint format golden
+.PHONY: run test build dependencies smoke layers kernels lint format golden nightly torture
 
 run: build
 	$(ATTNBENCH) run Suites/card.yaml
@@ -45,3 +47,9 @@ format:
 
 golden: build
 	RECORD_SNAPSHOTS=1 swift test $(SWIFT_FLAGS) --skip-build
+
+nightly:
+	@Scripts/nightly.sh $(NIGHTLY)
+
+torture: build
+	@Scripts/torture.sh

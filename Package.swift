@@ -26,7 +26,8 @@ let package = Package(
     .executableTarget(
       name: "attnbench",
       dependencies: [
-        "SuiteRunner", "Reporting", "Comparison", "ResultStore", "Measurement", "Simulator", "AttentionEngines",
+        "SuiteRunner", "Reporting", "Comparison", "ResultStore", "Measurement", "Simulator",
+        "AttentionEngines",
         "AttentionMechanisms", "AttentionReference", "AttentionCore", "Statistics",
         "Configuration", "TensorFiles",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -77,7 +78,7 @@ let package = Package(
       dependencies: [
         "Measurement", "Simulator", "AttentionEngines", "AttentionMechanisms",
         "AttentionReference", "AttentionCore", "ResultStore", "TensorFiles", "Configuration",
-        "Statistics",
+        "Statistics", "Comparison",
       ]),
     .target(
       name: "ResultStore",
@@ -131,9 +132,13 @@ let package = Package(
     .testTarget(
       name: "SimulatorTests", dependencies: ["Simulator", "AttentionCore", "Configuration"],
       exclude: ["Resources"]),
-    .testTarget(name: "ResultStoreTests", dependencies: ["ResultStore", "AttentionCore"]),
     .testTarget(
-      name: "ReportingTests", dependencies: ["Reporting", "ResultStore"],
+      name: "ResultStoreTests",
+      dependencies: [
+        "ResultStore", "AttentionCore", .product(name: "GRDB", package: "GRDB.swift"),
+      ]),
+    .testTarget(
+      name: "ReportingTests", dependencies: ["Reporting", "Comparison", "ResultStore"],
       exclude: ["Recorded", "Snapshots"]),
     .testTarget(
       name: "ComparisonTests",

@@ -24,7 +24,7 @@ allowed() {
         'Mustache' ;;
     SuiteRunner)
       echo 'Measurement Simulator AttentionEngines AttentionMechanisms AttentionReference' \
-        'ResultStore TensorFiles Configuration AttentionCore Statistics' ;;
+        'ResultStore TensorFiles Configuration AttentionCore Statistics Comparison' ;;
     attnbench)
       echo 'ArgumentParser AttentionCore AttentionReference AttentionMechanisms AttentionEngines' \
         'Simulator Measurement Statistics Configuration TensorFiles SuiteRunner ResultStore' \

@@ -70,6 +70,11 @@ public struct AttentionShape: Hashable, Sendable, Codable {
     }
   }
 
+  /// Position in the sequence of keys of query 0: query `i` stands at key `i + causalOffset`.
+  public var causalOffset: Int {
+    causality == .bottomRight ? keyLength - queryLength : 0
+  }
+
   /// A copy with some sizes replaced.
   public func with(
     batch: Int? = nil, queryHeads: Int? = nil, keyValueHeads: Int? = nil, queryLength: Int? = nil,

@@ -32,6 +32,15 @@ public struct MechanismCard: Sendable {
     self.laws = laws
     self.cost = cost
   }
+
+  /// The card of a preset: what is known of the mechanism, under a name of its own.
+  public func renamed(
+    id: String, title: String, origin: Citation, summary: String
+  ) -> MechanismCard {
+    MechanismCard(
+      id: id, title: title, family: family, origin: origin, summary: summary, inputs: inputs,
+      patterns: patterns, exactness: exactness, laws: laws, cost: cost)
+  }
 }
 
 /// The paper that a mechanism comes from.

@@ -20,6 +20,9 @@ public enum Engines {
       if let mask = stage.diagonalMask {
         return PreparedDiagonal(stage, mask: mask, shape: plan.shape, context: context)
       }
+      if let chunk = stage.keyChunk {
+        return PreparedChunkedSoftmax(stage, chunk: chunk, shape: plan.shape, context: context)
+      }
       return PreparedTiledSoftmax(stage, shape: plan.shape, context: context)
     case .attend(let stage):
       return try PreparedLowBitSoftmax(stage, shape: plan.shape, context: context)

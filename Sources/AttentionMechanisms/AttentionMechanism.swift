@@ -44,4 +44,14 @@ extension AttentionMechanism {
   public func selectionDefects(_ problem: ReferenceProblem) -> [String] { [] }
   public var card: MechanismCard { Self.card }
   public var parameterTexts: [(name: String, text: String)] { parameters.texts }
+
+  /// - Throws: ``MechanismError/outOfRange(parameter:value:rule:)`` below `least`.
+  static func require(
+    _ parameter: String, _ value: Int, atLeast least: Int
+  ) throws(MechanismError) {
+    guard value >= least else {
+      throw .outOfRange(
+        parameter: parameter, value: "\(value)", rule: "it must be at least \(least)")
+    }
+  }
 }

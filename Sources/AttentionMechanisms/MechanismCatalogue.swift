@@ -8,10 +8,63 @@ public enum MechanismCatalogue {
     MechanismEntry(DenseNaive.self),
     MechanismEntry(DenseBlas.self),
     MechanismEntry(Flash.self),
+    MechanismEntry(BlockSparseFlash.self),
+    MechanismEntry(MemoryEfficient.self),
+    MechanismEntry(FuseMax.self),
+    MechanismEntry(Flex.self),
+    MechanismEntry(GroupedQuery.self),
+    MechanismEntry(
+      preset: "mqa", of: GroupedQuery.self, title: "Multi-query attention",
+      origin: Citation(
+        "Fast Transformer Decoding: One Write-Head is All You Need", arXiv: "1911.02150",
+        year: 2019),
+      summary: "Exact attention in which all query heads share one key-value head.",
+      parameters: ["sharedHeads": "1"]),
     MechanismEntry(BFloat16Flash.self),
     MechanismEntry(Sage1.self),
     MechanismEntry(SplitKV.self),
     MechanismEntry(Neighborhood.self),
+    MechanismEntry(AShape.self),
+    MechanismEntry(
+      preset: "streaming-llm", of: AShape.self, title: "Attention sinks and a rolling window",
+      origin: Citation(
+        "Efficient Streaming Language Models with Attention Sinks", arXiv: "2309.17453",
+        year: 2023),
+      summary: "Causal attention to four sinks and the most recent tokens.",
+      parameters: ["sinks": "4", "window": "1020"]),
+    MechanismEntry(
+      preset: "tri-shape", of: AShape.self, title: "Sinks, a sliding window and dense last queries",
+      origin: Citation(
+        "SCBench: A KV Cache-Centric Analysis of Long-Context Methods", arXiv: "2412.10319",
+        year: 2024),
+      summary: "A-shape whose last queries see everything.",
+      parameters: ["fullQueries": "100"]),
+    MechanismEntry(MultiScaleWindow.self),
+    MechanismEntry(ShardedAttention.self),
+    MechanismEntry(BigBird.self),
+    MechanismEntry(Longformer.self),
+    MechanismEntry(SparseTransformer.self),
+    MechanismEntry(ShiftedGroups.self),
+    MechanismEntry(
+      preset: "sinklora", of: ShiftedGroups.self, title: "Sink fixed attention",
+      origin: Citation(
+        "SinkLoRA: Enhanced Efficiency and Chat Capabilities for Long-Context Large Language Models",
+        arXiv: "2406.05678", year: 2024),
+      summary: "Shifted groups in a quarter of the heads, and four sinks that everyone sees.",
+      parameters: ["shiftedShare": "0.25", "sinks": "4"]),
+    MechanismEntry(ShiftedChunks.self),
+    MechanismEntry(DuoAttention.self),
+    MechanismEntry(RazorAttention.self),
+    MechanismEntry(MixtureOfSpans.self),
+    MechanismEntry(BlockRank.self),
+    MechanismEntry(
+      preset: "block-attention", of: BlockRank.self, title: "Block-Attention",
+      origin: Citation(
+        "Block-Attention for Efficient RAG", arXiv: "2409.15355", year: 2024),
+      summary:
+        "Passages see themselves only, so that their keys can be cached; the question sees all.",
+      parameters: ["instruction": "0", "sharesInstruction": "false"]),
+    MechanismEntry(LinearBiases.self),
     MechanismEntry(MoBA.self),
     MechanismEntry(VMoBA.self),
     MechanismEntry(NSA.self),

@@ -33,6 +33,26 @@ public struct MechanismEntry: Sendable {
     }
   }
 
+  /// A line that names a mechanism with parameters of its own.
+  ///
+  /// `parameters` replace the defaults of `type`; users may override them in turn.
+  public init<Mechanism: AttentionMechanism>(
+    preset id: String, of type: Mechanism.Type, title: String, origin: Citation, summary: String,
+    parameters: [String: String]
+  ) {
+    let base = MechanismEntry(type)
+    self.id = id
+    card = base.card.renamed(id: id, title: title, origin: origin, summary: summary)
+    preset = parameters
+    self.parameters = base.parameters.map { field in
+      ParameterDescription(
+        name: field.name, defaultText: parameters[field.name] ?? field.defaultText,
+        form: field.form, meaning: field.meaning, changesResult: field.changesResult)
+    }
+    impliedOverrides = base.impliedOverrides
+    build = base.build
+  }
+
   /// The mechanism with `overrides` over the preset over the defaults.
   ///
   /// - Throws: ``MechanismError`` for a pattern that the card does not list, unknown or malformed

@@ -139,3 +139,13 @@ extension Rows {
     return result
   }
 }
+
+extension Rows {
+  /// The matrix with one more row: the mean of `rows`.
+  public func appending(meanOf rows: Range<Int>) -> Rows {
+    var result = Rows(count: count + 1, width: width)
+    result.values.replaceSubrange(0..<values.count, with: values)
+    for row in rows { result.add(1 / Double(rows.count), self, row, to: count) }
+    return result
+  }
+}

@@ -79,7 +79,7 @@ public struct Bootstrap: Hashable, Codable, Sendable {
   }
 
   /// The median of the multiset that holds `sorted[rank]` `drawn[rank]` times.
-  private static func median(of sorted: [Double], drawn: [Int]) -> Double {
+  static func median(of sorted: [Double], drawn: [Int]) -> Double {
     let count = sorted.count
     let low = value(at: (count - 1) / 2, of: sorted, drawn: drawn)
     guard count.isMultiple(of: 2) else { return low }

@@ -29,9 +29,14 @@ public struct ResamplingGenerator: RandomNumberGenerator, Sendable {
 
   /// Puts `values` in a random order.
   public mutating func shuffle<Element>(_ values: inout [Element]) {
-    guard values.count > 1 else { return }
-    for last in stride(from: values.count - 1, to: 0, by: -1) {
-      values.swapAt(last, index(below: last + 1))
+    shuffle(&values, in: values.indices)
+  }
+
+  /// Puts the values at `range` in a random order and leaves the others where they are.
+  public mutating func shuffle<Element>(_ values: inout [Element], in range: Range<Int>) {
+    guard range.count > 1 else { return }
+    for last in stride(from: range.count - 1, to: 0, by: -1) {
+      values.swapAt(range.lowerBound + last, range.lowerBound + index(below: last + 1))
     }
   }
 }

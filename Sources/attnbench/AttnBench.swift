@@ -21,13 +21,14 @@ struct AttnBench: ParsableCommand {
 
       Exit codes: 0 fine; 1 run or internal error; 2 bad usage, suite, tensor or machine file; \
       3 confirmed regression; 4 accuracy or exact-work failure, or a time below the roofline floor; \
-      5 machine unfit; 6 too little measured.
+      5 machine unfit or inconclusive; 6 too little measured.
       """,
     version: "attnbench \(Product.version)",
     subcommands: [
       RunCommand.self, ListCommand.self, DescribeCommand.self, SimulateCommand.self,
-      VerifyCommand.self, ApplyCommand.self, MachineCommand.self, ReportCommand.self,
-      DoctorCommand.self,
+      VerifyCommand.self, ApplyCommand.self, CompareCommand.self, ABCommand.self, GateCommand.self,
+      NightsCommand.self, HistoryCommand.self, MachineCommand.self, ReportCommand.self,
+      DoctorCommand.self, MeasureWorkerCommand.self,
     ])
 
   static func main() {

@@ -53,6 +53,11 @@ struct Command {
 
   /// Runs the binary with `arguments` in the test's folder.
   func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Result {
+    try run(arguments: arguments, environment: environment)
+  }
+
+  /// Runs the binary with a list of arguments in the test's folder.
+  func run(arguments: [String], environment: [String: String] = [:]) throws -> Result {
     let process = try process(arguments)
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let outputFile = folder.appendingPathComponent("stdout-\(UUID().uuidString)")

@@ -62,40 +62,6 @@ import Testing
     #expect(try records(command, "two").map(\.caseID) == ids)
   }
 
-  @Test func killedRunsLoseNothingAndRepeatNothing() throws {
-    let command = try Command()
-    defer { command.remove() }
-    let mechanisms = (2...13).map { "      - moba: { blockSize: \($0), topK: 2 }" }
-    let text = Self.suite.split(separator: "\n").prefix(6).joined(separator: "\n")
-    try command.write(
-      text + "\n    mechanisms:\n" + mechanisms.joined(separator: "\n"), to: "many.yaml")
-    var generator = SystemRandomNumberGenerator()
-    for attempt in 0..<5 {
-      let start = attempt == 0 ? ["--name", "killed"] : ["--resume", "killed"]
-      let process = try command.process(["run", "many.yaml", "--output", "runs"] + start)
-      process.standardError = FileHandle.nullDevice
-      process.standardOutput = FileHandle.nullDevice
-      try process.run()
-      Thread.sleep(forTimeInterval: Double.random(in: 0.05...0.4, using: &generator))
-      kill(process.processIdentifier, SIGKILL)
-      process.waitUntilExit()
-      // The first process may die before it has made the folder.
-      guard FileManager.default.fileExists(atPath: command.path("runs/killed/run.json")) else {
-        try? FileManager.default.removeItem(atPath: command.path("runs"))
-        _ = try command.run(
-          "run", "many.yaml", "--output", "runs", "--name", "killed", "--time-limit", "0")
-        continue
-      }
-    }
-    let result = try command.run("run", "many.yaml", "--output", "runs", "--resume", "killed")
-    #expect(result.code == 0, "\(result.errors)")
-    let journal = try String(
-      contentsOfFile: command.path("runs/killed/journal.jsonl"), encoding: .utf8)
-    let ids = try records(command, "killed").map(\.caseID)
-    #expect(journal.split(separator: "\n").count == 12)
-    #expect(Set(ids).count == 12)
-  }
-
   @Test func anUnwritableFolderIsARunError() throws {
     let command = try Command()
     defer { command.remove() }

@@ -14,10 +14,13 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
   /// Sizes that the parameters need beside the common ones.
   var grid: Extents?
   var extraKeys = 0
+  var keyValueHeads: Int?
 
   init(
-    _ id: String, _ overrides: [String: String] = [:], grid: Extents? = nil, extraKeys: Int = 0
+    _ id: String, _ overrides: [String: String] = [:], grid: Extents? = nil, extraKeys: Int = 0,
+    keyValueHeads: Int? = nil
   ) {
+    self.keyValueHeads = keyValueHeads
     self.id = id
     self.overrides = overrides
     self.grid = grid
@@ -31,7 +34,7 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
 
   /// Every registered mechanism; those whose defaults do not fit small problems get parameters.
   static let all: [ContractCase] = MechanismCatalogue.ids.flatMap { id in
-    variants[id] ?? [ContractCase(id)]
+    variants[id] ?? localVariants[id] ?? [ContractCase(id)]
   }
 
   private static let variants: [String: [ContractCase]] = [
@@ -231,7 +234,8 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
       let isCross = pattern == .noncausalCross || pattern == .causalCross
       let isCausal = pattern == .causalSelf || pattern == .causalCross
       return try AttentionShape(
-        batch: isCross ? 2 : 1, queryHeads: 4, keyValueHeads: isCross ? 2 : 4,
+        batch: isCross ? 2 : 1, queryHeads: 4,
+        keyValueHeads: keyValueHeads ?? (isCross ? 2 : 4),
         queryLength: length, keyLength: isCross ? length + 37 : length,
         headDim: isCross ? 40 : 64, valueDim: isCross ? 24 : 64,
         causality: isCausal ? .bottomRight : .none)

@@ -15,9 +15,9 @@ enum RecordedRun {
 
   /// A fresh folder for the files of one test.
   static func temporaryFolder() throws -> RunFolder {
-    let root = FileManager.default.temporaryDirectory
-      .appendingPathComponent("attnbench-reporting-\(UUID().uuidString)")
-    let folder = try RunFolder(root: root.path, name: "run")
+    let folder = try RunFolder(
+      root: FileManager.default.temporaryDirectory.path,
+      name: "attnbench-reporting-\(UUID().uuidString)")
     try FileManager.default.createDirectory(
       atPath: folder.path, withIntermediateDirectories: true)
     return folder

@@ -5,19 +5,21 @@ public struct Attend: Hashable, Sendable {
   public let rule: MaskRule
   public let precision: AttendPrecision
   public let queryTiling: QueryTiling
+  /// Keys per chunk where chunks are attended to by themselves and merged; nil for one pass.
+  public let keyChunk: Int?
 
   public init(
     rule: MaskRule = .sequence, precision: AttendPrecision = .float32,
-    queryTiling: QueryTiling = .fitted
+    queryTiling: QueryTiling = .fitted, keyChunk: Int? = nil
   ) {
+    self.keyChunk = keyChunk
     self.rule = rule
     self.precision = precision
     self.queryTiling = queryTiling
   }
 
   func work(shape: AttentionShape) -> [StageWork] {
-    let heads = shape.batch * shape.queryHeads
-    let pairs = heads * rule.attendedPairs(shape: shape)
+    let pairs = shape.batch * rule.attendedPairsOfHeads(shape: shape)
     let bytes = TensorBytes(shape)
     var operations = OperationCounts([.exponential: pairs])
     operations[precision.scoreClass] += 2 * pairs * shape.headDim
@@ -26,7 +28,25 @@ public struct Attend: Hashable, Sendable {
     let attend = StageWork(
       name: "attend", operations: operations, bytesRead: bytes.inputs, bytesWritten: bytes.output,
       parallelUnits: units)
-    return precision.preparation(shape: shape) + [attend]
+    let merge = keyChunk.map { [merging($0, shape: shape)] } ?? []
+    return precision.preparation(shape: shape) + summing(shape: shape) + [attend] + merge
+  }
+
+  /// The means of keys and values that stand for groups of them.
+  private func summing(shape: AttentionShape) -> [StageWork] {
+    guard let summaries = rule.summaries else { return [] }
+    let heads = shape.batch * shape.keyValueHeads
+    let elements = heads * (shape.headDim + shape.valueDim)
+    return [
+      StageWork(
+        name: "summarise keys and values",
+        operations: OperationCounts([
+          .elementwise: elements * (summaries.keyCount + summaries.groups.count)
+        ]),
+        bytesRead: 4 * elements * summaries.keyCount,
+        bytesWritten: 4 * elements * summaries.groups.count,
+        parallelUnits: heads * max(summaries.groups.count, 1))
+    ]
   }
 
   private func parallelUnits(shape: AttentionShape) -> Int {
@@ -39,20 +59,45 @@ public struct Attend: Hashable, Sendable {
 
   /// What an engine must count when it runs `schedule` over all heads of `shape`.
   public func expectedCounts(schedule: TileSchedule, shape: AttentionShape) -> EngineCounts {
-    let heads = shape.batch * shape.queryHeads
+    counts(of: schedule, queryReads: true, shape: shape).times(shape.batch * shape.queryHeads)
+  }
+
+  /// What an engine must count when it runs `schedules` over all heads of `shape`.
+  public func expectedCounts(schedules: HeadSchedules, shape: AttentionShape) -> EngineCounts {
+    let each = schedules.schedules.indices.map { index in
+      var sum = counts(of: schedules.schedules[index], queryReads: true, shape: shape)
+      if let summaries = schedules.summaries[index] {
+        sum += counts(of: summaries, queryReads: false, shape: shape)
+      }
+      return sum
+    }
+    var sum = EngineCounts()
+    for pattern in schedules.ofHead { sum += each[pattern] }
+    sum = sum.times(shape.batch)
+    if let summaries = rule.summaries {
+      sum.rowsGathered += shape.batch * shape.keyValueHeads * summaries.keyCount
+    }
+    return sum
+  }
+
+  /// The counts of one head; queries and outputs are read and written once, whatever is visited.
+  func counts(
+    of schedule: TileSchedule, queryReads: Bool, shape: AttentionShape
+  ) -> EngineCounts {
     let tiles = schedule.counts
-    let keysVisited = schedule.strips.reduce(0) { sum, strip in
-      sum + schedule.runs[strip.runs].reduce(0) { $0 + Int($1.count) }
+    let keysVisited = schedule.strips.indices.reduce(0) {
+      $0 + schedule.keysVisited(strip: $1)
     }
     var counts = EngineCounts()
-    counts.tilesVisited = heads * tiles.visited
-    counts.tilesFull = heads * tiles.full
-    counts.pairsEvaluated = heads * tiles.evaluatedPairs
-    counts.exponentials = heads * tiles.evaluatedPairs
-    let rowElements = shape.headDim + shape.valueDim
-    counts.bytesRead =
-      4 * heads * (shape.queryLength * shape.headDim + keysVisited * rowElements)
-    counts.bytesWritten = 4 * heads * shape.queryLength * shape.valueDim
+    counts.tilesVisited = tiles.visited
+    counts.tilesFull = tiles.full
+    counts.pairsEvaluated = tiles.evaluatedPairs
+    counts.exponentials = tiles.evaluatedPairs
+    counts.bytesRead = 4 * keysVisited * (shape.headDim + shape.valueDim)
+    if queryReads {
+      counts.bytesRead += 4 * shape.queryLength * shape.headDim
+      counts.bytesWritten = 4 * shape.queryLength * shape.valueDim
+    }
     return counts
   }
 }

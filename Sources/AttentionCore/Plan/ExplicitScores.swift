@@ -9,10 +9,29 @@ public struct ExplicitScores: Hashable, Sendable {
     case blas
   }
 
-  public let products: Products
+  /// How a row of scores becomes a row of weights.
+  public enum Passes: Hashable, Sendable {
+    /// Maximum, then exponentials and their sum; outputs are divided at the end.
+    case dividedLate
+    /// Exponentials relative to the maximum of each tile of keys, then their correction.
+    case two(keyTile: Int)
+    /// Maximum, then exponentials and their sum, then the division of every weight.
+    case three
+  }
 
-  public init(products: Products) {
+  public let products: Products
+  /// Of matrix products; loops divide late.
+  public let passes: Passes
+
+  public init(products: Products, passes: Passes = .dividedLate) {
     self.products = products
+    self.passes = passes
+  }
+
+  /// Exponentials of one query that sees `keys` keys.
+  public func exponentials(keys: Int) -> Int {
+    guard case .two(let keyTile) = passes, products == .blas else { return keys }
+    return keys + (keys + keyTile - 1) / keyTile
   }
 
   /// Queries whose scores stand in memory together.
@@ -49,7 +68,7 @@ public struct ExplicitScores: Hashable, Sendable {
     let keyRows = products == .loops ? attended : blockSum(shape: shape) { _, keys in keys }
     var counts = EngineCounts()
     counts.pairsEvaluated = heads * evaluatedPairs(shape: shape)
-    counts.exponentials = heads * attended
+    counts.exponentials = heads * exponentialsOfHead(shape: shape)
     counts.bytesRead =
       4 * heads * (shape.queryLength * shape.headDim + keyRows * (shape.headDim + shape.valueDim))
     counts.bytesWritten = 4 * heads * shape.queryLength * shape.valueDim
@@ -64,11 +83,18 @@ public struct ExplicitScores: Hashable, Sendable {
         name: "scores, softmax, values",
         operations: OperationCounts([
           .float32: 2 * heads * evaluatedPairs(shape: shape) * (shape.headDim + shape.valueDim),
-          .exponential: heads * MaskRule.sequence.attendedPairs(shape: shape),
+          .exponential: heads * exponentialsOfHead(shape: shape),
         ]),
         bytesRead: bytes.inputs, bytesWritten: bytes.output,
         parallelUnits: heads * shape.queryLength)
     ]
+  }
+
+  private func exponentialsOfHead(shape: AttentionShape) -> Int {
+    guard case .two = passes else { return MaskRule.sequence.attendedPairs(shape: shape) }
+    return (0..<shape.queryLength).reduce(0) {
+      $0 + exponentials(keys: shape.visibleKeys(query: $1))
+    }
   }
 
   /// The sum over the blocks of one head of a term in a block's rows and its product's keys.

@@ -45,8 +45,20 @@ public struct Plan: Hashable, Sendable {
       })
   }
 
-  /// Query-key pairs of one head that the mechanism attends to, where it works on pairs and
-  /// their number does not wait for the data.
+  /// Query-key pairs of all heads that the mechanism attends to, where it works on pairs.
+  public var attendedPairsOfHeads: Int? {
+    for case .attend(let attend) in stages {
+      return shape.batch * attend.rule.attendedPairsOfHeads(shape: shape)
+    }
+    for case .attendSelected(let selected) in stages {
+      // A selection that was made has its pairs over all heads, which may differ.
+      if let pairs = selected.realisedPairs { return pairs }
+    }
+    return attendedPairs.map { $0 * shape.batch * shape.queryHeads }
+  }
+
+  /// Query-key pairs of one head that the mechanism attends to, where it works on pairs; the mean
+  /// over heads, rounded down, where they differ. Nil while their number waits for the data.
   public var attendedPairs: Int? {
     for stage in stages {
       switch stage {

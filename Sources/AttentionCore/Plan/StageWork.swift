@@ -89,11 +89,19 @@ public struct EngineCounts: Hashable, Sendable, Codable {
     left.rowsGathered += right.rowsGathered
   }
 
-  /// The same work on `count` heads.
-  public func times(_ count: Int) -> EngineCounts {
-    var sum = EngineCounts()
-    for _ in 0..<count { sum += self }
-    return sum
+  /// The counts of `repetitions` such runs.
+  public func times(_ repetitions: Int) -> EngineCounts {
+    var product = self
+    product.tilesVisited *= repetitions
+    product.tilesFull *= repetitions
+    product.pairsEvaluated *= repetitions
+    product.exponentials *= repetitions
+    product.rescales *= repetitions
+    product.bytesRead *= repetitions
+    product.bytesWritten *= repetitions
+    product.elementsSorted *= repetitions
+    product.rowsGathered *= repetitions
+    return product
   }
 
   /// The counts that do not depend on the data.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 extension TileSchedule {
-  /// The schedule of `stage` at `shape` for kernels of the given tile.
+  /// The schedule of `stage` at `shape` for kernels of the given tile; that of the first query
+  /// head where heads differ (see ``HeadSchedules`` for all of them).
   public init(stage: Attend, shape: AttentionShape, tile: TileSize) {
     switch (stage.rule, stage.queryTiling) {
     case (.sequence, _):
@@ -10,6 +11,11 @@ extension TileSchedule {
       self.init(flatNeighborhood: mask, tile: tile)
     case (.neighborhood(let mask), .fitted), (.neighborhood(let mask), .diagonal):
       self.init(neighborhood: mask, tile: tile, queryTile: mask.queryTile(fitting: tile))
+    case (.patterns(let heads), _):
+      let pattern = heads.patterns[heads.ofHead[0]]
+      self.init(
+        pattern.keys, order: pattern.order, queryLength: shape.queryLength,
+        keyLength: shape.keyLength, tile: tile)
     case (.neighborhood(let mask), .fixed(let queryTile)):
       self.init(neighborhood: mask, tile: tile, queryTile: queryTile)
     }

@@ -66,18 +66,30 @@ public struct TileSchedule: Hashable, Sendable {
   public var counts: TileCounts {
     let keyTiles = (keyLength + tile.keys - 1) / tile.keys
     var counts = TileCounts(total: strips.count * keyTiles, densePerQueryTile: keyTiles)
-    for strip in strips {
-      var visited = 0
+    for (index, strip) in strips.enumerated() {
       for run in runs[strip.runs] {
-        let tiles = (Int(run.count) + tile.keys - 1) / tile.keys
-        visited += tiles
-        counts.full += run.mask < 0 ? tiles : 0
+        counts.full += run.mask < 0 ? tiles(of: run) : 0
         counts.evaluatedPairs += Int(run.count) * strip.queries.count
       }
+      let visited = tilesVisited(strip: index)
       counts.visited += visited
       counts.worst = max(counts.worst, visited)
     }
     return counts
+  }
+
+  /// Key tiles that a strip visits.
+  func tilesVisited(strip: Int) -> Int {
+    runs[strips[strip].runs].reduce(0) { $0 + tiles(of: $1) }
+  }
+
+  /// Keys that a strip visits, those of masked tiles included.
+  func keysVisited(strip: Int) -> Int {
+    runs[strips[strip].runs].reduce(0) { $0 + Int($1.count) }
+  }
+
+  private func tiles(of run: KeyRun) -> Int {
+    (Int(run.count) + tile.keys - 1) / tile.keys
   }
 }
 

@@ -29,7 +29,8 @@ final class PreparedExplicitScores: PreparedAttention, @unchecked Sendable {
     unitRows = stage.products == .loops ? min(64, shape.queryLength) : block
     unitsPerHead = (shape.queryLength + unitRows - 1) / unitRows
     workspace = Workspace(
-      bytesPerWorker: 4 * block * (shape.keyLength + 1), workers: context.pool.count)
+      bytesPerWorker: 4 * (block * (shape.keyLength + 1) + 2 * shape.keyLength),
+      workers: context.pool.count)
     board = CountBoard(workers: context.pool.count)
     expectedCounts = stage.expectedCounts(shape: shape)
     body =
@@ -79,7 +80,7 @@ final class PreparedExplicitScores: PreparedAttention, @unchecked Sendable {
     let (head, rows) = place(unit: unit)
     let products = ScoreProducts(
       headDim: shape.headDim, valueDim: shape.valueDim, scale: shape.kernelScale,
-      kernels: context.kernels.rows)
+      kernels: context.kernels.rows, passes: stage.passes)
     let keys = shape.visibleKeys(query: rows.upperBound - 1)
     var exponentials = 0
     products.attend(
@@ -87,7 +88,7 @@ final class PreparedExplicitScores: PreparedAttention, @unchecked Sendable {
       keys: keys, scores: workspace[worker].assumingMemoryBound(to: Float.self)
     ) { row in
       let seen = shape.visibleKeys(query: rows.lowerBound + row)
-      exponentials += seen
+      exponentials += stage.exponentials(keys: seen)
       return seen
     }
     count(worker: worker, exponentials: exponentials, rows: rows.count, keys: keys)

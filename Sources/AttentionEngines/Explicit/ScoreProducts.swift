@@ -11,10 +11,12 @@ struct ScoreProducts {
   /// Softmax scale in log2 units.
   let scale: Float
   let kernels: attn_rows_kernels_t
+  var passes = ExplicitScores.Passes.dividedLate
 
   /// Attends a block of queries, of which `row` sees the first `visible(row)` of `keys`.
   ///
-  /// - Requires: `scores` is scratch for `rows * (keys + 1)` floats; `visible` is `keys` at most.
+  /// - Requires: `scores` is scratch for `rows * (keys + 1) + 2 * keys` floats; `visible` is `keys`
+  ///   at most.
   func attend(
     at head: AttendOperands.Head, firstQuery: Int, rows: Int, keys: Int,
     scores: UnsafeMutablePointer<Float>, visible: (_ row: Int) -> Int
@@ -33,7 +35,7 @@ struct ScoreProducts {
     for row in 0..<rows {
       let seen = visible(row)
       let rowScores = scores + row * keys
-      sums[row] = seen > 0 ? kernels.exponentiate(rowScores, Int64(seen)) : 0
+      sums[row] = seen > 0 ? weigh(rowScores, count: seen, tiles: sums + rows) : 0
       (rowScores + seen).update(repeating: 0, count: keys - seen)
     }
     cblas_sgemm(
@@ -46,5 +48,20 @@ struct ScoreProducts {
         outputRow[column] *= factor
       }
     }
+  }
+
+  /// Turns scores into weights and returns what outputs are still to be divided by.
+  private func weigh(
+    _ scores: UnsafeMutablePointer<Float>, count: Int, tiles: UnsafeMutablePointer<Float>
+  ) -> Float {
+    switch passes {
+    case .dividedLate:
+      return kernels.exponentiate(scores, Int64(count))
+    case .two(let keyTile):
+      SoftmaxPasses.two(scores, count: count, keyTile: keyTile, tiles: tiles, kernels: kernels)
+    case .three:
+      SoftmaxPasses.three(scores, count: count, kernels: kernels)
+    }
+    return 1
   }
 }

@@ -5,16 +5,14 @@ import CAttentionKernels
 
 /// The tiled softmax engine in Float32: strips of queries against the runs of a schedule.
 ///
-/// The schedule is built once and shared by all heads. A unit of work is a few strips in a row:
-/// neighbours share keys, which then stay in the caches of one core, and while one strip is at work
-/// the rows of the next are fetched.
+/// Schedules are built once and shared by all heads with the same pattern. A unit of work is a few
+/// strips in a row: neighbours share keys, which then stay in the caches of one core, and while one
+/// strip is at work the rows of the next are fetched.
 final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
   private let shape: AttentionShape
   private let context: ExecutionContext
-  private let schedule: ScheduleMemory
-  private let arrivals: StripArrivals
-  /// Strips of all heads.
-  private let stripTotal: Int
+  private let places: StripPlaces
+  private let summaries: PreparedSummaries?
   private let stripsPerUnit: Int
   private let workspace: Workspace
   private let board: CountBoard
@@ -28,20 +26,19 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
   init(_ stage: Attend, shape: AttentionShape, context: ExecutionContext) {
     self.shape = shape
     self.context = context
-    let schedule = TileSchedule(stage: stage, shape: shape, tile: context.kernels.tile)
-    self.schedule = ScheduleMemory(schedule)
-    arrivals = StripArrivals(schedule)
-    stripTotal = shape.batch * shape.queryHeads * schedule.strips.count
-    stripsPerUnit = Self.stripsPerUnit(total: stripTotal, workers: context.pool.count)
-    tiles = schedule.counts
-    expectedCounts = stage.expectedCounts(schedule: schedule, shape: shape)
+    let schedules = HeadSchedules(stage: stage, shape: shape, tile: context.kernels.tile)
+    places = StripPlaces(schedules, rule: stage.rule, shape: shape)
+    summaries = PreparedSummaries(stage.rule, schedules, shape: shape)
+    stripsPerUnit = Self.stripsPerUnit(total: places.count, workers: context.pool.count)
+    tiles = schedules.counts
+    expectedCounts = stage.expectedCounts(schedules: schedules, shape: shape)
     let stripBytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
     workspace = Workspace(bytesPerWorker: stripBytes, workers: context.pool.count)
     board = CountBoard(workers: context.pool.count)
     body = { [unowned self] worker, unit in attend(worker: worker, unit: unit) }
   }
 
-  var workspaceBytes: Int { workspace.bytes + schedule.bytes + arrivals.bytes }
+  var workspaceBytes: Int { workspace.bytes + places.bytes + (summaries?.bytes ?? 0) }
 
   /// Long enough to share keys, short enough that no worker waits long for the last unit.
   private static func stripsPerUnit(total: Int, workers: Int) -> Int {
@@ -53,39 +50,31 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
       preconditionFailure("tiled softmax takes query, key and value")
     }
     board.reset()
+    summaries?.run(key: key, value: value, pool: context.pool, board: board)
     operands = AttendOperands(query: query, key: key, value: value, output: output)
-    context.pool.run(units: (stripTotal + stripsPerUnit - 1) / stripsPerUnit, body)
+    context.pool.run(units: (places.count + stripsPerUnit - 1) / stripsPerUnit, body)
     counts = board.sum
   }
 
   private func attend(worker: Int, unit: Int) {
     guard let operands else { return }
-    let positions = unit * stripsPerUnit..<min((unit + 1) * stripsPerUnit, stripTotal)
+    let positions = unit * stripsPerUnit..<min((unit + 1) * stripsPerUnit, places.count)
     // What follows the last strip of a unit is known only if no other worker can take it.
-    let known = context.pool.count == 1 ? stripTotal : positions.upperBound
+    let known = context.pool.count == 1 ? places.count : positions.upperBound
+    var place = places[positions.lowerBound]
     for position in positions {
-      let next = position + 1 < known ? place(position + 1, operands) : nil
-      attend(worker: worker, place: place(position, operands), next: next)
+      let next = position + 1 < known ? places[position + 1] : nil
+      attend(worker: worker, place: place, next: next, operands)
+      if let next { place = next }
     }
   }
 
-  /// One strip of one head.
-  private struct Place {
-    let strip: Int
-    let at: AttendOperands.Head
-  }
-
-  private func place(_ position: Int, _ operands: AttendOperands) -> Place {
-    let (head, index) = position.quotientAndRemainder(dividingBy: schedule.stripCount)
-    // The last strips of a causal schedule are the longest; they come first so that workers end
-    // together.
-    return Place(
-      strip: schedule.stripCount - 1 - index, at: operands.head(head, shape: shape))
-  }
-
-  private func attend(worker: Int, place: Place, next: Place?) {
+  private func attend(
+    worker: Int, place: StripPlaces.Place, next: StripPlaces.Place?, _ operands: AttendOperands
+  ) {
+    let schedule = places.schedules[place.pattern]
     let strip = schedule.strips[place.strip]
-    let at = place.at
+    let at = operands.head(place.head, shape: shape)
     let kernels = context.kernels.tiled
     let scratch = workspace[worker]
     let ids = schedule.queries + strip.queries.lowerBound
@@ -93,25 +82,31 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     let (headDim, valueDim) = (shape.headDim, shape.valueDim)
     kernels.load(
       scratch, at.query, headDim, ids, count, Int32(headDim), Int32(valueDim), shape.kernelScale)
-    if let next { announce(next, scratch: scratch) }
+    if let next { announce(next, operands, scratch: scratch) }
     kernels.attend(
-      scratch, at.key, headDim, at.value, valueDim, nil, schedule.runs + strip.runs.lowerBound,
-      Int32(strip.runs.count), schedule.masks, board[worker])
-    kernels.store(scratch, at.output, valueDim, ids, count, nil)
+      scratch, at.key, headDim, at.value, valueDim, places.bias(place),
+      schedule.runs + strip.runs.lowerBound, Int32(strip.runs.count), schedule.masks, board[worker])
     board.add(
       worker: worker, keyRows: schedule.keyRows(strip), queryRows: strip.queries.count, shape)
+    summaries?.attend(
+      scratch, pattern: place.pattern, strip: place.strip, head: at.keyValueIndex, worker: worker,
+      kernels: kernels, board: board)
+    kernels.store(scratch, at.output, valueDim, ids, count, nil)
   }
 
-  private func announce(_ next: Place, scratch: UnsafeMutableRawPointer) {
+  private func announce(
+    _ next: StripPlaces.Place, _ operands: AttendOperands, scratch: UnsafeMutableRawPointer
+  ) {
+    let schedule = places.schedules[next.pattern]
     let rows = schedule.strips[next.strip].queries
     let ids = schedule.queries + rows.lowerBound
-    let keys = arrivals[next.strip]
+    let keys = places.arrivals[next.pattern][next.strip]
+    let at = operands.head(next.head, shape: shape)
     var announcement = attn_tiled_next_t(
-      queries: next.at.query, keys: next.at.key, values: next.at.value,
-      outputs: UnsafePointer(next.at.output), query_stride: shape.headDim,
-      key_stride: shape.headDim, value_stride: shape.valueDim, output_stride: shape.valueDim,
-      query_ids: ids, output_ids: ids, key_ids: keys.baseAddress, count: Int32(rows.count),
-      key_count: Int32(keys.count))
+      queries: at.query, keys: at.key, values: at.value, outputs: UnsafePointer(at.output),
+      query_stride: shape.headDim, key_stride: shape.headDim, value_stride: shape.valueDim,
+      output_stride: shape.valueDim, query_ids: ids, output_ids: ids, key_ids: keys.baseAddress,
+      count: Int32(rows.count), key_count: Int32(keys.count))
     context.kernels.tiled.announce?(scratch, &announcement)
   }
 }

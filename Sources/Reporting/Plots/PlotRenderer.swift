@@ -30,9 +30,22 @@ public struct PlotRenderer: Sendable {
   public func draw(
     _ machine: MachinePlot, as format: ImageFormat, to path: String
   ) throws(ReportingError) {
+    try draw(to: path, format) { machine.script(output: $0) }
+  }
+
+  /// Draws a trend into the file `path`, whole or not at all.
+  public func draw(
+    _ trend: TrendPlot, as format: ImageFormat, to path: String
+  ) throws(ReportingError) {
+    try draw(to: path, format) { trend.script(output: $0) }
+  }
+
+  private func draw(
+    to path: String, _ format: ImageFormat, script: (PlotOutput) -> Known<String>
+  ) throws(ReportingError) {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
     let folder = parts.count > 1 ? parts.dropLast().joined(separator: "/") : "."
-    let drawn = try draw(in: folder, parts.last ?? path, format) { machine.script(output: $0) }
+    let drawn = try draw(in: folder, parts.last ?? path, format, script: script)
     if case .absent(let reason) = drawn { throw .nothingToDraw(reason: reason) }
   }
 

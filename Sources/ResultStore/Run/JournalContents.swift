@@ -9,10 +9,9 @@ public struct JournalContents: Hashable, Sendable {
   public var problems: [JournalProblem] = []
   /// Records that a later record of the same case replaced.
   public var replaced = 0
-  /// Bytes after the last line that is whole; a writer cuts them off.
-  var cutBytes = 0
-  /// Whether the last line is whole but has no newline.
-  var lacksFinalNewline = false
+  /// The line of the journal that holds each record of ``records``, from 1.
+  public private(set) var lineNumbers: [Int] = []
+  var end = LineFileEnd()
 
   /// Cases that a resumed run need not repeat.
   public var finishedCaseIDs: Set<String> { Set(records.map(\.caseID)) }
@@ -21,44 +20,20 @@ public struct JournalContents: Hashable, Sendable {
 
   /// The contents of a journal's bytes; damaged lines become ``problems``.
   public init(parsing data: Data) {
+    let lines = JournalLines<CaseRecord>(parsing: data)
+    problems = lines.problems
+    end = lines.end
     var places: [String: Int] = [:]
-    let decoder = RecordCoding.decoder()
-    let lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    for (index, line) in lines.enumerated() where !line.isEmpty {
-      let isLast = index == lines.count - 1
-      switch Self.record(from: line, decoder: decoder) {
-      case .success(let record):
-        lacksFinalNewline = isLast
-        if let place = places[record.caseID] {
-          records[place] = record
-          replaced += 1
-        } else {
-          places[record.caseID] = records.count
-          records.append(record)
-        }
-      case .failure where isLast:
-        cutBytes = line.count
-        problems.append(.cutLine(number: index + 1, bytes: line.count))
-      case .failure(let failure):
-        problems.append(.malformedLine(number: index + 1, cause: failure.cause))
+    for (number, record) in lines.entries {
+      if let place = places[record.caseID] {
+        records[place] = record
+        lineNumbers[place] = number
+        replaced += 1
+      } else {
+        places[record.caseID] = records.count
+        records.append(record)
+        lineNumbers.append(number)
       }
-    }
-  }
-
-  private struct LineFailure: Error {
-    let cause: String
-  }
-
-  private static func record(
-    from line: Data, decoder: JSONDecoder
-  ) -> Result<CaseRecord, LineFailure> {
-    do {
-      if let objection = try decoder.decode(SchemaTag.self, from: line).objection {
-        return .failure(LineFailure(cause: objection))
-      }
-      return .success(try decoder.decode(CaseRecord.self, from: line))
-    } catch {
-      return .failure(LineFailure(cause: RecordCoding.explanation(of: error)))
     }
   }
 }

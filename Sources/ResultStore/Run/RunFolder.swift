@@ -43,13 +43,20 @@ public struct RunFolder: Hashable, Sendable {
   public var journalPath: String { "\(path)/\(Self.journalName)" }
   public var headerPath: String { "\(path)/\(Self.headerName)" }
 
-  /// Whether a run has begun here.
+  /// Whether a run has begun here, even if it was killed before its first record.
+  public var hasHeader: Bool { FileManager.default.fileExists(atPath: headerPath) }
+
+  /// Whether there are records, or a place for them.
   public var hasJournal: Bool { FileManager.default.fileExists(atPath: journalPath) }
 
   /// The records on disk; a folder without a journal has none.
   public func contents() throws(ResultStoreError) -> JournalContents {
-    guard hasJournal else { return JournalContents() }
-    return JournalContents(parsing: try Self.read(journalPath, limit: Self.journalLimit))
+    JournalContents(parsing: try journal())
+  }
+
+  /// The bytes of the journal; none if there is no journal.
+  func journal() throws(ResultStoreError) -> Data {
+    hasJournal ? try Self.read(journalPath, limit: Self.journalLimit) : Data()
   }
 
   /// The header of the run.
@@ -84,7 +91,7 @@ public struct RunFolder: Hashable, Sendable {
     } catch {
       throw .unwritable(file: path, cause: error.localizedDescription)
     }
-    let lock = try RunLock(file: "\(path)/\(Self.lockName)", run: name)
+    let lock = try FileLock(file: "\(path)/\(Self.lockName)") { .inUse(run: name, process: $0) }
     if FileManager.default.fileExists(atPath: headerPath) {
       try checkOwnership(against: header)
     } else if hasJournal {
@@ -102,9 +109,16 @@ public struct RunFolder: Hashable, Sendable {
     let file = "\(path)/\(fileName)"
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-      try Data(text.utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
     } catch {
-      throw .unwritable(file: file, cause: error.localizedDescription)
+      throw .unwritable(file: path, cause: error.localizedDescription)
+    }
+    let unfinished = "\(path)/.\(fileName).unfinished"
+    unlink(unfinished)
+    defer { unlink(unfinished) }
+    // On disk before it gets its name: a header that a power failure empties would cost the run.
+    try LineFile(unfinished, end: LineFileEnd()).write(Data(text.utf8))
+    guard rename(unfinished, file) == 0 else {
+      throw .unwritable(file: file, cause: systemErrorText())
     }
   }
 

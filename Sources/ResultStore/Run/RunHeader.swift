@@ -70,8 +70,12 @@ public struct TextFingerprint: Hashable, Sendable, CustomStringConvertible {
 
   /// FNV-1a with 64 bits over the UTF-8 of `text`; it detects edits, not attacks.
   public init(_ text: String) {
+    self.init(bytes: text.utf8)
+  }
+
+  init(bytes: some Sequence<UInt8>) {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for byte in text.utf8 {
+    for byte in bytes {
       hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
     }
     let digits = String(hash, radix: 16)

@@ -17,13 +17,18 @@ public struct TileComparison: Hashable, Sendable, Codable {
 
   /// Dense over visited tiles: the bound on work.
   public var tileBound: Double {
-    hasPlainDense ? mechanism.tileBound : Self.ratio(dense.tilesVisited, mechanism.tilesVisited)
+    hasPlainDense
+      ? mechanism.tileBound
+      : Self.ratio(dense.tilesVisited * heads, mechanism.tilesVisited)
   }
 
   /// Dense tiles of a query tile over the most that one query tile of the mechanism visits.
   public var worstTileBound: Double {
     hasPlainDense ? mechanism.worstTileBound : Self.ratio(dense.tilesWorst, mechanism.tilesWorst)
   }
+
+  /// Heads that the mechanism's counts stand for: all of them where heads differ.
+  private var heads: Int { mechanism.queries / dense.queries }
 
   /// Whether dense attention visits every tile, so that it may be laid over the mechanism's grid.
   private var hasPlainDense: Bool { dense.tilesVisited == dense.tilesTotal }
@@ -89,6 +94,11 @@ extension TileFigures {
   private static func counted(
     _ stage: Attend, _ shape: AttentionShape, _ layout: TileLayout
   ) throws(SimulatorError) -> Result<TileFigures, TileAbsence> {
+    if let chunk = stage.keyChunk, case .engine(let size) = layout,
+      !chunk.isMultiple(of: size.keys)
+    {
+      return absent("key tiles are cut anew in every chunk of \(chunk) keys")
+    }
     switch (layout, stage.rule) {
     case (.tiles(let tiles, let tiling), .sequence):
       return .success(
@@ -102,6 +112,13 @@ extension TileFigures {
         try TileCounter.figures(sequence: shape, tiles: tiles, tiling: .dynamic))
     case (.engine(let size), .neighborhood(let mask)):
       return try counted(stage, mask, shape, size)
+    case (.tiles(let tiles, let tiling), .patterns(let heads)):
+      return .success(
+        try TileCounter.figures(patterns: heads, shape: shape, tiles: tiles, tiling))
+    case (.engine(let size), .patterns(let heads)):
+      let tiles = TilePair(query: Extents([size.lanes]), key: Extents([size.keys]))
+      return .success(
+        try TileCounter.figures(patterns: heads, shape: shape, tiles: tiles, .dynamic))
     }
   }
 

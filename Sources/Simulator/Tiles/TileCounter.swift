@@ -61,7 +61,20 @@ public enum TileCounter {
     switch rule {
     case .sequence: try figures(sequence: shape, tiles: tiles, tiling: tiling)
     case .neighborhood(let mask): try figures(mask: mask, tiles: tiles, tiling: tiling)
+    case .patterns(let heads): try figures(patterns: heads, shape: shape, tiles: tiles, tiling)
     }
+  }
+
+  /// Counts of key patterns: of one head, or of all query heads together where they differ.
+  public static func figures(
+    patterns heads: HeadPatterns, shape: AttentionShape, tiles: TilePair, _ tiling: Tiling
+  ) throws(SimulatorError) -> TileFigures {
+    try tiles.flattened.validate(rank: 1)
+    try checkPairs(queries: shape.queryLength, keys: shape.keyLength)
+    return PatternTileCounter(
+      queryTile: tiles.flattened.query.count, keyTile: tiles.flattened.key.count,
+      isDynamic: tiling == .dynamic
+    ).figures(heads, shape: shape)
   }
 
   /// Throws if `queries` times `keys` pairs do not fit 64 bits; every other count is smaller.

@@ -125,9 +125,7 @@ public final class CaseRunner {
       stage, selection: selection, inputs: inputs, shape: item.shape)
     record.accuracy.selection = quality.record
     record.work.operations = realised.operations
-    if let pairs = realised.attendedPairs {
-      record.work.attendedPairs = .value(pairs * item.shape.batch * item.shape.queryHeads)
-    }
+    if let pairs = realised.attendedPairsOfHeads { record.work.attendedPairs = .value(pairs) }
     record.bounds = try CaseBounds(item, plan: realised, kernels: context.execution.kernels)
       .record(machines: context.machines)
     item.simulation.complete(&record)
@@ -186,12 +184,11 @@ public final class CaseRunner {
     let plan = item.mechanism.plan
     let notReached = "the case did not come this far"
     let work = plan.work
-    let heads = item.shape.batch * item.shape.queryHeads
     return CaseRecord(
       caseID: item.id, suite: suite, status: .failed(reason: notReached),
       command: command(item),
       mechanism: MechanismRecord(
-        card: item.mechanism.card,
+        card: item.card,
         parameters: Dictionary(uniqueKeysWithValues: item.mechanism.parameterTexts),
         given: item.overrides),
       problem: ProblemRecord(
@@ -205,7 +202,7 @@ public final class CaseRunner {
         startedAt: context.now(), conditions: context.conditions()),
       build: context.build, machine: context.machine,
       work: WorkRecord(
-        attendedPairs: plan.attendedPairs.map { .value($0 * heads) }
+        attendedPairs: plan.attendedPairsOfHeads.map { .value($0) }
           ?? .absent(
             reason: plan.selectingStage == nil
               ? "the mechanism does not work on query-key pairs"

@@ -46,14 +46,15 @@ public struct SuiteRun {
     let known = Dictionary(
       writer.existing.records.map { ($0.caseID, $0) }, uniquingKeysWith: { $1 })
     var records: [CaseRecord] = []
-    let start = Date()
+    // Not the time of day, which may be set while a run goes on.
+    let start = ContinuousClock.now
     observer.runBegan(cases: cases.count, finished: cases.count { known[$0.id] != nil })
     for (index, item) in cases.enumerated() {
       if let record = known[item.id] {
         records.append(record)
         continue
       }
-      if let limit = options.timeLimit, Date().timeIntervalSince(start) > limit {
+      if let limit = options.timeLimit, start.duration(to: .now) > .seconds(limit) {
         observer.runEnded()
         return Outcome(records: records, unreached: cases[index...].count { known[$0.id] == nil })
       }

@@ -116,7 +116,7 @@ extension MaskRule {
   /// Axes of the token grid that the rule knows.
   var rank: Int {
     switch self {
-    case .sequence: 1
+    case .sequence, .patterns: 1
     case .neighborhood(let mask): mask.axes.count
     }
   }

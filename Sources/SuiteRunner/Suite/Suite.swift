@@ -46,6 +46,8 @@ public struct CaseSpecification: Sendable {
   public let shape: AttentionShape
   public let input: InputSpecification
   public let mechanism: any AttentionMechanism
+  /// The card of the catalogue's line, which may be a preset of the mechanism.
+  public let card: MechanismCard
   /// Where the suite names it; nil for cases made on the command line.
   public let place: ConfigurationPlace?
   public let simulation: SimulationRequest
@@ -55,7 +57,9 @@ public struct CaseSpecification: Sendable {
     input: InputSpecification, simulation: SimulationRequest = SimulationRequest(),
     place: ConfigurationPlace? = nil
   ) throws(MechanismError) {
-    mechanism = try MechanismCatalogue.entry(mechanismID).make(overrides, shape: shape)
+    let entry = try MechanismCatalogue.entry(mechanismID)
+    mechanism = try entry.make(overrides, shape: shape)
+    card = entry.card
     self.mechanismID = mechanismID
     self.overrides = overrides
     self.shape = shape

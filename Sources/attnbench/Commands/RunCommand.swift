@@ -96,7 +96,7 @@ struct SuiteExecution {
       note: progress.note)
     let context = try host.runContext(machines: suite.machines)
     let folder = try RunFolder(root: output, name: runName(suite))
-    if resume != nil, !folder.hasJournal {
+    if resume != nil, !folder.hasHeader {
       throw Refusal.usage("there is no run '\(folder.name)' below \(output)")
     }
     let writer = try folder.openForWriting(header(suite, host: host))

@@ -71,7 +71,7 @@ struct HostContext {
 
   private var adjacentPeak: AdjacentPeak? {
     guard let best = roofs?.single?.best(.float32MultiplyAdd) else {
-      return try? AdjacentPeak(instructions: .avx2)
+      return (try? AdjacentPeak(instructions: .avx512)) ?? (try? AdjacentPeak(instructions: .avx2))
     }
     return try? AdjacentPeak(instructions: best.instructions)
   }

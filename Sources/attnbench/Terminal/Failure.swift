@@ -27,7 +27,13 @@ struct Failure {
     case is ConfigurationFailure, is ShapeError, is TensorFileError, is SimulatorError:
       message = "\(error)"
       code = 2
-    case is ResultStoreError, is EngineError, is MeasurementError:
+    case let error as WorkerError:
+      message = "\(error)"
+      code = error.isUsage ? 2 : 1
+    case let error as ResultStoreError:
+      message = "\(error)"
+      code = error.isBadInput ? 2 : 1
+    case is EngineError, is MeasurementError:
       message = "\(error)"
       code = 1
     case let error as ExitCode:

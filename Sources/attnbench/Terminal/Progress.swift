@@ -9,7 +9,7 @@ final class Progress: RunObserver {
   private var total = 0
   private var finished = 0
   private var done = 0
-  private let start = Date()
+  private let start = ContinuousClock.now
   private let isTerminal = isatty(STDERR_FILENO) == 1
 
   func runBegan(cases: Int, finished: Int) {
@@ -57,7 +57,7 @@ final class Progress: RunObserver {
   private var timeLeft: String {
     let left = total - finished - done
     guard done > 0, left > 0 else { return "" }
-    let seconds = Date().timeIntervalSince(start) / Double(done) * Double(left)
+    let seconds = start.duration(to: .now) / .seconds(1) / Double(done) * Double(left)
     return seconds < 90
       ? String(format: "  (about %.0f s left)", seconds)
       : String(format: "  (about %.0f min left)", seconds / 60)

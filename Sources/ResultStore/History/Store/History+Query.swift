@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+
+import GRDB
+
+/// Which series to read; nil and empty leave everything in.
+public struct SeriesFilter: Hashable, Sendable {
+  public var caseID: String?
+  /// Names of metrics.
+  public var metrics: [String] = []
+  public var machine: String?
+  public var threads: Int?
+
+  public init(
+    caseID: String? = nil, metrics: [String] = [], machine: String? = nil, threads: Int? = nil
+  ) {
+    self.caseID = caseID
+    self.metrics = metrics
+    self.machine = machine
+    self.threads = threads
+  }
+}
+
+extension History {
+  /// Every case id, in alphabetical order.
+  public func caseIDs() throws(ResultStoreError) -> [String] {
+    try strings("SELECT DISTINCT caseID FROM outcome")
+  }
+
+  /// The names of all metrics that have values, in alphabetical order.
+  public func metricNames() throws(ResultStoreError) -> [String] {
+    try strings("SELECT DISTINCT metric FROM series WHERE id IN (SELECT seriesID FROM point)")
+  }
+
+  /// Every run, oldest first.
+  public func runs() throws(ResultStoreError) -> [HistoryRun] {
+    try rows("SELECT key, name, suite, startedAt FROM run", [], Self.run).sorted()
+  }
+
+  /// How every case of every run ended: by run, then by case.
+  public func outcomes() throws(ResultStoreError) -> [HistoryOutcome] {
+    try rows(
+      """
+      SELECT key, name, suite, startedAt, caseID, state, reason
+      FROM outcome JOIN run ON run.id = runID
+      """, []
+    ) { row in
+      HistoryOutcome(
+        run: Self.run(row), caseID: row["caseID"], state: row["state"], reason: row["reason"])
+    }.sorted { ($0.run, $0.caseID) < ($1.run, $1.caseID) }
+  }
+
+  /// The series that `filter` leaves, in the order of case, metric, machine, threads, toolchain; the
+  /// points of each by time.
+  public func series(_ filter: SeriesFilter = SeriesFilter()) throws(ResultStoreError)
+    -> [HistorySeries]
+  {
+    let (condition, arguments) = Self.condition(filter)
+    let found = try rows(
+      """
+      SELECT series.id AS seriesID, series.caseID, metric, unit, threads, compiler, kernels,
+        machine.fingerprint, cpu, slug, cores
+      FROM series JOIN machine ON machine.fingerprint = series.machine \(condition)
+      """, arguments
+    ) { row in (id: row["seriesID"] as Int64, key: Self.key(row), machine: Self.machine(row)) }
+    var series: [HistorySeries] = []
+    for (id, key, machine) in found.sorted(by: { $0.key < $1.key }) {
+      let points = try points(ofSeries: id)
+      guard !points.isEmpty else { continue }
+      series.append(HistorySeries(key: key, machine: machine, points: points))
+    }
+    return series
+  }
+
+  private func points(ofSeries id: Int64) throws(ResultStoreError) -> [HistoryPoint] {
+    try rows(
+      """
+      SELECT key, name, suite, startedAt, sourceCommit, value, low, high, samples, disturbed
+      FROM point JOIN outcome ON outcome.id = outcomeID JOIN run ON run.id = runID
+      WHERE seriesID = ?
+      """, [id]
+    ) { row in
+      let low: Double? = row["low"]
+      let high: Double? = row["high"]
+      return HistoryPoint(
+        run: Self.run(row), commit: row["sourceCommit"], value: row["value"],
+        interval: low.flatMap { low in high.map { Interval(low: low, high: $0) } },
+        samples: row["samples"], disturbed: row["disturbed"])
+    }.sorted { $0.run < $1.run }
+  }
+
+  private static func condition(_ filter: SeriesFilter) -> (String, StatementArguments) {
+    var terms: [String] = []
+    var arguments: StatementArguments = []
+    if let caseID = filter.caseID {
+      terms.append("series.caseID = ?")
+      arguments += [caseID]
+    }
+    if let machine = filter.machine {
+      terms.append("(series.machine = ? OR slug = ?)")
+      arguments += [machine, machine]
+    }
+    if let threads = filter.threads {
+      terms.append("threads = ?")
+      arguments += [threads]
+    }
+    if !filter.metrics.isEmpty {
+      terms.append("metric IN (\(filter.metrics.map { _ in "?" }.joined(separator: ", ")))")
+      arguments += StatementArguments(filter.metrics)
+    }
+    return (terms.isEmpty ? "" : "WHERE " + terms.joined(separator: " AND "), arguments)
+  }
+
+  private static func key(_ row: Row) -> SeriesKey {
+    SeriesKey(
+      caseID: row["caseID"], metric: HistoryMetric(name: row["metric"], unit: row["unit"]),
+      machine: row["fingerprint"], threads: row["threads"],
+      toolchain: Toolchain(compiler: row["compiler"], kernels: row["kernels"]))
+  }
+
+  private static func machine(_ row: Row) -> MachineRecord {
+    MachineRecord(
+      cpu: row["cpu"], fingerprint: row["fingerprint"], slug: row["slug"], cores: row["cores"])
+  }
+
+  private static func run(_ row: Row) -> HistoryRun {
+    HistoryRun(
+      key: row["key"], name: row["name"], suite: row["suite"], startedAt: row["startedAt"])
+  }
+
+  private func strings(_ query: String) throws(ResultStoreError) -> [String] {
+    // Sorted here: SQLite and Swift may order characters differently.
+    try rows(query, []) { row in row[0] as String }.sorted()
+  }
+
+  private func rows<Value>(
+    _ query: String, _ arguments: StatementArguments, _ value: (Row) throws -> Value
+  ) throws(ResultStoreError) -> [Value] {
+    try Self.access(place.database) {
+      try queue.read { db in
+        var values: [Value] = []
+        let cursor = try Row.fetchCursor(db, sql: query, arguments: arguments)
+        while let row = try cursor.next() { values.append(try value(row)) }
+        return values
+      }
+    }
+  }
+}
+
+extension SeriesKey: Comparable {
+  /// By case, metric, machine, threads and toolchain.
+  public static func < (first: SeriesKey, second: SeriesKey) -> Bool {
+    first.order.lexicographicallyPrecedes(second.order)
+  }
+
+  private var order: [String] {
+    let digits = String(threads)
+    return [
+      caseID, metric.name, metric.unit, machine,
+      String(repeating: "0", count: max(0, 20 - digits.count)) + digits, toolchain.compiler,
+      toolchain.kernels,
+    ]
+  }
+}

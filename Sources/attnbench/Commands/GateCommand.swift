@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+
+import ArgumentParser
+import Comparison
+import Foundation
+import ResultStore
+import SuiteRunner
+
+/// The nightly verdict.
+struct GateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "gate",
+    abstract: "Judge this build against a baseline: exit code, JUnit and job summary.",
+    discussion: """
+      The baseline is a commit or a binary, timed in turns with this build (the surest), or the \
+      folder of one or more stored runs, with which ratios to flash are compared. Beside the cases \
+      it measures the base against itself and against itself slowed down; if either comes out \
+      wrong the machine is unfit and no verdict on time counts.
+
+        attnbench gate --baseline main --suite Suites/gate.yaml
+        attnbench gate --baseline Results/nights --suite Suites/gate.yaml --junit gate.xml
+
+      Exit codes: 0 passed; 3 confirmed regression; 4 a kernel is wrong; 5 unfit or inconclusive; \
+      6 too little measured.
+      """)
+
+  @Option(help: "Commit, binary, folder of stored runs, or history.")
+  var baseline: String
+  @Option(help: "The suite file.", completion: .file(extensions: ["yaml", "yml"]))
+  var suite: String
+  @Option(help: "Binary that is judged; default is this one.")
+  var head: String?
+  @Option(help: "Cases that carry an A/A control and a planted slowdown.")
+  var controls = 2
+  @Option(help: "Try the gate out: slow the cases of --plant-case down by this share, such as 5%.")
+  var plant: Share?
+  @Option(help: "Part of the ids of the cases that --plant slows down; default is every case.")
+  var plantCase = ""
+  @OptionGroup var gate: GateOptions
+  @OptionGroup var output: ComparisonOutput
+
+  func run() throws {
+    try output.check()
+    BLASCore.correct(note: StandardError.note)
+    let judged = try head.map { try Build.file($0, option: "--head") } ?? Build.own()
+    let baseline = try GateBaseline(baseline)
+    var plan = try gate.plan(
+      suite, baseline: baseline.source, head: judged.binary, controls: controls)
+    plan.plant = plant.map { GatePlan.Plant(filter: plantCase, share: $0.value) }
+    var report = try gate.run(plan, command: "gate", base: baseline.name, head: judged.name)
+    report.notes = baseline.notes + report.notes
+    try output.conclude(report)
+  }
+}
+
+/// What `--baseline` names.
+struct GateBaseline {
+  let source: GatePlan.Baseline
+  let name: String
+  let notes: [String]
+
+  /// - Throws: ``Refusal`` if `text` is no folder of runs, no binary and no commit.
+  init(_ text: String) throws {
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: text, isDirectory: &isFolder)
+    if exists, isFolder.boolValue {
+      let (runs, notes) = try StoredSide.read(text)
+      source = .stored(runs)
+      name = runs.name
+      self.notes = notes
+      return
+    }
+    let build: Build
+    if exists {
+      build = try Build.file(text, option: "--baseline")
+    } else {
+      guard CommitBuild.commit(text) != nil else {
+        throw Refusal.usage(
+          "--baseline \(text): there is no such folder, binary or commit here; give the folder of "
+            + "a run, an attnbench binary, or a commit of the checkout in the working folder")
+      }
+      build = try CommitBuild.make(text, option: "--baseline", note: StandardError.note)
+    }
+    source = .build(binary: build.binary)
+    name = build.name
+    notes = []
+  }
+}
