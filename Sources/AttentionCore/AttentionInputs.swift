@@ -49,23 +49,26 @@ public struct WeightSpecification: Hashable, Sendable {
   }
 }
 
-/// Blocks that a selecting mechanism chose, per batch, query head and row unit.
+/// Blocks that a selecting mechanism chose, per list head and row unit.
 ///
-/// `ids` is `[batch * queryHeads * rows, capacity]`; unused places hold -1, ids ascend.
+/// `ids` is `[lists * rows * capacity]`; unused places hold -1, ids ascend.
 public struct Selection: Sendable {
   public let rows: Int
   public let capacity: Int
+  /// Query heads that share one list, 1 where each has its own.
+  public let headsPerList: Int
   public let ids: [Int32]
 
-  public init(rows: Int, capacity: Int, ids: [Int32]) {
+  public init(rows: Int, capacity: Int, headsPerList: Int = 1, ids: [Int32]) {
     self.rows = rows
     self.capacity = capacity
+    self.headsPerList = headsPerList
     self.ids = ids
   }
 
-  /// The ids chosen for one row of one head.
+  /// The ids chosen for one row unit of one query head, counted over the whole batch.
   public func blocks(head: Int, row: Int) -> [Int] {
-    let start = (head * rows + row) * capacity
+    let start = (head / headsPerList * rows + row) * capacity
     return ids[start..<start + capacity].filter { $0 >= 0 }.map(Int.init)
   }
 }

@@ -27,7 +27,11 @@ public enum Engines {
     case .attend(let stage):
       return try PreparedLowBitSoftmax(stage, shape: plan.shape, context: context)
     case .attendSelected(let stage):
-      return PreparedSelectedSoftmax(stage, shape: plan.shape, context: context)
+      return PreparedSelectedSoftmax(
+        stage, shape: plan.shape, weights: weights, context: context)
+    case .gatedBranches(let stage):
+      return PreparedGatedBranches(
+        stage, shape: plan.shape, weights: weights, context: context)
     case .decode(let stage):
       return PreparedDecode(stage, shape: plan.shape, context: context)
     case .scan(let stage):

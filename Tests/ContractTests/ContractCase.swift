@@ -85,6 +85,121 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
       ContractCase("moba", ["blockSize": "16", "topK": "40"]),
       ContractCase("moba", ["blockSize": "31", "topK": "1"]),
     ],
+    "vmoba": [
+      ContractCase("vmoba", ["chunk": "48"]),
+      ContractCase("vmoba", ["chunk": "48", "order": "byQuery"]),
+      ContractCase("vmoba", ["chunk": "31", "scope": "row", "threshold": "0.5"]),
+      ContractCase("vmoba", ["chunk": "2x4x4", "threshold": "0.4"], grid: [4, 9, 8]),
+      ContractCase("vmoba", ["chunk": "2x4x4", "scope": "block"], grid: [4, 9, 8]),
+      ContractCase(
+        "vmoba", ["chunk": "4x4x3", "scope": "overall", "order": "byQuery"], grid: [4, 9, 8]),
+      ContractCase("vmoba", ["chunk": "48", "mode": "top", "scope": "head", "topK": "2"]),
+      ContractCase("vmoba", ["chunk": "48", "mode": "top", "scope": "row", "topK": "2"]),
+      ContractCase(
+        "vmoba", ["chunk": "2x4x4", "mode": "top", "scope": "overall"], grid: [4, 9, 8]),
+    ],
+    "biformer": [
+      ContractCase("biformer", ["regions": "5", "topK": "2"]),
+      ContractCase("biformer", ["regions": "3", "topK": "4"], grid: [14, 16]),
+      ContractCase(
+        "biformer", ["regions": "4", "topK": "3", "order": "byBlock"], grid: [14, 16]),
+    ],
+    "seer": [
+      ContractCase("seer", ["blockSize": "32", "gateDim": "24"]),
+      ContractCase("seer", ["blockSize": "32", "method": "ratio", "nonzeroRatio": "0.3"]),
+      ContractCase(
+        "seer", ["blockSize": "24", "threshold": "0.2", "lastRows": "2", "order": "byBlock"]),
+      ContractCase("seer", ["blockSize": "64", "threshold": "0.3"]),
+    ],
+    "seer-r": [
+      ContractCase("seer-r", ["blockSize": "32", "gateDim": "24", "budget": "96"]),
+      ContractCase(
+        "seer-r", ["blockSize": "24", "budget": "24", "method": "threshold", "threshold": "0.2"]),
+      ContractCase("seer-r", ["blockSize": "32", "budget": "64", "order": "byBlock"]),
+    ],
+    "nsa": [
+      ContractCase("nsa", ["window": "48", "topK": "6", "blockSize": "32"]),
+      ContractCase(
+        "nsa",
+        [
+          "poolLength": "16", "poolStep": "16", "blockSize": "16", "topK": "3",
+          "initialBlocks": "0",
+          "localBlocks": "1", "window": "20",
+        ]),
+      ContractCase("nsa", ["topK": "4", "order": "byBlock"]),
+    ],
+    "pbs": [
+      ContractCase("pbs", ["blockSize": "16", "segment": "32"]),
+      ContractCase("pbs", ["blockSize": "24", "segment": "72", "mass": "0.6"]),
+    ],
+    "proxyattn": [
+      ContractCase("proxyattn", ["blockSize": "32", "headsPerProxy": "2", "mass": "0.6"]),
+      ContractCase(
+        "proxyattn",
+        ["blockSize": "24", "headsPerProxy": "1", "queryStride": "1", "mass": "0.4"]),
+      ContractCase("proxyattn", ["blockSize": "16", "mass": "0.5", "order": "byBlock"]),
+    ],
+    "sale": [
+      ContractCase("sale", ["queryBlock": "32", "keyBlock": "16", "local": "32"]),
+      ContractCase(
+        "sale", ["queryBlock": "48", "keyBlock": "31", "local": "40", "threshold": "0.02"]),
+      ContractCase(
+        "sale", ["queryBlock": "64", "local": "0", "threshold": "0.1", "order": "byBlock"]),
+    ],
+    "hip": [
+      ContractCase("hip", ["maskKeys": "32", "window": "16"]),
+      ContractCase(
+        "hip", ["maskKeys": "24", "keyBlock": "4", "queryBlock": "16", "window": "0", "sink": "8"]),
+      ContractCase("hip", ["maskKeys": "20", "keyBlock": "1", "queryBlock": "48", "window": "7"]),
+      ContractCase("hip", ["maskKeys": "64", "keyBlock": "8", "order": "byQuery"]),
+    ],
+    "longheads": [
+      ContractCase("longheads", ["chunkSize": "32", "topK": "4"]),
+      ContractCase("longheads", ["chunkSize": "24", "topK": "5", "order": "byQuery"]),
+    ],
+    "landmark": [
+      ContractCase("landmark", ["blockSize": "20", "topK": "3"]),
+      ContractCase("landmark", ["blockSize": "50", "topK": "99"]),
+      ContractCase("landmark", ["blockSize": "2", "topK": "5"]),
+    ],
+    "dsv": [
+      ContractCase("dsv", ["cube": "8"]),
+      ContractCase("dsv", ["cube": "2x2x2", "share": "0.3"], grid: [4, 9, 8]),
+      ContractCase("dsv", ["cube": "3x4", "share": "0.2", "rank": "5"], grid: [13, 14]),
+    ],
+    "minference-vertical-slash": [
+      ContractCase(
+        "minference-vertical-slash",
+        ["columns": "20", "sinkColumns": "4", "diagonals": "12", "nearDiagonals": "5"]),
+      ContractCase(
+        "minference-vertical-slash",
+        [
+          "columns": "9", "sinkColumns": "0", "diagonals": "3", "nearDiagonals": "1",
+          "queryBlock": "24", "lastQueries": "10",
+        ]),
+    ],
+    "minference-block": [
+      ContractCase("minference-block", ["blockSize": "48", "topK": "3"]),
+      ContractCase("minference-block", ["blockSize": "48", "topK": "3", "order": "byBlock"]),
+      ContractCase("minference-block", ["blockSize": "16", "topK": "11"]),
+      ContractCase("minference-block", ["blockSize": "31", "topK": "1"]),
+    ],
+    "sparge": [
+      ContractCase("sparge", ["similarity": "-1"]),
+      ContractCase("sparge", ["queryBlock": "64", "keyBlock": "32", "similarity": "0.02"]),
+      ContractCase(
+        "sparge",
+        [
+          "queryBlock": "48", "keyBlock": "16", "similarity": "-1", "cumulative": "0.7",
+          "order": "byBlock",
+        ]),
+      ContractCase(
+        "sparge",
+        [
+          "queryBlock": "32", "keyBlock": "32", "similarity": "-0.1", "topShare": "0.5",
+          "sink": "true",
+        ]),
+    ],
     "performer": [
       ContractCase("performer", ["features": "64"]),
       ContractCase("performer", ["features": "37"]),

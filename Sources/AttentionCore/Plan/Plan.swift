@@ -18,21 +18,53 @@ public struct Plan: Hashable, Sendable {
     work.reduce(OperationCounts()) { $0 + $1.operations }
   }
 
+  /// The stage that chooses keys from the data, where there is one.
+  public var selectingStage: AttendSelected? {
+    for stage in stages {
+      switch stage {
+      case .attendSelected(let stage): return stage
+      case .gatedBranches(let branches): return branches.selection
+      default: continue
+      }
+    }
+    return nil
+  }
+
+  /// The plan with the pairs of a selection that was made in place of what is known beforehand.
+  public func realised(_ selection: Selection) -> Plan {
+    Plan(
+      shape: shape,
+      stages: stages.map { stage in
+        switch stage {
+        case .attendSelected(let selected):
+          return .attendSelected(selected.realised(selection, shape: shape))
+        case .gatedBranches(let branches):
+          return .gatedBranches(branches.realised(selection, shape: shape))
+        default: return stage
+        }
+      })
+  }
+
   /// Query-key pairs of all heads that the mechanism attends to, where it works on pairs.
   public var attendedPairsOfHeads: Int? {
     for case .attend(let attend) in stages {
       return shape.batch * attend.rule.attendedPairsOfHeads(shape: shape)
     }
+    for case .attendSelected(let selected) in stages {
+      // A selection that was made has its pairs over all heads, which may differ.
+      if let pairs = selected.realisedPairs { return pairs }
+    }
     return attendedPairs.map { $0 * shape.batch * shape.queryHeads }
   }
 
   /// Query-key pairs of one head that the mechanism attends to, where it works on pairs; the mean
-  /// over heads, rounded down, where they differ.
+  /// over heads, rounded down, where they differ. Nil while their number waits for the data.
   public var attendedPairs: Int? {
     for stage in stages {
       switch stage {
       case .attend(let attend): return attend.rule.attendedPairs(shape: shape)
       case .attendSelected(let selected): return selected.attendedPairs(shape: shape)
+      case .gatedBranches(let branches): return branches.attendedPairs(shape: shape)
       case .explicitScores, .decode: return MaskRule.sequence.attendedPairs(shape: shape)
       case .scan, .mixTokens: continue
       }
@@ -51,6 +83,8 @@ public enum Stage: Hashable, Sendable {
   case attend(Attend)
   /// Tiled softmax over key blocks chosen by pooled scores.
   case attendSelected(AttendSelected)
+  /// Pooled keys, chosen blocks and a window, added with gates.
+  case gatedBranches(GatedBranches)
   /// Few queries against many keys, the keys split into ranges.
   case decode(Decode)
   /// A feature map and a running state.
@@ -64,6 +98,7 @@ public enum Stage: Hashable, Sendable {
     case .explicitScores(let stage): stage.work(shape: shape)
     case .attend(let stage): stage.work(shape: shape)
     case .attendSelected(let stage): stage.work(shape: shape)
+    case .gatedBranches(let stage): stage.work(shape: shape)
     case .decode(let stage): stage.work(shape: shape)
     case .scan(let stage): stage.work(shape: shape)
     case .mixTokens(let stage): stage.work(shape: shape)

@@ -100,7 +100,7 @@ public struct EngineCounts: Hashable, Sendable, Codable {
   }
 
   /// The counts of `repetitions` such runs.
-  func times(_ repetitions: Int) -> EngineCounts {
+  public func times(_ repetitions: Int) -> EngineCounts {
     var product = self
     product.tilesVisited *= repetitions
     product.tilesFull *= repetitions

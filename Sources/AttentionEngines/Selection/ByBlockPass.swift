@@ -3,159 +3,173 @@
 import AttentionCore
 import CAttentionKernels
 
-/// Attention block by block: own queries under the causal mask, then the gathered ones.
+/// Attention block by block: the queries that chose a block are gathered for it.
 final class ByBlockPass: SelectedPass, @unchecked Sendable {
-  private let stage: AttendSelected
+  private let merging: AttendSelected.Merging
   private let shape: AttentionShape
-  private let context: ExecutionContext
+  private let setting: SelectionSetting
+  private let geometry: SelectionGeometry
   private let routes: BlockRoutes
   private let scratch: Workspace
-  /// Causal schedules of a whole block and of the last, possibly shorter one.
-  private let wholeBlock: ScheduleMemory
-  private let lastBlock: ScheduleMemory
-  /// Log-sum-exp of the output rows `[heads, queryLength]`.
+  private let runMemory: StripRunMemory
+  /// Log-sum-exp of the output rows `[heads, queryLength]`, by token.
   private let logSumExp: Tensor<Float>
-  /// Partial rows `[heads, queryLength, topK - 1, valueDim]` with their log-sum-exp.
+  /// Partial rows `[heads, queryLength * ranks, valueDim]` by place, with their log-sum-exp.
   private let partial: Tensor<Float>
   private let partialLogSumExp: Tensor<Float>
   private static let queriesPerMerge = 256
 
   init(
-    _ stage: AttendSelected, shape: AttentionShape, context: ExecutionContext, routes: BlockRoutes
+    _ merging: AttendSelected.Merging, shape: AttentionShape, setting: SelectionSetting
   ) {
-    self.stage = stage
+    self.merging = merging
     self.shape = shape
-    self.context = context
-    self.routes = routes
-    let tile = context.kernels.tile
-    let last = shape.keyLength - (routes.blockCount - 1) * stage.blockSize
-    wholeBlock = ScheduleMemory(
-      TileSchedule(causalBlock: min(stage.blockSize, shape.keyLength), tile: tile))
-    lastBlock = ScheduleMemory(TileSchedule(causalBlock: last, tile: tile))
+    self.setting = setting
+    geometry = setting.geometry
+    let context = setting.context
+    routes = BlockRoutes(geometry: geometry, lists: setting.lists, shape: shape)
     let heads = shape.batch * shape.queryHeads
     logSumExp = Tensor([heads, shape.queryLength])
-    let partialRows = shape.queryLength * (stage.topK - 1)
+    let partialRows = shape.queryLength * routes.ranks
     partial = Tensor([heads, partialRows, shape.valueDim])
     partialLogSumExp = Tensor([heads, partialRows])
     let bytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
     scratch = Workspace(bytesPerWorker: bytes, workers: context.pool.count)
+    runMemory = StripRunMemory(
+      blocks: 1, keys: geometry.largestBlock, workers: context.pool.count)
   }
 
   var bytes: Int {
-    scratch.bytes + wholeBlock.bytes + lastBlock.bytes + logSumExp.byteCount + partial.byteCount
+    routes.bytes + scratch.bytes + runMemory.bytes + logSumExp.byteCount + partial.byteCount
       + partialLogSumExp.byteCount
   }
 
-  var attendUnits: Int { shape.batch * shape.queryHeads * routes.blockCount }
-  var mergeUnits: Int { shape.batch * shape.queryHeads * mergesPerHead }
+  var phases: [SelectionPhase] {
+    let heads = shape.batch * shape.queryHeads
+    return [
+      SelectionPhase(units: heads) { [self] _, head in
+        routes.collect(head: head, lists: setting.lists)
+      },
+      SelectionPhase(units: heads * routes.blockCount, body: attend),
+      SelectionPhase(units: heads * mergesPerHead, body: merge),
+    ]
+  }
 
-  func attend(
-    unit: Int, worker: Int, operands: AttendOperands, chooser: BlockChooser, board: CountBoard
-  ) {
+  private func attend(worker: Int, unit: Int) {
+    guard let operands = setting.current.value else { return }
     let (head, block) = unit.quotientAndRemainder(dividingBy: routes.blockCount)
     let at = operands.head(head, shape: shape)
-    attendOwn(block: block, head: head, at: at, worker: worker, board: board)
-    attendRouted(block: block, head: head, at: at, worker: worker, board: board)
-  }
-
-  private func attendOwn(
-    block: Int, head: Int, at: AttendOperands.Head, worker: Int, board: CountBoard
-  ) {
-    let schedule = block == routes.blockCount - 1 ? lastBlock : wholeBlock
-    let first = block * stage.blockSize
-    let lse = logSumExp.base + head * shape.queryLength + first
-    for (index, strip) in schedule.strips.enumerated() {
-      let rows = stripRows(schedule, index)
-      attend(
-        rows, next: stripRows(schedule, index + 1), runs: schedule.runs + strip.runs.lowerBound,
-        runCount: strip.runs.count, masks: schedule.masks, at: at, firstRow: first,
-        firstKey: first,
-        output: at.output + first * shape.valueDim, logSumExp: lse, worker: worker, board: board)
-      board.add(
-        worker: worker, keyRows: schedule.keyRows(strip), queryRows: strip.queries.count, shape)
+    attend(
+      routes.lastRoute(head: head, block: block), block: block, at: at, operands,
+      output: at.output, logSumExp: logSumExp.base + head * shape.queryLength, worker: worker)
+    let partialRows = shape.queryLength * routes.ranks
+    let routed = routes.route(head: head, block: block)
+    attend(
+      routed, block: block, at: at, operands,
+      output: partial.base + head * partialRows * shape.valueDim,
+      logSumExp: partialLogSumExp.base + head * partialRows, worker: worker)
+    if merging == .lastKeys {
+      weigh(routed, head: head, block: block, at: at, operands)
     }
-  }
-
-  private func attendRouted(
-    block: Int, head: Int, at: AttendOperands.Head, worker: Int, board: CountBoard
-  ) {
-    let route = routes.route(head: head, block: block)
-    let first = block * stage.blockSize
-    var run = attn_run_t(first_key: 0, count: Int32(stage.blockSize), step: 1, mask: -1)
-    let partialRows = shape.queryLength * (stage.topK - 1)
-    let lanes = context.kernels.tile.lanes
-    for start in Swift.stride(from: 0, to: route.count, by: lanes) {
-      let count = min(lanes, route.count - start)
-      let rows = StripRows(
-        queries: route.queries + start, outputs: route.places + start, count: count)
-      let after = start + count
-      let next = StripRows(
-        queries: route.queries + after, outputs: route.places + after,
-        count: min(lanes, route.count - after))
-      attend(
-        rows, next: next, runs: &run, runCount: 1, masks: wholeBlock.masks, at: at, firstRow: 0,
-        firstKey: first, output: partial.base + head * partialRows * shape.valueDim,
-        logSumExp: partialLogSumExp.base + head * partialRows, worker: worker, board: board)
-      board.add(worker: worker, keyRows: stage.blockSize, queryRows: count, shape)
-      board.add(worker: worker, elementsSorted: 0, rowsGathered: count)
-    }
-  }
-
-  private func stripRows(_ schedule: ScheduleMemory, _ index: Int) -> StripRows {
-    guard index < schedule.stripCount else {
-      return StripRows(queries: schedule.queries, outputs: schedule.queries, count: 0)
-    }
-    let strip = schedule.strips[index].queries
-    let ids = schedule.queries + strip.lowerBound
-    return StripRows(queries: ids, outputs: ids, count: strip.count)
-  }
-
-  private struct StripRows {
-    let queries, outputs: UnsafePointer<Int32>
-    let count: Int
+    setting.board.add(worker: worker, elementsSorted: 0, rowsGathered: routed.count)
   }
 
   private func attend(
-    _ rows: StripRows, next: StripRows, runs: UnsafePointer<attn_run_t>, runCount: Int,
-    masks: UnsafePointer<UInt32>, at: AttendOperands.Head, firstRow: Int, firstKey: Int,
-    output: UnsafeMutablePointer<Float>, logSumExp: UnsafeMutablePointer<Float>, worker: Int,
-    board: CountBoard
+    _ route: RouteTable.Route, block: Int, at: AttendOperands.Head, _ operands: AttendOperands,
+    output: UnsafeMutablePointer<Float>, logSumExp: UnsafeMutablePointer<Float>, worker: Int
   ) {
-    let kernels = context.kernels.tiled
-    let memory = scratch[worker]
-    let (headDim, valueDim) = (shape.headDim, shape.valueDim)
-    kernels.load(
-      memory, at.query + firstRow * headDim, headDim, rows.queries, Int32(rows.count),
-      Int32(headDim), Int32(valueDim), shape.kernelScale)
-    if next.count > 0 {
-      // The keys are those of the strip at hand, or its next ones in order: already in the caches.
-      var announcement = attn_tiled_next_t(
-        queries: at.query + firstRow * headDim, keys: at.key, values: at.value,
-        outputs: UnsafePointer(output), query_stride: headDim, key_stride: headDim,
-        value_stride: valueDim, output_stride: valueDim, query_ids: next.queries,
-        output_ids: next.outputs, key_ids: nil, count: Int32(next.count), key_count: 0)
-      kernels.announce?(memory, &announcement)
+    let lanes = setting.context.kernels.tile.lanes
+    let keys = setting.source.keys(at.keyValueIndex, operands)
+    let values = setting.source.values(at.keyValueIndex, operands)
+    for start in Swift.stride(from: 0, to: route.count, by: lanes) {
+      let count = min(lanes, route.count - start)
+      let following = min(lanes, route.count - start - count)
+      var runs = runMemory.runs(
+        worker: worker, lanes: count, keyTile: setting.context.kernels.tile.keys)
+      for lane in 0..<count {
+        runs.visible[lane] = Int32(geometry.visibleKeys(place: Int(route.places[start + lane])))
+      }
+      runs.append(geometry.keys(block: block), chosen: TileSchedule.laneMask(count))
+      load(route, start: start, count: count, at: at, worker: worker)
+      if following > 0 {
+        announce(route, start: start + count, count: following, at: at, output, worker: worker)
+      }
+      let kernels = setting.context.kernels.tiled
+      kernels.attend(
+        scratch[worker], keys, shape.headDim, values, shape.valueDim, nil, runs.runs,
+        Int32(runs.runCount), runs.masks, setting.board[worker])
+      kernels.store(
+        scratch[worker], output, shape.valueDim, route.outputs + start, Int32(count), logSumExp)
+      setting.board.add(worker: worker, keyRows: runs.keyRows, queryRows: count, shape)
     }
-    kernels.attend(
-      memory, at.key + firstKey * headDim, headDim, at.value + firstKey * valueDim, valueDim, nil,
-      runs, Int32(runCount), masks, board[worker])
-    kernels.store(memory, output, valueDim, rows.outputs, Int32(rows.count), logSumExp)
   }
 
-  func merge(unit: Int, operands: AttendOperands) {
+  /// Replaces the log-sum-exp of routed rows by the scores of the block's last key.
+  private func weigh(
+    _ route: RouteTable.Route, head: Int, block: Int, at: AttendOperands.Head,
+    _ operands: AttendOperands
+  ) {
+    let last = geometry.blockStarts[block + 1] - 1
+    let key = setting.source.keys(at.keyValueIndex, operands) + last * shape.headDim
+    let weights = partialLogSumExp.base + head * shape.queryLength * routes.ranks
+    let dot = setting.context.kernels.select.dot_rows
+    for index in 0..<route.count {
+      let place = weights + Int(route.outputs[index])
+      dot?(
+        at.query + Int(route.queries[index]) * shape.headDim, key, shape.headDim, 1,
+        Int32(shape.headDim), place)
+      place.pointee *= Float(shape.softmaxScale)
+    }
+  }
+
+  private func load(
+    _ route: RouteTable.Route, start: Int, count: Int, at: AttendOperands.Head, worker: Int
+  ) {
+    setting.context.kernels.tiled.load(
+      scratch[worker], at.query, shape.headDim, route.queries + start, Int32(count),
+      Int32(shape.headDim), Int32(shape.valueDim), shape.kernelScale)
+  }
+
+  /// The keys are those of the strip at hand: already in the caches.
+  private func announce(
+    _ route: RouteTable.Route, start: Int, count: Int, at: AttendOperands.Head,
+    _ output: UnsafeMutablePointer<Float>, worker: Int
+  ) {
+    var announcement = attn_tiled_next_t(
+      queries: at.query, keys: at.key, values: at.value, outputs: UnsafePointer(output),
+      query_stride: shape.headDim, key_stride: shape.headDim, value_stride: shape.valueDim,
+      output_stride: shape.valueDim, query_ids: route.queries + start,
+      output_ids: route.outputs + start, key_ids: nil, count: Int32(count), key_count: 0)
+    setting.context.kernels.tiled.announce?(scratch[worker], &announcement)
+  }
+
+  private func merge(worker: Int, unit: Int) {
+    guard let operands = setting.current.value else { return }
     let (head, part) = unit.quotientAndRemainder(dividingBy: mergesPerHead)
     let output = operands.head(head, shape: shape).output
-    let lse = logSumExp.base + head * shape.queryLength
-    let ranks = stage.topK - 1
     let first = part * Self.queriesPerMerge
-    let merge = context.kernels.select.merge_row
-    for query in first..<min(first + Self.queriesPerMerge, shape.queryLength) {
-      for rank in 0..<min(ranks, query / stage.blockSize) {
-        let place = (head * shape.queryLength + query) * ranks + rank
-        merge?(
-          output + query * shape.valueDim, lse + query, partial.base + place * shape.valueDim,
-          partialLogSumExp[place], Int32(shape.valueDim))
+    for row in geometry.rowsCovering(first..<min(first + Self.queriesPerMerge, shape.queryLength)) {
+      let count = setting.lists.blocks(head: head, row: row).count
+      for place in geometry.queries(row: row)
+      where place >= first && place < first + Self.queriesPerMerge {
+        merge(head: head, place: place, count: count, output)
       }
+    }
+  }
+
+  private func merge(
+    head: Int, place: Int, count: Int, _ output: UnsafeMutablePointer<Float>
+  ) {
+    let query = geometry.order.map { Int($0[place]) } ?? place
+    let row = output + query * shape.valueDim
+    guard count > 0 else { return row.update(repeating: 0, count: shape.valueDim) }
+    let lse = logSumExp.base + head * shape.queryLength + query
+    let merge = setting.context.kernels.select.merge_row
+    for rank in 0..<count - 1 {
+      let source = (head * shape.queryLength + place) * routes.ranks + rank
+      merge?(
+        row, lse, partial.base + source * shape.valueDim, partialLogSumExp[source],
+        Int32(shape.valueDim))
     }
   }
 

@@ -3,122 +3,145 @@
 import AttentionCore
 import CAttentionKernels
 
-/// Attention strip by strip: consecutive queries visit the union of their blocks under lane masks.
+/// Attention strip by strip: queries visit the union of their blocks under lane masks.
+///
+/// Where row units fill a strip, its queries belong to one unit and no mask is needed but at the
+/// causal edge. Heads that share a list of single tokens lie side by side in a strip.
 final class ByQueryPass: SelectedPass, @unchecked Sendable {
-  private let stage: AttendSelected
   private let shape: AttentionShape
-  private let context: ExecutionContext
-  private let blockCount: Int
+  private let setting: SelectionSetting
+  private let geometry: SelectionGeometry
+  private let headsPerStrip: Int
+  private let strips: [SelectedStrip]
   private let scratch: Workspace
-  private let runSpace: Workspace
-  private let maskSpace: Workspace
+  private let runMemory: StripRunMemory
+  /// Per worker: lanes that chose each block, all zero between strips.
+  private let chosen: Workspace
+  private let ids: Workspace
 
-  init(_ stage: AttendSelected, shape: AttentionShape, context: ExecutionContext) {
-    self.stage = stage
+  init(_ stage: AttendSelected, shape: AttentionShape, setting: SelectionSetting) {
     self.shape = shape
-    self.context = context
-    blockCount = stage.blockCount(shape: shape)
+    self.setting = setting
+    geometry = setting.geometry
+    let context = setting.context
     let workers = context.pool.count
+    headsPerStrip = stage.headsPerStrip(shape: shape, lanes: context.kernels.tile.lanes)
+    strips = SelectedStrip.strips(
+      stage, geometry, width: context.kernels.tile.lanes / headsPerStrip,
+      lanes: context.kernels.tile.lanes, queries: shape.queryLength)
     let bytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
     scratch = Workspace(bytesPerWorker: bytes, workers: workers)
-    runSpace = Workspace(
-      bytesPerWorker: blockCount * MemoryLayout<attn_run_t>.stride, workers: workers)
-    maskSpace = Workspace(bytesPerWorker: 4 * shape.keyLength, workers: workers)
+    runMemory = StripRunMemory(
+      blocks: geometry.blockCount, keys: shape.keyLength, workers: workers)
+    chosen = Workspace(bytesPerWorker: 4 * geometry.blockCount, workers: workers)
+    for worker in 0..<workers {
+      chosen[worker].assumingMemoryBound(to: UInt32.self)
+        .update(repeating: 0, count: geometry.blockCount)
+    }
+    ids = Workspace(bytesPerWorker: 4 * 32, workers: workers)
   }
 
-  var bytes: Int { scratch.bytes + runSpace.bytes + maskSpace.bytes }
-  var attendUnits: Int { shape.batch * shape.queryHeads * stripsPerHead }
-  var mergeUnits: Int { 0 }
+  var bytes: Int {
+    scratch.bytes + runMemory.bytes + chosen.bytes + ids.bytes
+      + strips.count * MemoryLayout<SelectedStrip>.stride
+  }
 
-  func merge(unit: Int, operands: AttendOperands) {}
+  var phases: [SelectionPhase] {
+    let groups = shape.batch * shape.queryHeads / headsPerStrip
+    return [SelectionPhase(units: groups * strips.count, body: attend)]
+  }
 
-  func attend(
-    unit: Int, worker: Int, operands: AttendOperands, chooser: BlockChooser, board: CountBoard
-  ) {
-    let (head, strip) = unit.quotientAndRemainder(dividingBy: stripsPerHead)
-    let lanes = context.kernels.tile.lanes
-    let queries = strip * lanes..<min((strip + 1) * lanes, shape.queryLength)
-    let runs = runSpace[worker].assumingMemoryBound(to: attn_run_t.self)
-    let masks = maskSpace[worker].assumingMemoryBound(to: UInt32.self)
-    let runCount = appendRuns(head: head, queries: queries, chooser: chooser, runs, masks)
+  private func attend(worker: Int, unit: Int) {
+    guard let operands = setting.current.value else { return }
+    let (group, index) = unit.quotientAndRemainder(dividingBy: strips.count)
+    // The last strips of a causal problem are the longest; they come first.
+    let strip = strips[strips.count - 1 - index]
+    let head = group * headsPerStrip
+    let lanes = strip.places.count * headsPerStrip
+    var runs = runMemory.runs(
+      worker: worker, lanes: lanes, keyTile: setting.context.kernels.tile.keys)
+    let ids = ids[worker].assumingMemoryBound(to: Int32.self)
+    fill(strip, runs.visible, ids)
+    if let row = strip.row {
+      for block in setting.lists.blocks(head: head, row: row) {
+        runs.append(geometry.keys(block: Int(block)), chosen: TileSchedule.laneMask(lanes))
+      }
+    } else {
+      appendUnion(strip, head: head, worker: worker, &runs)
+    }
     let at = operands.head(head, shape: shape)
-    let kernels = context.kernels.tiled
+    let kernels = setting.context.kernels.tiled
     let memory = scratch[worker]
-    let (headDim, valueDim) = (shape.headDim, shape.valueDim)
-    withConsecutive(queries) { ids in
-      kernels.load(
-        memory, at.query, headDim, ids, Int32(queries.count), Int32(headDim), Int32(valueDim),
-        shape.kernelScale)
-      kernels.attend(
-        memory, at.key, headDim, at.value, valueDim, nil, runs, Int32(runCount), masks,
-        board[worker])
-      kernels.store(memory, at.output, valueDim, ids, Int32(queries.count), nil)
-    }
-    var keyRows = 0
-    for run in 0..<runCount { keyRows += Int(runs[run].count) }
-    board.add(worker: worker, keyRows: keyRows, queryRows: queries.count, shape)
+    kernels.load(
+      memory, at.query, shape.headDim, ids, Int32(lanes), Int32(shape.headDim),
+      Int32(shape.valueDim), shape.kernelScale)
+    kernels.attend(
+      memory, setting.source.keys(at.keyValueIndex, operands), shape.headDim,
+      setting.source.values(at.keyValueIndex, operands), shape.valueDim, nil, runs.runs,
+      Int32(runs.runCount), runs.masks, setting.board[worker])
+    kernels.store(memory, at.output, shape.valueDim, ids, Int32(lanes), nil)
+    setting.board.add(worker: worker, keyRows: runs.keyRows, queryRows: lanes, shape)
   }
 
-  /// Writes the runs of one strip, whole blocks for everyone without a mask, and returns how many.
-  private func appendRuns(
-    head: Int, queries: Range<Int>, chooser: BlockChooser,
-    _ runs: UnsafeMutablePointer<attn_run_t>, _ masks: UnsafeMutablePointer<UInt32>
-  ) -> Int {
-    var runCount = 0
-    var maskCount = 0
-    let all = TileSchedule.laneMask(queries.count)
-    for block in 0...(queries.upperBound - 1) / stage.blockSize {
-      let first = block * stage.blockSize
-      let (past, own) = lanes(choosing: block, head: head, queries: queries, chooser: chooser)
-      guard past | own != 0 else { continue }
-      let blockEnd = first + stage.blockSize
-      let end = own == 0 ? blockEnd : min(blockEnd, queries.upperBound)
-      var run = attn_run_t(
-        first_key: Int32(first), count: Int32(end - first), step: 1, mask: -1)
-      if past != all {
-        run.mask = Int32(maskCount)
-        for key in first..<end {
-          // Lane i is query lowerBound + i: lanes below key - lowerBound come before the key.
-          let before = min(max(key - queries.lowerBound, 0), 32)
-          masks[maskCount] = past | (own & (before == 32 ? 0 : UInt32.max << UInt32(before)))
-          maskCount += 1
-        }
-      }
-      runs[runCount] = run
-      runCount += 1
-    }
-    return runCount
-  }
-
-  /// Lanes that chose `block` as a past block, and lanes whose own block it is.
-  private func lanes(
-    choosing block: Int, head: Int, queries: Range<Int>, chooser: BlockChooser
-  ) -> (past: UInt32, own: UInt32) {
-    var past: UInt32 = 0
-    var own: UInt32 = 0
-    for query in queries {
-      let bit = UInt32(1) << UInt32(query - queries.lowerBound)
-      guard query / stage.blockSize != block else {
-        own |= bit
-        continue
-      }
-      let blocks = chooser.blocks(head: head, query: query)
-      for rank in 0..<min(stage.topK - 1, query / stage.blockSize)
-      where Int(blocks[rank]) == block {
-        past |= bit
+  /// Writes what every lane sees and its row, counted from the first head's first query.
+  private func fill(
+    _ strip: SelectedStrip, _ visible: UnsafeMutablePointer<Int32>,
+    _ ids: UnsafeMutablePointer<Int32>
+  ) {
+    var lane = 0
+    for place in strip.places {
+      let token = geometry.order.map { Int($0[place]) } ?? place
+      for head in 0..<headsPerStrip {
+        visible[lane] = Int32(geometry.visibleKeys(place: place))
+        ids[lane] = Int32(head * shape.queryLength + token)
+        lane += 1
       }
     }
-    return (past, own)
   }
 
-  private func withConsecutive(_ queries: Range<Int>, _ body: (UnsafePointer<Int32>) -> Void) {
-    withUnsafeTemporaryAllocation(of: Int32.self, capacity: queries.count) { ids in
-      for (index, query) in queries.enumerated() { ids[index] = Int32(query) }
-      if let base = ids.baseAddress { body(UnsafePointer(base)) }
+  private func appendUnion(
+    _ strip: SelectedStrip, head: Int, worker: Int, _ runs: inout StripRuns
+  ) {
+    let chosen = chosen[worker].assumingMemoryBound(to: UInt32.self)
+    var (first, last) = (geometry.blockCount, -1)
+    for row in geometry.rowsCovering(strip.places) {
+      let places = geometry.queries(row: row).clamped(to: strip.places)
+      let lane = (places.lowerBound - strip.places.lowerBound) * headsPerStrip
+      let lanes = TileSchedule.laneMask(places.count * headsPerStrip) << UInt32(lane)
+      for block in setting.lists.blocks(head: head, row: row) {
+        chosen[Int(block)] |= lanes
+        first = min(first, Int(block))
+        last = max(last, Int(block))
+      }
+    }
+    guard first <= last else { return }
+    for block in first...last where chosen[block] != 0 {
+      runs.append(geometry.keys(block: block), chosen: chosen[block])
+      chosen[block] = 0
     }
   }
+}
 
-  private var stripsPerHead: Int {
-    (shape.queryLength + context.kernels.tile.lanes - 1) / context.kernels.tile.lanes
+/// Query places that are attended together.
+struct SelectedStrip {
+  let places: Range<Int>
+  /// The row unit of all of them, or nil where they are of several.
+  let row: Int?
+
+  /// Strips of at most `width` places: cut inside row units where some unit fills `lanes`.
+  static func strips(
+    _ stage: AttendSelected, _ geometry: SelectionGeometry, width: Int, lanes: Int, queries: Int
+  ) -> [SelectedStrip] {
+    let isLarge = (0..<geometry.rowCount).contains { geometry.queries(row: $0).count >= lanes }
+    guard isLarge || stage.rows == .block else {
+      return cut(0..<queries, width, row: nil)
+    }
+    return (0..<geometry.rowCount).flatMap { cut(geometry.queries(row: $0), width, row: $0) }
+  }
+
+  private static func cut(_ range: Range<Int>, _ width: Int, row: Int?) -> [SelectedStrip] {
+    Swift.stride(from: range.lowerBound, to: range.upperBound, by: width).map {
+      SelectedStrip(places: $0..<min($0 + width, range.upperBound), row: row)
+    }
   }
 }

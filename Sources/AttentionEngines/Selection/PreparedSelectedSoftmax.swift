@@ -3,97 +3,81 @@
 import AttentionCore
 import CAttentionKernels
 
-/// The selection engine: pooled scores choose blocks, the tiled kernels attend to them.
+/// The selection engine: cheap scores choose blocks, the tiled kernels attend to them.
 ///
-/// `byBlock` attends every block with its own queries under the causal mask, then with the queries
-/// that chose it, gathered while they are transposed; partial rows are merged by log-sum-exp.
-/// `byQuery` visits, for strips of consecutive queries, the union of their blocks under lane masks.
+/// `byBlock` attends every block with the queries that chose it, gathered while they are
+/// transposed; partial rows are merged by log-sum-exp. `byQuery` visits, for strips of queries, the
+/// union of their blocks under lane masks.
 final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
   private let stage: AttendSelected
   private let shape: AttentionShape
-  private let context: ExecutionContext
-  private let chooser: BlockChooser
-  private let routes: BlockRoutes?
+  private let setting: SelectionSetting
+  private let chooser: any BlockChooser
   private let pass: any SelectedPass
-  private let board: CountBoard
-  private var operands: AttendOperands?
-  private var poolBody: WorkerPool.UnitBody?
-  private var chooseBody: WorkerPool.UnitBody?
-  private var routeBody: WorkerPool.UnitBody?
-  private var attendBody: WorkerPool.UnitBody?
-  private var mergeBody: WorkerPool.UnitBody?
+  private let phases: [SelectionPhase]
 
   private(set) var counts = EngineCounts()
 
-  init(_ stage: AttendSelected, shape: AttentionShape, context: ExecutionContext) {
+  init(
+    _ stage: AttendSelected, shape: AttentionShape, weights: WeightSet, context: ExecutionContext
+  ) {
     self.stage = stage
     self.shape = shape
-    self.context = context
-    board = CountBoard(workers: context.pool.count)
-    chooser = BlockChooser(stage, shape: shape, context: context)
+    let geometry = SelectionGeometry(stage, shape: shape)
+    let setting = SelectionSetting(
+      geometry: geometry, lists: SelectionLists(stage, shape: shape, geometry: geometry),
+      source: KeyValueSource(shape: shape, geometry: geometry), current: CurrentOperands(),
+      board: CountBoard(workers: context.pool.count), weights: weights, context: context)
+    self.setting = setting
+    switch stage.scoring {
+    case .product(let product):
+      chooser = ProductChooser(stage, product: product, shape: shape, setting: setting)
+    case .tree(let search):
+      chooser = TreeChooser(stage, search: search, shape: shape, setting: setting)
+    case .compressed(let scores):
+      chooser = CompressedChooser(stage, scores: scores, shape: shape, setting: setting)
+    case .sortedSegments(let pattern):
+      chooser = SegmentChooser(pattern, shape: shape, setting: setting)
+    case .proxyHeads(let pattern):
+      chooser = ProxyChooser(stage, pattern: pattern, shape: shape, setting: setting)
+    case .lowBitEstimate(let pattern):
+      chooser = EstimateChooser(stage, pattern: pattern, shape: shape, setting: setting)
+    case .verticalSlash(let pattern):
+      chooser = VerticalSlashChooser(pattern, shape: shape, setting: setting)
+    }
     switch stage.order {
-    case .byBlock:
-      let routes = BlockRoutes(stage, shape: shape)
-      self.routes = routes
-      pass = ByBlockPass(stage, shape: shape, context: context, routes: routes)
-    case .byQuery:
-      routes = nil
-      pass = ByQueryPass(stage, shape: shape, context: context)
+    case .byBlock: pass = ByBlockPass(stage.merging, shape: shape, setting: setting)
+    case .byRow: pass = ByRowPass(shape: shape, setting: setting)
+    case .byQuery: pass = ByQueryPass(stage, shape: shape, setting: setting)
     }
-    poolBody = { [unowned self] _, unit in
-      if let operands { chooser.pool(unit: unit, key: operands.key) }
-    }
-    chooseBody = { [unowned self] worker, unit in
-      guard let operands else { return }
-      let sorted = chooser.choose(unit: unit, worker: worker, query: operands.query)
-      board.add(worker: worker, elementsSorted: sorted, rowsGathered: 0)
-    }
-    routeBody = { [unowned self] _, head in routes?.collect(head: head, chooser: chooser) }
-    attendBody = { [unowned self] worker, unit in
-      if let operands {
-        pass.attend(unit: unit, worker: worker, operands: operands, chooser: chooser, board: board)
-      }
-    }
-    mergeBody = { [unowned self] _, unit in
-      if let operands { pass.merge(unit: unit, operands: operands) }
-    }
+    phases = setting.source.phases(setting.current) + chooser.phases + pass.phases
   }
 
-  var workspaceBytes: Int { chooser.bytes + (routes?.bytes ?? 0) + pass.bytes }
-
-  var selection: Selection? {
-    Selection(
-      rows: shape.queryLength, capacity: stage.topK,
-      ids: Array(UnsafeBufferPointer(start: chooser.ids, count: chooser.idCount)))
+  var workspaceBytes: Int {
+    setting.lists.bytes + setting.source.bytes + chooser.bytes + pass.bytes
   }
+
+  var selection: Selection? { setting.lists.selection }
 
   var expectedCounts: EngineCounts? {
-    selection.map {
-      stage.expectedCounts(selection: $0, shape: shape, tile: context.kernels.tile)
-    }
+    stage.expectedCounts(
+      selection: setting.lists.selection, shape: shape, tile: setting.context.kernels.tile)
   }
 
   func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {
-    guard case .queryKeyValue(let query, let key, let value) = inputs,
-      let poolBody, let chooseBody, let routeBody, let attendBody, let mergeBody
-    else { preconditionFailure("block selection takes query, key and value") }
-    board.reset()
-    operands = AttendOperands(query: query, key: key, value: value, output: output)
-    context.pool.run(units: chooser.poolUnits, poolBody)
-    context.pool.run(units: chooser.chooseUnits, chooseBody)
-    if routes != nil { context.pool.run(units: shape.batch * shape.queryHeads, routeBody) }
-    context.pool.run(units: pass.attendUnits, attendBody)
-    context.pool.run(units: pass.mergeUnits, mergeBody)
-    counts = board.sum
+    guard case .queryKeyValue(let query, let key, let value) = inputs else {
+      preconditionFailure("block selection takes query, key and value")
+    }
+    setting.board.reset()
+    setting.current.value = AttendOperands(query: query, key: key, value: value, output: output)
+    for phase in phases { setting.context.pool.run(units: phase.units, phase.body) }
+    counts = setting.board.sum
   }
 }
 
 /// One execution order of attention to selected blocks.
 protocol SelectedPass: AnyObject, Sendable {
   var bytes: Int { get }
-  var attendUnits: Int { get }
-  var mergeUnits: Int { get }
-  func attend(
-    unit: Int, worker: Int, operands: AttendOperands, chooser: BlockChooser, board: CountBoard)
-  func merge(unit: Int, operands: AttendOperands)
+  /// In the order in which they must run.
+  var phases: [SelectionPhase] { get }
 }

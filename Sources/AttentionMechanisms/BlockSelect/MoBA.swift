@@ -75,55 +75,34 @@ public struct MoBA: AttentionMechanism {
   /// Enough blocks that most queries leave some out, and a last block that is not whole.
   public var verificationLength: Int { (parameters.topK + 1) * parameters.blockSize + 29 }
 
+  private var reference: BlockReference {
+    BlockReference(shape: shape, queryBlock: 1, keyBlock: parameters.blockSize)
+  }
+
   /// Attention to the selection at hand, or to the best blocks by scores in Double.
   public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
-    problem.mapHeads { head, batch, queryHead in
-      let index = batch * shape.queryHeads + queryHead
-      let chosen = (0..<shape.queryLength).map { query in
-        problem.selection.map { Set($0.blocks(head: index, row: query)) }
-          ?? bestBlocks(scores(head, query: query), own: query / parameters.blockSize)
-      }
-      return SoftmaxReference.attend(head, scale: shape.softmaxScale) { query, key in
-        key <= query && chosen[query].contains(key / parameters.blockSize)
-      }
-    }
+    reference.attend(problem) { head, _, _ in choices(head) }
   }
 
   public func selectionDefects(_ problem: ReferenceProblem) -> [String] {
-    guard let selection = problem.selection else { return ["no selection was made"] }
-    var defects: [String] = []
-    _ = problem.mapHeads { head, batch, queryHead in
-      let index = batch * shape.queryHeads + queryHead
-      for query in 0..<shape.queryLength {
-        let own = query / parameters.blockSize
-        var chosen = Set(selection.blocks(head: index, row: query))
-        let hasOwn = chosen.remove(own) != nil
-        let scores = scores(head, query: query)
-        // Float32 sums of headDim products: their rounding grows with the largest product.
-        let size = scores.values.map(abs).max() ?? 0
-        let defect = SelectionReference.defect(
-          chosen: chosen, scores: scores, count: parameters.topK - 1,
-          tolerance: 1e-5 * (1 + size))
-        if let defect { defects.append("head \(index), query \(query): \(defect)") }
-        if !hasOwn { defects.append("head \(index), query \(query): own block missing") }
-      }
-      return Rows(count: 0, width: 0)
-    }
-    return defects
+    reference.defects(problem) { head, _, _ in choices(head) }
   }
 
-  /// Scores of all past blocks of `query`, by block.
-  private func scores(_ head: ReferenceHead, query: Int) -> [Int: Double] {
+  /// The own block, and the best of all whole blocks before it.
+  private func choices(_ head: ReferenceHead) -> [SelectionReference.Row] {
     let size = parameters.blockSize
-    return Dictionary(
-      uniqueKeysWithValues: (0..<query / size).map { block in
-        let keys = block * size..<(block + 1) * size
-        return (block, keys.reduce(0) { $0 + head.query.dot(query, head.key, $1) } / Double(size))
-      })
-  }
-
-  private func bestBlocks(_ scores: [Int: Double], own: Int) -> Set<Int> {
-    let ranked = scores.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-    return Set(ranked.prefix(parameters.topK - 1).map(\.key)).union([own])
+    return (0..<shape.queryLength).map { query in
+      let own = query / size
+      let scores = Dictionary(
+        uniqueKeysWithValues: (0..<own).map { block in
+          let keys = block * size..<(block + 1) * size
+          return (block, keys.reduce(0) { $0 + head.query.dot(query, head.key, $1) } / Double(size))
+        })
+      // Float32 sums of headDim products: their rounding grows with the largest product.
+      let largest = scores.values.map(abs).max() ?? 0
+      return SelectionReference.Row(
+        scores: scores, rule: .top(parameters.topK - 1), forced: [own],
+        tolerance: 1e-5 * (1 + largest))
+    }
   }
 }

@@ -2,6 +2,9 @@
 #include "attn_select.h"
 
 #include <math.h>
+#include <string.h>
+
+#include "soften.h"
 
 enum { PARTIALS = 16 };
 
@@ -28,6 +31,71 @@ static void dot_rows(const float *x, const float *rows, ptrdiff_t stride, int32_
   }
 }
 
+static void pool_extrema(const float *x, ptrdiff_t stride, int32_t count, int32_t width,
+                         float *largest, float *smallest) {
+  for (int32_t c = 0; c < width; c++) {
+    float high = x[c], low = x[c];
+    for (int32_t i = 1; i < count; i++) {
+      const float element = x[i * stride + c];
+      high = element > high ? element : high;
+      low = element < low ? element : low;
+    }
+    largest[c] = high;
+    smallest[c] = low;
+  }
+}
+
+static float power_of_two(float exponent) {
+  // The nearest whole number, ties to even, as the vector instruction rounds.
+  const float whole = (exponent + 0x1.8p23f) - 0x1.8p23f;
+  const float f = exponent - whole;
+  float p = SELECT_C6;
+  p = fmaf(p, f, SELECT_C5);
+  p = fmaf(p, f, SELECT_C4);
+  p = fmaf(p, f, SELECT_C3);
+  p = fmaf(p, f, SELECT_C2);
+  p = fmaf(p, f, SELECT_C1);
+  p = fmaf(p, f, 1.0f);
+  const int32_t bits = ((int32_t)whole + 127) << 23;
+  float power;
+  memcpy(&power, &bits, sizeof power);
+  return p * power;
+}
+
+static void soften(float *scores, int32_t count, float scale) {
+  float top = -INFINITY;
+  for (int32_t i = 0; i < count; i++) top = scores[i] > top ? scores[i] : top;
+  const float factor = scale * SELECT_LOG2E;
+  for (int32_t i = 0; i < count; i++) {
+    const float exponent = (scores[i] - top) * factor;
+    scores[i] = exponent > SELECT_LEAST ? power_of_two(exponent) : 0.0f;
+  }
+}
+
+static void weigh_rows(const float *weights, const float *rows, ptrdiff_t stride, int32_t count,
+                       int32_t width, float *sum) {
+  for (int32_t c = 0; c < width; c++) {
+    float total = 0.0f;
+    for (int32_t i = 0; i < count; i++) total = fmaf(weights[i], rows[i * stride + c], total);
+    sum[c] = total;
+  }
+}
+
+static int32_t estimate_exceeds(const uint8_t *query, const int8_t *packed, int32_t width,
+                                int32_t keys, const int32_t *sums, const float *key_scales,
+                                const float *offsets, float scale, float threshold) {
+  for (int32_t j = 0; j < keys; j++) {
+    int32_t dot = 0;
+    for (int32_t c = 0; c < width; c++) {
+      dot += query[c] * packed[c / 2 * 64 + 2 * j + c % 2];
+    }
+    const float product = (float)(dot - sums[j]) * scale;
+    const float scaled = product * key_scales[j];
+    if (scaled + offsets[j] > threshold) return 1;
+  }
+  return 0;
+}
+
 static void merge_row(float *o, float *lse, const float *part, float part_lse, int32_t width) {
   if (part_lse == -INFINITY) return;
   float top = fmaxf(*lse, part_lse);
@@ -39,4 +107,6 @@ static void merge_row(float *o, float *lse, const float *part, float part_lse, i
   *lse = top - logf(scale);
 }
 
-const attn_select_kernels_t attn_select_scalar = {pool_mean, dot_rows, merge_row};
+const attn_select_kernels_t attn_select_scalar = {
+    pool_mean, dot_rows, pool_extrema, soften, weigh_rows, estimate_exceeds, merge_row,
+};

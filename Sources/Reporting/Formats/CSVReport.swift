@@ -192,6 +192,7 @@ struct CSVReport {
   private func accuracy(_ record: CaseRecord) -> [Field] {
     let oracle = record.accuracy.oracle
     let dense = record.accuracy.dense
+    let selection = record.selection
     return [
       text("oraclePassed", oracle.value.map { $0.passed ? "yes" : "no" } ?? "n/a"),
       quantity("oracleMaxAbsolute", oracle.map(\.maxAbsolute)),
@@ -203,6 +204,8 @@ struct CSVReport {
       quantity("denseRMSE", dense.map(\.rmse)),
       quantity("denseWorstHeadCosine", dense.flatMap(\.worstHeadCosine)),
       quantity("denseWorstRowCosine", dense.flatMap(\.worstRowCosine)),
+      quantity("selectionShare", selection.map(\.selectionShare)),
+      quantity("attentionMassKept", selection.map(\.attentionMassKept)),
       quantity("workspaceBytes", record.memory.workspaceBytes.map(Double.init)),
       quantity("peakResidentBytes", record.memory.peakResidentBytes.map(Double.init)),
     ]

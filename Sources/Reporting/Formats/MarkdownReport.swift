@@ -53,6 +53,13 @@ struct MarkdownReport {
           Captions.accuracy,
           tolerances(rows),
           MarkdownTable.text(DetailTables.accuracy(rows), footnotes: &footnotes)),
+        optional(
+          "Selections",
+          "What was kept of dense attention at the case's own size: the share of its pairs, and the "
+            + "share of its softmax weights, mean and worst over the compared rows. On independent "
+            + "Gaussian inputs attention is almost uniform, so that no selection can keep more "
+            + "weight than pairs: look at structured or captured inputs.",
+          DetailTables.selections(rows), footnotes: &footnotes),
         section("Work", MarkdownTable.text(DetailTables.work(rows), footnotes: &footnotes)),
         counters(rows, footnotes: &footnotes),
         reasons(footnotes),

@@ -99,6 +99,24 @@ enum DetailTables {
       ])
   }
 
+  /// What selections kept of dense attention; only cases that select.
+  static func selections(_ rows: [NumberedRecord]) -> Table {
+    let rows = rows.filter { $0.record.accuracy.selection != nil }
+    guard !rows.isEmpty else { return Table(columns: []) }
+    let kept = rows.map(\.record.selection)
+    return Table(
+      columns: key(rows) + [
+        Column("input", isNumeric: false, cells: rows.map { .code($0.record.problem.input.kind) }),
+        Column("pairs kept", kept.map { $0.map(\.selectionShare) }, style: NumberText.percent),
+        Column(
+          "attention mass kept", kept.map { $0.map(\.attentionMassKept) },
+          style: NumberText.percent),
+        Column("worst row", kept.map { $0.map(\.worstRowMassKept) }, style: NumberText.percent),
+        Column("cosine to dense", rows.map { $0.denseError(\.cosine) }, style: NumberText.cosine),
+        Column("rows compared", cells: kept.map { Cell($0.map(\.rows)) }),
+      ])
+  }
+
   static func work(_ rows: [NumberedRecord]) -> Table {
     let tiles = rows.map(\.record.work.tiles)
     return Table(

@@ -41,6 +41,11 @@ extension CaseRecord {
   /// The shown parameters as `stride=64 window=256`, by name.
   var parametersText: String { Self.text(shownParameters) }
 
+  /// What a selection kept, or that there is none.
+  var selection: Known<SelectionRecord> {
+    accuracy.selection.map { .value($0) } ?? .absent(reason: "nothing is selected, or nothing ran")
+  }
+
   /// Every parameter, by name.
   var allParametersText: String { Self.text(mechanism.parameters) }
 

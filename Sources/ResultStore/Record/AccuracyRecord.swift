@@ -6,10 +6,36 @@ import AttentionCore
 public struct AccuracyRecord: Codable, Hashable, Sendable {
   public var oracle: Known<OracleError>
   public var dense: Known<DenseError>
+  /// What a selection kept; nil where nothing is selected.
+  public var selection: SelectionRecord?
 
-  public init(oracle: Known<OracleError>, dense: Known<DenseError>) {
+  public init(
+    oracle: Known<OracleError>, dense: Known<DenseError>, selection: SelectionRecord? = nil
+  ) {
     self.oracle = oracle
     self.dense = dense
+    self.selection = selection
+  }
+}
+
+/// How much of dense attention a selection kept, at the case's own size and inputs.
+public struct SelectionRecord: Codable, Hashable, Sendable {
+  /// Attended pairs over the pairs that causality allows.
+  public var selectionShare: Double
+  /// Mean share of a row's dense softmax weights that falls on selected keys.
+  public var attentionMassKept: Double
+  /// The least share of any compared row.
+  public var worstRowMassKept: Double
+  /// Rows of each head whose weights were added up.
+  public var rows: Int
+
+  public init(
+    selectionShare: Double, attentionMassKept: Double, worstRowMassKept: Double, rows: Int
+  ) {
+    self.selectionShare = selectionShare
+    self.attentionMassKept = attentionMassKept
+    self.worstRowMassKept = worstRowMassKept
+    self.rows = rows
   }
 }
 

@@ -87,7 +87,7 @@ extension TileFigures {
     for stage in plan.stages {
       switch stage {
       case .attend(let attend): stages.append(attend)
-      case .attendSelected:
+      case .attendSelected, .gatedBranches:
         return absent("keys are chosen from the data; the engine counts tiles as it runs")
       case .explicitScores: return absent("all scores are written out; there are no tiles")
       case .decode: return absent("keys are split into ranges; few queries have no key tiles")

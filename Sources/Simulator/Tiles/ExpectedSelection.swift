@@ -17,7 +17,8 @@ public struct ExpectedSelection: Hashable, Sendable, Codable {
 
   /// The expectation for `stage` at the causal `shape`, with tiles of `tile`.
   ///
-  /// - Throws: ``SimulatorError`` if the pairs exceed 64 bits.
+  /// - Throws: ``SimulatorError`` if the pairs exceed 64 bits, or if queries do not choose among
+  ///   past blocks one by one.
   public init(
     _ stage: AttendSelected, shape: AttentionShape, tile: TileSize
   ) throws(SimulatorError) {
@@ -25,13 +26,18 @@ public struct ExpectedSelection: Hashable, Sendable, Codable {
     denseTiles = try TileCounter.figures(
       sequence: shape, tiles: tiles, tiling: .dynamic
     ).tilesVisited
-    let blocks = Blocks(stage: stage, shape: shape)
+    guard let past = stage.pastBlocks else {
+      throw .noTiles(
+        mechanism: "block selection",
+        reason: "expectations are known where every query chooses past blocks by itself")
+    }
+    let blocks = Blocks(stage: past, shape: shape)
     var visited = 0.0
     for block in 0..<blocks.count {
       visited += Double(try blocks.ownTiles(block, tiles))
       switch stage.order {
       case .byBlock: visited += blocks.gatheredTiles(block, tile)
-      case .byQuery: visited += blocks.unitedTiles(block, tile)
+      case .byQuery, .byRow: visited += blocks.unitedTiles(block, tile)
       }
     }
     tilesVisited = visited
@@ -40,16 +46,16 @@ public struct ExpectedSelection: Hashable, Sendable, Codable {
 
 /// The blocks of a sequence and how often each is chosen.
 private struct Blocks {
-  let stage: AttendSelected
+  let stage: PastBlocks
   let shape: AttentionShape
   let count: Int
   /// Expected rows that choose each block, from all later ones.
   private let routedRows: [Double]
 
-  init(stage: AttendSelected, shape: AttentionShape) {
+  init(stage: PastBlocks, shape: AttentionShape) {
     self.stage = stage
     self.shape = shape
-    let count = stage.blockCount(shape: shape)
+    let count = shape.keyLength.dividedUp(by: stage.blockSize)
     self.count = count
     var rows = [Double](repeating: 0, count: count)
     var later = 0.0
@@ -62,7 +68,7 @@ private struct Blocks {
   }
 
   /// The chance that a query with `past` blocks behind it chooses a given one of them.
-  private static func share(_ stage: AttendSelected, past: Int) -> Double {
+  private static func share(_ stage: PastBlocks, past: Int) -> Double {
     Double(min(stage.topK - 1, past)) / Double(past)
   }
 

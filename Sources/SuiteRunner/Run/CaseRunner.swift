@@ -88,9 +88,9 @@ public final class CaseRunner {
       record.status = .failed(reason: defect)
       return
     }
-    try runAndCompare(&record, item, engine)
+    let plan = try runAndCompare(&record, item, engine)
     guard case .verifiedOnly = record.status, depth == .measure else { return }
-    try time(&record, item, engine)
+    try time(&record, item, engine, plan)
   }
 
   private func preparedEngine(_ item: CaseSpecification) throws -> any PreparedAttention {
@@ -100,9 +100,11 @@ public final class CaseRunner {
   }
 
   /// Runs once at full size: counts, distance from dense attention, counters.
+  ///
+  /// Returns the plan with what the run told about it.
   private func runAndCompare(
     _ record: inout CaseRecord, _ item: CaseSpecification, _ engine: any PreparedAttention
-  ) throws {
+  ) throws -> Plan {
     let (inputs, checksum) = try phases.measure(.inputs) {
       let inputs = try sources.inputs(
         item.input, kind: item.mechanism.card.inputs, shape: item.shape)
@@ -123,19 +125,43 @@ public final class CaseRunner {
         : .value(
           denseAccuracy.error(of: output, inputs: inputs, checksum: checksum, shape: item.shape))
     }
+    let plan = try phases.measure(.accuracy) {
+      try realise(&record, item, inputs: inputs, selection: engine.selection)
+    }
     guard record.counts.agree.value != false else {
       record.status = .boundViolated(
         explanation: "counted work differs from planned work at the case's own size")
-      return
+      return plan
     }
     record.status = .verifiedOnly
+    return plan
+  }
+
+  /// Work and bounds of the selection that was made, and what it kept of dense attention.
+  private func realise(
+    _ record: inout CaseRecord, _ item: CaseSpecification, inputs: AttentionInputs,
+    selection: Selection?
+  ) throws -> Plan {
+    let plan = item.mechanism.plan
+    guard let selection, let stage = plan.selectingStage else { return plan }
+    let realised = plan.realised(selection)
+    let quality = SelectionQuality(
+      stage, selection: selection, inputs: inputs, shape: item.shape)
+    record.accuracy.selection = quality.record
+    record.work.operations = realised.operations
+    if let pairs = realised.attendedPairsOfHeads { record.work.attendedPairs = .value(pairs) }
+    record.bounds = try CaseBounds(item, plan: realised, kernels: context.execution.kernels)
+      .record(machines: context.machines)
+    item.simulation.complete(&record)
+    return realised
   }
 
   private func time(
-    _ record: inout CaseRecord, _ item: CaseSpecification, _ engine: any PreparedAttention
+    _ record: inout CaseRecord, _ item: CaseSpecification, _ engine: any PreparedAttention,
+    _ plan: Plan
   ) throws {
     let timer = CaseTiming(context: context, timing: timing, timed: timed)
-    let result = try timer.measure(item, engine: engine, bounds: record.bounds)
+    let result = try timer.measure(item, engine: engine, plan: plan, bounds: record.bounds)
     record.timing = .value(result)
     record.status = FloorCheck(result, bounds: record.bounds).status
   }
@@ -171,7 +197,10 @@ public final class CaseRunner {
       build: context.build, machine: context.machine,
       work: WorkRecord(
         attendedPairs: plan.attendedPairsOfHeads.map { .value($0) }
-          ?? .absent(reason: "the mechanism does not work on query-key pairs"),
+          ?? .absent(
+            reason: plan.selectingStage == nil
+              ? "the mechanism does not work on query-key pairs"
+              : "which keys are attended to depends on the data"),
         operations: plan.operations, denseOperations: OperationCounts(),
         bytesRead: work.reduce(0) { $0 + $1.bytesRead },
         bytesWritten: work.reduce(0) { $0 + $1.bytesWritten },

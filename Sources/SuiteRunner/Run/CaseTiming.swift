@@ -16,12 +16,11 @@ struct CaseTiming {
   /// - Throws: ``MeasurementError`` if a closure takes no measurable time, or what a child process
   ///   that could not measure says.
   func measure(
-    _ item: CaseSpecification, engine: any PreparedAttention, bounds: BoundsRecord
+    _ item: CaseSpecification, engine: any PreparedAttention, plan: Plan, bounds: BoundsRecord
   ) throws -> TimingRecord {
     let peakBefore = adjacentPeak()
     let (result, processes) = try rounds(of: item, engine: engine)
     let peaks = [peakBefore, adjacentPeak()].compactMap { $0 }
-    let plan = item.mechanism.plan
     let own = try result.timing(of: Role.mechanism.rawValue)
     let base = try result.timing(of: Role.flashBaseline.rawValue)
     let ratio = try result.ratio(of: Role.flashBaseline.rawValue, to: Role.mechanism.rawValue)

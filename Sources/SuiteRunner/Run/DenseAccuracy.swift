@@ -47,7 +47,7 @@ final class DenseAccuracy {
   }
 
   /// `count` rows spread evenly, the first and the last among them.
-  private static func evenRows(_ count: Int, of length: Int) -> [Int] {
+  static func evenRows(_ count: Int, of length: Int) -> [Int] {
     guard count < length, count > 1 else { return Array(0..<length) }
     return (0..<count).map { $0 * (length - 1) / (count - 1) }
   }

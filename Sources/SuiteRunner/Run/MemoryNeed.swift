@@ -17,7 +17,7 @@ struct MemoryNeed {
     var partial = 0
     switch item.mechanism.plan.stages.first {
     case .attendSelected(let stage):
-      partial = shape.outputExtents.reduce(1, *) * max(stage.topK - 1, 0)
+      partial = stage.partialElements(shape: shape) + stage.listElements(shape: shape)
     case .decode(let stage):
       partial = shape.outputExtents.reduce(1, *) * stage.rangeCount(keys: shape.keyLength)
     default: break

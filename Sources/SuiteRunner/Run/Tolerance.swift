@@ -17,7 +17,7 @@ public struct Tolerance: Hashable, Sendable {
   public init(_ plan: Plan) {
     switch plan.stages.first {
     case .attend(let stage): self = Self.attend(stage.precision)
-    case .attendSelected, .explicitScores, nil: self = Self.attend(.float32)
+    case .attendSelected, .gatedBranches, .explicitScores, nil: self = Self.attend(.float32)
     case .decode(let stage): self = Self.decode(stage.keyValuePrecision)
     case .scan(let stage): self = Self.scan(stage)
     case .mixTokens:

@@ -121,7 +121,9 @@ public struct SimulationReport: Encodable, Sendable {
   }
 
   private static func expectedTiles(_ plan: Plan) throws -> ExpectedTiles? {
-    guard case .attendSelected(let stage) = plan.stages.first else { return nil }
+    guard case .attendSelected(let stage) = plan.stages.first, stage.pastBlocks != nil else {
+      return nil
+    }
     let expected = try ExpectedSelection(stage, shape: plan.shape, tile: .standard)
     return ExpectedTiles(
       tilesVisited: expected.tilesVisited, denseTiles: expected.denseTiles,

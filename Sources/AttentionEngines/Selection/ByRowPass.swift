@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import CAttentionKernels
+
+/// Attention row unit by row unit: the keys that it chose are gathered into one run.
+///
+/// Pays where blocks are smaller than a key tile.
+final class ByRowPass: SelectedPass, @unchecked Sendable {
+  private let shape: AttentionShape
+  private let setting: SelectionSetting
+  private let geometry: SelectionGeometry
+  /// The most keys that a row unit can choose.
+  private let mostKeys: Int
+  private let scratch: Workspace
+  private let gathered: Workspace
+  private let places: Workspace
+  private let ids: Workspace
+  private let runMemory: StripRunMemory
+
+  init(shape: AttentionShape, setting: SelectionSetting) {
+    self.shape = shape
+    self.setting = setting
+    geometry = setting.geometry
+    let context = setting.context
+    let workers = context.pool.count
+    mostKeys = min(setting.lists.capacity * setting.geometry.largestBlock, shape.keyLength)
+    let bytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
+    scratch = Workspace(bytesPerWorker: bytes, workers: workers)
+    gathered = Workspace(
+      bytesPerWorker: 4 * mostKeys * (shape.headDim + shape.valueDim), workers: workers)
+    places = Workspace(bytesPerWorker: 4 * mostKeys, workers: workers)
+    ids = Workspace(bytesPerWorker: 4 * 32, workers: workers)
+    runMemory = StripRunMemory(blocks: 1, keys: mostKeys, workers: workers)
+  }
+
+  var bytes: Int {
+    scratch.bytes + gathered.bytes + places.bytes + ids.bytes + runMemory.bytes
+  }
+
+  var phases: [SelectionPhase] {
+    [
+      SelectionPhase(
+        units: shape.batch * shape.queryHeads * geometry.rowCount, body: attend)
+    ]
+  }
+
+  private func attend(worker: Int, unit: Int) {
+    guard let operands = setting.current.value else { return }
+    let (head, index) = unit.quotientAndRemainder(dividingBy: geometry.rowCount)
+    // The last row units of a causal problem see the most; they come first.
+    let row = geometry.rowCount - 1 - index
+    let at = operands.head(head, shape: shape)
+    let queries = geometry.queries(row: row)
+    let count = gather(
+      head: head, row: row, visible: geometry.visibleKeys(place: queries.upperBound - 1), at,
+      operands, worker: worker)
+    setting.board.add(worker: worker, elementsSorted: 0, rowsGathered: count)
+    let lanes = setting.context.kernels.tile.lanes
+    for first in Swift.stride(from: queries.lowerBound, to: queries.upperBound, by: lanes) {
+      attend(
+        first..<min(first + lanes, queries.upperBound), keys: count, at: at, worker: worker)
+    }
+  }
+
+  /// Copies the visible keys and values of the chosen blocks and returns how many there are.
+  private func gather(
+    head: Int, row: Int, visible: Int, _ at: AttendOperands.Head, _ operands: AttendOperands,
+    worker: Int
+  ) -> Int {
+    let keys = setting.source.keys(at.keyValueIndex, operands)
+    let values = setting.source.values(at.keyValueIndex, operands)
+    let target = gathered[worker].assumingMemoryBound(to: Float.self)
+    let valueTarget = target + mostKeys * shape.headDim
+    let places = places[worker].assumingMemoryBound(to: Int32.self)
+    var count = 0
+    for block in setting.lists.blocks(head: head, row: row) {
+      let range = geometry.keys(block: Int(block))
+      let seen = min(range.upperBound, visible) - range.lowerBound
+      guard seen > 0 else { continue }
+      let first = range.lowerBound
+      (target + count * shape.headDim).update(
+        from: keys + first * shape.headDim, count: seen * shape.headDim)
+      (valueTarget + count * shape.valueDim).update(
+        from: values + first * shape.valueDim, count: seen * shape.valueDim)
+      for offset in 0..<seen { places[count + offset] = Int32(first + offset) }
+      count += seen
+    }
+    return count
+  }
+
+  private func attend(
+    _ queries: Range<Int>, keys: Int, at: AttendOperands.Head, worker: Int
+  ) {
+    let places = places[worker].assumingMemoryBound(to: Int32.self)
+    let ids = ids[worker].assumingMemoryBound(to: Int32.self)
+    var runs = runMemory.runs(
+      worker: worker, lanes: queries.count, keyTile: setting.context.kernels.tile.keys)
+    var seen = 0
+    for (lane, place) in queries.enumerated() {
+      let visible = geometry.visibleKeys(place: place)
+      while seen < keys, Int(places[seen]) < visible { seen += 1 }
+      runs.visible[lane] = Int32(seen)
+      ids[lane] = geometry.order.map { $0[place] } ?? Int32(place)
+    }
+    runs.append(0..<keys, chosen: TileSchedule.laneMask(queries.count))
+    let kernels = setting.context.kernels.tiled
+    let keyRows = gathered[worker].assumingMemoryBound(to: Float.self)
+    kernels.load(
+      scratch[worker], at.query, shape.headDim, ids, Int32(queries.count), Int32(shape.headDim),
+      Int32(shape.valueDim), shape.kernelScale)
+    kernels.attend(
+      scratch[worker], keyRows, shape.headDim, keyRows + mostKeys * shape.headDim, shape.valueDim,
+      nil, runs.runs, Int32(runs.runCount), runs.masks, setting.board[worker])
+    kernels.store(
+      scratch[worker], at.output, shape.valueDim, ids, Int32(queries.count), nil)
+    setting.board.add(worker: worker, keyRows: runs.keyRows, queryRows: queries.count, shape)
+  }
+}

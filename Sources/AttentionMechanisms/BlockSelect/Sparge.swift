@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import AttentionReference
+
+/// SpargeAttn's block mask: query blocks keep the key blocks that carry most of the pooled softmax.
+///
+/// Queries are averaged over blocks of `queryBlock`, keys over blocks of `keyBlock`. A block whose
+/// rows have a mean cosine of at most `similarity` is badly described by its mean: such a key block
+/// is kept by everyone, such a query block keeps everything. Among the other visible key blocks
+/// those are kept that make up the longest descending prefix of the softmax of scaled mean products
+/// with a sum of at most `cumulative`, one at least; or the `topShare` best of all blocks where
+/// that is above 0. Cosines of keys are taken after subtracting the mean key.
+///
+/// - Note: Exact on the selected pairs; `cumulative == 1` is dense attention. The second filter of
+///   the paper, which skips products inside the kernel, and INT8 scores are not part of this mask.
+///   `ownBlock` is ours: without it a query whose chosen blocks all lie ahead of it attends to
+///   nothing.
+///
+/// Source: Zhang et al., *SpargeAttn* (2025), arXiv:2502.18137, section 3.2 and algorithm 1;
+/// selection rule and defaults as in the authors' code.
+public struct Sparge: AttentionMechanism {
+  public struct Parameters: MechanismParameters {
+    public var queryBlock = 128
+    public var keyBlock = 64
+    public var similarity = 0.6
+    public var cumulative = 0.98
+    public var topShare = 0.0
+    public var sink = false
+    public var ownBlock = true
+    public var order = AttendSelected.Order.byQuery
+
+    public init() {}
+
+    public static let fields: [ParameterField<Parameters>] = [
+      ParameterField("queryBlock", \.queryBlock, "Queries per block."),
+      ParameterField("keyBlock", \.keyBlock, "Keys per block."),
+      ParameterField(
+        "similarity", \.similarity, "Mean cosine up to which a block is kept whole."),
+      ParameterField(
+        "cumulative", \.cumulative, "Share of the pooled softmax that a query block keeps."),
+      ParameterField(
+        "topShare", \.topShare, "Share of all blocks to keep in place of `cumulative`, or 0."),
+      ParameterField("sink", \.sink, "Whether the first block is always kept."),
+      ParameterField("ownBlock", \.ownBlock, "Whether the blocks on the diagonal are always kept."),
+      ParameterField("order", \.order, BlockSelectTexts.order, changesResult: false),
+    ]
+  }
+
+  public static let card = MechanismCard(
+    id: "sparge", title: "SpargeAttn block mask", family: .blockSelect,
+    origin: Citation(
+      "SpargeAttn: Accurate Sparse Attention Accelerating Any Model Inference",
+      arXiv: "2502.18137", year: 2025),
+    summary: "Query blocks attend to the key blocks that hold most of the softmax of block means, "
+      + "and to those that a mean describes badly.",
+    patterns: [.noncausalSelf, .causalSelf], exactness: .maskedExact,
+    laws: [.rowStochastic, .headEquivariant],
+    cost: "2 pairs (headDim + valueDim) operations, pairs by the data; 2 queryBlocks keyBlocks "
+      + "headDim for the scores")
+
+  public let parameters: Parameters
+  private let shape: AttentionShape
+
+  public init(_ parameters: Parameters, shape: AttentionShape) throws(MechanismError) {
+    try BlockSelectTexts.atLeastOne("queryBlock", parameters.queryBlock)
+    try BlockSelectTexts.atLeastOne("keyBlock", parameters.keyBlock)
+    try BlockSelectTexts.share("cumulative", parameters.cumulative)
+    try BlockSelectTexts.share("topShare", parameters.topShare)
+    guard parameters.similarity >= -1, parameters.similarity <= 1 else {
+      throw .outOfRange(
+        parameter: "similarity", value: "\(parameters.similarity)", rule: "it must be in -1 ... 1")
+    }
+    self.parameters = parameters
+    self.shape = shape
+  }
+
+  private var kept: Int {
+    let blocks = (shape.keyLength + parameters.keyBlock - 1) / parameters.keyBlock
+    return Swift.max(Int(parameters.topShare * Double(blocks)), 1)
+  }
+
+  public var plan: Plan {
+    let measure: BlockRule.Measure =
+      parameters.topShare > 0 ? .top(kept) : .massWithin(parameters.cumulative)
+    let stage = AttendSelected(
+      rows: .queries(parameters.queryBlock), blocks: .consecutive(parameters.keyBlock),
+      scoring: .product(
+        FeatureProduct(
+          form: .softmax(scale: shape.softmaxScale), leastSimilarity: parameters.similarity)),
+      rule: BlockRule(measure, forcedTakePlaces: false),
+      forced: ForcedBlocks(own: parameters.ownBlock, first: parameters.sink ? 1 : 0),
+      order: parameters.order)
+    return Plan(shape: shape, stages: [.attendSelected(stage)])
+  }
+
+  public var verificationLength: Int { 4 * parameters.queryBlock + 29 }
+
+  private var reference: BlockReference {
+    BlockReference(
+      shape: shape, queryBlock: parameters.queryBlock, keyBlock: parameters.keyBlock)
+  }
+
+  public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
+    reference.attend(problem) { head, _, _ in choices(head) }
+  }
+
+  public func selectionDefects(_ problem: ReferenceProblem) -> [String] {
+    reference.defects(problem) { head, _, _ in choices(head) }
+  }
+
+  private func choices(_ head: ReferenceHead) -> [SelectionReference.Row] {
+    let reference = reference
+    let keys = reference.blocks.map { BlockReference.mean(head.key, $0) }
+    let smooth = BlockReference.mean(head.key, Array(0..<shape.keyLength))
+    let unlike = reference.blocks.map { isUnlike(head.key, $0, less: smooth) }
+    let zero = [Double](repeating: 0, count: shape.headDim)
+    return reference.rows.enumerated().map { row, queries in
+      let visible = reference.visibleBlocks(row)
+      guard !isUnlike(head.query, queries, less: zero) else { return .everything(visible) }
+      let query = BlockReference.mean(head.query, queries)
+      var forced = Set(visible.filter { unlike[$0] })
+      if parameters.ownBlock { forced.formUnion(own(row, reference)) }
+      if parameters.sink { forced.insert(0) }
+      let products = Dictionary(
+        uniqueKeysWithValues: visible.filter { !unlike[$0] }.map {
+          ($0, BlockReference.dot(query, keys[$0]))
+        })
+      let scores = SelectionReference.softmax(products, scale: shape.softmaxScale)
+      // Products carry 1e-5 of the largest into the exponent.
+      let largest = products.values.map(abs).max() ?? 0
+      let rule: SelectionReference.Rule =
+        parameters.topShare > 0
+        ? .top(kept) : .within(parameters.cumulative >= 1 ? .infinity : parameters.cumulative)
+      return SelectionReference.Row(
+        scores: scores, rule: rule, forced: forced,
+        tolerance: 1e-5 * (1 + shape.softmaxScale * largest))
+    }
+  }
+
+  private func own(_ row: Int, _ reference: BlockReference) -> Set<Int> {
+    guard !shape.isCausal else { return reference.diagonalBlocks(row) }
+    return Set(
+      reference.blocks.indices.filter { block in
+        reference.rows[row].contains { reference.blocks[block].contains($0) }
+      })
+  }
+
+  /// Whether the mean cosine over all pairs of rows is at most the threshold.
+  private func isUnlike(_ rows: Rows, _ indices: [Int], less mean: [Double]) -> Bool {
+    var sum = 0.0
+    let units = indices.map { index -> [Double] in
+      let row = zip(rows[index], mean).map { $0 - $1 }
+      let norm = BlockReference.dot(row, row).squareRoot()
+      return row.map { norm > 0 ? $0 / norm : 0 }
+    }
+    for left in units {
+      for right in units { sum += BlockReference.dot(left, right) }
+    }
+    return sum / Double(units.count * units.count) <= parameters.similarity
+  }
+}
