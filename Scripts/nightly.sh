@@ -136,7 +136,8 @@ gate_step() {
     step "gate with controls" "NOT AVAILABLE" 0 "this build has no command gate"
     return
   fi
-  local share=$(($(for_work) / 3)) against=$baseline
+  local share=$(($(for_work) / 3)) against=$baseline more=()
+  [ "$against" != history ] || more=(--runs "$results/runs")
   if [ "$against" = last ]; then
     against=$(cat "$last_good" 2>/dev/null)
     if [ -z "$against" ]; then
@@ -147,7 +148,7 @@ gate_step() {
   # The command ends by itself; the outer limit leaves time to build the baseline.
   run "gate with controls" "$folder/gate.log" \
     timeout -k 10 "$((share * 2))" "$attnbench" gate --suite "$gate_suite" \
-    --baseline "$against" --summary "$folder/gate.md" --junit "$folder/gate.xml" \
+    --baseline "$against" "${more[@]}" --summary "$folder/gate.md" --junit "$folder/gate.xml" \
     --time-limit "$share"
   step "gate with controls" "$(meaning "$code")" "$took" \
     "$gate_suite against $against$([ "$code" -eq 0 ] || echo ": $(tail -n 1 "$folder/gate.log")")"

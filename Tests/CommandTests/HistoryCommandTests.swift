@@ -30,9 +30,9 @@ import Testing
     #expect(overview.output.split(separator: "\n").count == 3)
     #expect(overview.output.contains("flash@1x1x16x16"))
 
-    let one = try command.run("history", "show", "1x1x17x16", "--metric", "speed-up")
+    let one = try command.run("history", "show", "1x1x17x16", "--metric", "flash-time")
     #expect(one.code == 0, "\(one.errors)")
-    #expect(one.output.contains("speed-up on"))
+    #expect(one.output.contains("flash-time on"))
     #expect(one.output.contains("3 nights, 0 changes"))
     #expect(one.output.contains("night-3"))
 
@@ -137,7 +137,7 @@ import Testing
     (["annotate", "--retract", "0"], "there is no annotation '0'"),
     (["import", "nowhere"], "holds no journal.jsonl"),
     (["rebuild", "nowhere"], "holds no journal.jsonl"),
-    (["export", "--metric", "speedup"], "Did you mean 'speed-up'?"),
+    (["export", "--metric", "flashtime"], "Did you mean 'flash-time'?"),
   ]
 
   @Test func aRunThatCannotBeReadDoesNotKeepTheOthersOut() throws {
