@@ -15,12 +15,12 @@ public struct WorkRecord: Codable, Hashable, Sendable {
   public var bytesWritten: Int
   public var tiles: Known<TileCounts>
   /// Tiles where keys are chosen by the data; nil for every other mechanism.
-  public var selection: SelectionRecord?
+  public var selection: SelectedTilesRecord?
 
   public init(
     attendedPairs: Known<Int>, operations: OperationCounts, denseOperations: OperationCounts,
     bytesRead: Int, bytesWritten: Int, tiles: Known<TileCounts>,
-    selection: SelectionRecord? = nil
+    selection: SelectedTilesRecord? = nil
   ) {
     self.attendedPairs = attendedPairs
     self.operations = operations

@@ -28,11 +28,11 @@ struct CaseBounds {
   }
 
   /// Expected tiles of all heads where keys are chosen by the data; the actual ones are unknown.
-  func selection() throws -> SelectionRecord? {
+  func selection() throws -> SelectedTilesRecord? {
     guard case .attendSelected(let stage) = plan.stages.first else { return nil }
     let expected = try ExpectedSelection(stage, shape: plan.shape, tile: engineTile)
     let heads = plan.shape.batch * plan.shape.queryHeads
-    return SelectionRecord(
+    return SelectedTilesRecord(
       denseTiles: heads * expected.denseTiles,
       expectedTiles: Double(heads) * expected.tilesVisited,
       actualTiles: .absent(reason: "the case was not run, so nothing was chosen"))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /// Tiles of a mechanism that chooses keys by the data, over all heads: expected and actual.
-public struct SelectionRecord: Codable, Hashable, Sendable {
+public struct SelectedTilesRecord: Codable, Hashable, Sendable {
   /// Pairs of tiles that dense attention of the same causality visits.
   public var denseTiles: Int
   /// Visited on average if every choice is equally likely.
