@@ -23,7 +23,11 @@ public enum Engines {
       if let chunk = stage.keyChunk {
         return PreparedChunkedSoftmax(stage, chunk: chunk, shape: plan.shape, context: context)
       }
-      return PreparedTiledSoftmax(stage, shape: plan.shape, context: context)
+      if let residual = stage.residual {
+        return PreparedResidualSoftmax(
+          stage, residual, shape: plan.shape, weights: weights, context: context)
+      }
+      return PreparedTiledSoftmax(stage, shape: plan.shape, weights: weights, context: context)
     case .attend(let stage):
       return try PreparedLowBitSoftmax(stage, shape: plan.shape, context: context)
     case .attendSelected(let stage):

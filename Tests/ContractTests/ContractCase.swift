@@ -15,17 +15,22 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
   var grid: Extents?
   var extraKeys = 0
   var keyValueHeads: Int?
+  var length: Int?
 
   init(
     _ id: String, _ overrides: [String: String] = [:], grid: Extents? = nil, extraKeys: Int = 0,
-    keyValueHeads: Int? = nil
+    keyValueHeads: Int? = nil, length: Int? = nil
   ) {
     self.keyValueHeads = keyValueHeads
     self.id = id
     self.overrides = overrides
     self.grid = grid
     self.extraKeys = extraKeys
+    self.length = length
   }
+
+  /// Whether the parameters leave one length only.
+  var fixesLength: Bool { grid != nil || length != nil }
 
   var testDescription: String {
     let parameters = overrides.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
@@ -34,7 +39,7 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
 
   /// Every registered mechanism; those whose defaults do not fit small problems get parameters.
   static let all: [ContractCase] = MechanismCatalogue.ids.flatMap { id in
-    variants[id] ?? localVariants[id] ?? [ContractCase(id)]
+    variants[id] ?? localVariants[id] ?? gridVariants[id] ?? [ContractCase(id)]
   }
 
   private static let variants: [String: [ContractCase]] = [
@@ -226,6 +231,7 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
           keyLength: grid.count + extraKeys, headDim: 32, valueDim: 24, grid: grid)
       ]
     }
+    let length = self.length ?? length
     let card = try card
     guard card.inputs == .queryKeyValue else {
       return [try AttentionShape(batch: 2, queryHeads: 3, queryLength: length, headDim: 11)]

@@ -65,10 +65,11 @@ static inline double distance(const float *x, const double *y, size_t count) {
   return largest;
 }
 
-/// Softmax attention in double: query i sees the first `visible(i)` keys.
+/// Softmax attention in double: query i sees the first `visible(i)` keys; `terms[keys + i - j]`,
+/// unless NULL, is added to the score in log2 units.
 static inline void reference_attention(const float *q, const float *k, const float *v, double *o,
                                        int32_t queries, int32_t keys, int32_t d, int32_t dv,
-                                       double scale, int causal) {
+                                       double scale, int causal, const float *terms) {
   for (int32_t i = 0; i < queries; i++) {
     int32_t seen = causal ? (keys - queries + i + 1 < 0 ? 0 : keys - queries + i + 1) : keys;
     double sum = 0;
@@ -76,7 +77,7 @@ static inline void reference_attention(const float *q, const float *k, const flo
     for (int32_t j = 0; j < seen; j++) {
       double s = 0;
       for (int32_t c = 0; c < d; c++) s += (double)q[(size_t)i * d + c] * k[(size_t)j * d + c];
-      double w = exp(s * scale);
+      double w = exp(s * scale + (terms ? terms[keys + i - j] * 0.6931471805599453 : 0));
       sum += w;
       for (int32_t c = 0; c < dv; c++) o[(size_t)i * dv + c] += w * v[(size_t)j * dv + c];
     }

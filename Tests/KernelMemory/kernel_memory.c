@@ -15,8 +15,11 @@ static void check(const char *table, const char *what, double error, double tole
 }
 
 static void tiled(const attn_kernel_table_t *t, int32_t queries, int32_t keys, int32_t d,
-                  int32_t dv, int causal) {
+                  int32_t dv, int causal, int biased) {
   const attn_tiled_kernels_t *kernels = t->tiled;
+  // A window of all lanes slides over the terms; the last strip's ends with them.
+  int32_t term_count = keys + (queries + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
+  float *terms = random_matrix(term_count, 1);
   float *q = random_matrix(queries, d), *k = random_matrix(keys, d), *v = random_matrix(keys, dv);
   float *o = guarded((size_t)queries * dv * sizeof(float), sizeof(float));
   double *expected = malloc((size_t)queries * dv * sizeof(double));
@@ -31,10 +34,14 @@ static void tiled(const attn_kernel_table_t *t, int32_t queries, int32_t keys, i
     uint32_t masks[64];
     int32_t n = strip_runs(first, count, queries, keys, causal, kernels->key_tile, runs, masks);
     kernels->load(strip, q, d, ids, count, d, dv, (float)(scale * 1.4426950408889634));
+    attn_bias_rows_t rows[2];
+    for (int r = 0; r < n; r++) rows[r] = (attn_bias_rows_t){keys + first - runs[r].first_key, -1};
+    if (biased) kernels->bias(strip, terms, rows);
     kernels->attend(strip, k, d, v, dv, NULL, runs, n, masks, &counts);
     kernels->store(strip, o, dv, ids, count, NULL);
   }
-  reference_attention(q, k, v, expected, queries, keys, d, dv, scale, causal);
+  reference_attention(q, k, v, expected, queries, keys, d, dv, scale, causal,
+                      biased ? terms : NULL);
   // Values up to 1 and scores up to sqrt(d): a few roundings of 6e-8.
   check(t->name, "tiled", distance(o, expected, (size_t)queries * dv), 5e-6);
   release(strip, bytes, 64);
@@ -43,6 +50,7 @@ static void tiled(const attn_kernel_table_t *t, int32_t queries, int32_t keys, i
   release_matrix(q, queries, d);
   release_matrix(k, keys, d);
   release_matrix(v, keys, dv);
+  release_matrix(terms, term_count, 1);
 }
 
 static void lowbit(const attn_kernel_table_t *t, int32_t queries, int32_t keys, int32_t d,
@@ -75,7 +83,7 @@ static void lowbit(const attn_kernel_table_t *t, int32_t queries, int32_t keys, 
     kernels->attend(strip, &plan, &packed, v, dv, &run, 1, masks, &counts);
     kernels->store(strip, &plan, &packed, o, dv, ids, count, NULL);
   }
-  reference_attention(q, k, v, expected, queries, keys, d, dv, scale, 0);
+  reference_attention(q, k, v, expected, queries, keys, d, dv, scale, 0, NULL);
   // Eight bits of mantissa or code on operands up to 1.
   check(t->name, "low bit", distance(o, expected, (size_t)queries * dv), 4e-2);
   for (int i = 0; i < 5; i++) release(parts[i], sizes[i] ? sizes[i] : 1, 64);
@@ -135,7 +143,7 @@ int main(void) {
     for (int round = 0; round < 40; round++, runs++) {
       int32_t queries = 1 + random_below(90), keys = queries + random_below(120);
       int32_t d = dims[random_below(5)], dv = dims[random_below(5)];
-      tiled(t, queries, keys, d, dv, round % 2);
+      tiled(t, queries, keys, d, dv, round % 2, round % 3 == 0);
       scan(t, queries, d, dv);
       lowbit(t, queries, keys, d, dv, ATTN_LOWBIT_BF16, ATTN_LOWBIT_BF16);
       lowbit(t, queries, keys, d, dv, ATTN_LOWBIT_INT8,

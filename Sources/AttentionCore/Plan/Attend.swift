@@ -7,15 +7,18 @@ public struct Attend: Hashable, Sendable {
   public let queryTiling: QueryTiling
   /// Keys per chunk where chunks are attended to by themselves and merged; nil for one pass.
   public let keyChunk: Int?
+  /// What is done about the rest that the mask leaves out; nil for nothing.
+  public let residual: Residual?
 
   public init(
     rule: MaskRule = .sequence, precision: AttendPrecision = .float32,
-    queryTiling: QueryTiling = .fitted, keyChunk: Int? = nil
+    queryTiling: QueryTiling = .fitted, keyChunk: Int? = nil, residual: Residual? = nil
   ) {
     self.keyChunk = keyChunk
     self.rule = rule
     self.precision = precision
     self.queryTiling = queryTiling
+    self.residual = residual
   }
 
   func work(shape: AttentionShape) -> [StageWork] {
@@ -31,7 +34,8 @@ public struct Attend: Hashable, Sendable {
       bytesRead: bytes.query + prepared.key + prepared.value,
       bytesWritten: bytes.output, narrowBytes: prepared.narrow, parallelUnits: units)
     let merge = keyChunk.map { [merging($0, shape: shape)] } ?? []
-    return precision.preparation(shape: shape) + summing(shape: shape) + [attend] + merge
+    return precision.preparation(shape: shape) + summing(shape: shape) + choosing(shape: shape)
+      + [attend] + merge + residualWork(shape: shape)
   }
 
   /// The means of keys and values that stand for groups of them.

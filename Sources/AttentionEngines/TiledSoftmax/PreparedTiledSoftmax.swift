@@ -13,6 +13,9 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
   private let context: ExecutionContext
   private let places: StripPlaces
   private let summaries: PreparedSummaries?
+  private let chooser: PatternChooser?
+  private let stage: Attend
+  private let schedules: HeadSchedules
   private let stripsPerUnit: Int
   private let workspace: Workspace
   private let board: CountBoard
@@ -20,25 +23,35 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
   private var body: WorkerPool.UnitBody?
 
   let tiles: TileCounts?
-  let expectedCounts: EngineCounts?
   private(set) var counts = EngineCounts()
 
-  init(_ stage: Attend, shape: AttentionShape, context: ExecutionContext) {
+  init(_ stage: Attend, shape: AttentionShape, weights: WeightSet, context: ExecutionContext) {
+    self.stage = stage
     self.shape = shape
     self.context = context
     let schedules = HeadSchedules(stage: stage, shape: shape, tile: context.kernels.tile)
-    places = StripPlaces(schedules, rule: stage.rule, shape: shape)
+    self.schedules = schedules
+    places = StripPlaces(schedules, rule: stage.rule, shape: shape, weights: weights)
+    chooser = PatternChooser(stage.rule, shape: shape, context: context)
     summaries = PreparedSummaries(stage.rule, schedules, shape: shape)
     stripsPerUnit = Self.stripsPerUnit(total: places.count, workers: context.pool.count)
     tiles = schedules.counts
-    expectedCounts = stage.expectedCounts(schedules: schedules, shape: shape)
     let stripBytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
     workspace = Workspace(bytesPerWorker: stripBytes, workers: context.pool.count)
     board = CountBoard(workers: context.pool.count)
     body = { [unowned self] worker, unit in attend(worker: worker, unit: unit) }
   }
 
-  var workspaceBytes: Int { workspace.bytes + places.bytes + (summaries?.bytes ?? 0) }
+  var workspaceBytes: Int {
+    workspace.bytes + places.bytes + (summaries?.bytes ?? 0) + (chooser?.bytes ?? 0)
+  }
+
+  var selection: Selection? { chooser?.selection }
+
+  var expectedCounts: EngineCounts? {
+    guard let chooser else { return stage.expectedCounts(schedules: schedules, shape: shape) }
+    return stage.expectedCounts(schedules: schedules, chosen: chooser.selection, shape: shape)
+  }
 
   /// Long enough to share keys, short enough that no worker waits long for the last unit.
   private static func stripsPerUnit(total: Int, workers: Int) -> Int {
@@ -51,7 +64,12 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     }
     board.reset()
     summaries?.run(key: key, value: value, pool: context.pool, board: board)
-    operands = AttendOperands(query: query, key: key, value: value, output: output)
+    let operands = AttendOperands(query: query, key: key, value: value, output: output)
+    self.operands = operands
+    if let chooser {
+      chooser.run(operands, pool: context.pool, board: board)
+      places.assign(chooser.choices)
+    }
     context.pool.run(units: (places.count + stripsPerUnit - 1) / stripsPerUnit, body)
     counts = board.sum
   }
@@ -83,6 +101,11 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     kernels.load(
       scratch, at.query, headDim, ids, count, Int32(headDim), Int32(valueDim), shape.kernelScale)
     if let next { announce(next, operands, scratch: scratch) }
+    if let relative = places.relativeBias(place) {
+      kernels.bias(
+        scratch, relative.table(head: place.head % shape.queryHeads),
+        relative.rows + strip.runs.lowerBound)
+    }
     kernels.attend(
       scratch, at.key, headDim, at.value, valueDim, places.bias(place),
       schedule.runs + strip.runs.lowerBound, Int32(strip.runs.count), schedule.masks, board[worker])

@@ -15,25 +15,28 @@ final class StripPlaces: @unchecked Sendable {
   let schedules: [ScheduleMemory]
   let arrivals: [StripArrivals]
   /// Strips of all heads.
-  let count: Int
+  var count: Int { firsts[firsts.count - 1] }
   private let biases: [LinearBias?]
-  private let ofHead: [Int]
-  /// First position of each head of one batch element, and the end.
-  private let firsts: [Int]
+  private let relativeBiases: [RelativeBiasTables?]
+  /// Pattern of each head of the batch.
+  private var ofHead: [Int]
+  /// First position of each head of the batch, and the end.
+  private var firsts: [Int]
 
-  init(_ heads: HeadSchedules, rule: MaskRule, shape: AttentionShape) {
+  init(_ heads: HeadSchedules, rule: MaskRule, shape: AttentionShape, weights: WeightSet) {
     schedules = heads.schedules.map(ScheduleMemory.init)
     arrivals = heads.schedules.map(StripArrivals.init)
-    ofHead = heads.ofHead
-    var firsts = [0]
-    for pattern in heads.ofHead {
-      firsts.append(firsts[firsts.count - 1] + heads.schedules[pattern].strips.count)
-    }
-    self.firsts = firsts
-    count = shape.batch * firsts[firsts.count - 1]
+    ofHead = (0..<shape.batch).flatMap { _ in heads.ofHead }
+    firsts = [Int](repeating: 0, count: ofHead.count + 1)
+    defer { place() }
     guard case .patterns(let patterns) = rule else {
       biases = [nil]
+      relativeBiases = [nil]
       return
+    }
+    relativeBiases = zip(patterns.patterns, heads.schedules).map { pattern, schedule in
+      guard case .relative(let bias) = pattern.bias else { return nil }
+      return RelativeBiasTables(bias, schedule: schedule, weight: weights[bias.weight])
     }
     biases = patterns.patterns.map { pattern in
       guard case .linear(let slope) = pattern.bias else { return nil }
@@ -44,22 +47,33 @@ final class StripPlaces: @unchecked Sendable {
   var bytes: Int {
     schedules.reduce(0) { $0 + $1.bytes } + arrivals.reduce(0) { $0 + $1.bytes }
       + biases.reduce(0) { $0 + ($1?.bytes ?? 0) }
+      + relativeBiases.reduce(0) { $0 + ($1?.bytes ?? 0) }
+  }
+
+  /// Gives every head of the batch the pattern that it has chosen.
+  func assign(_ patterns: UnsafeBufferPointer<Int32>) {
+    for head in 0..<ofHead.count { ofHead[head] = Int(patterns[head]) }
+    place()
+  }
+
+  private func place() {
+    for (head, pattern) in ofHead.enumerated() {
+      firsts[head + 1] = firsts[head] + schedules[pattern].stripCount
+    }
   }
 
   /// The strip at `position` in `0..<count`.
   subscript(position: Int) -> Place {
-    let perBatch = firsts[firsts.count - 1]
-    let (batch, rest) = position.quotientAndRemainder(dividingBy: perBatch)
-    let head = head(of: rest)
+    let head = head(of: position)
     let pattern = ofHead[head]
     // The last strips of a causal schedule are the longest; they come first so that workers end
     // together.
     return Place(
-      head: batch * ofHead.count + head, pattern: pattern,
-      strip: schedules[pattern].stripCount - 1 - (rest - firsts[head]))
+      head: head, pattern: pattern,
+      strip: schedules[pattern].stripCount - 1 - (position - firsts[head]))
   }
 
-  /// The head of one batch element to which a position belongs.
+  /// The head of the batch to which a position belongs.
   private func head(of position: Int) -> Int {
     guard schedules.count > 1 else { return position / firsts[1] }
     var (low, high) = (0, ofHead.count)
@@ -69,6 +83,9 @@ final class StripPlaces: @unchecked Sendable {
     }
     return low
   }
+
+  /// The terms by offset that kernels add to the scores of a strip; nil for nothing.
+  func relativeBias(_ place: Place) -> RelativeBiasTables? { relativeBiases[place.pattern] }
 
   /// What kernels add to the scores of a strip, by key; nil for nothing.
   func bias(_ place: Place) -> UnsafePointer<Float>? {

@@ -14,6 +14,12 @@ typedef struct {
   int32_t count, key_count;
 } attn_tiled_next_t;
 
+/// Where the biases of one run of keys lie: row i, for the i-th key of the run, starts at
+/// `table + first + i * step` and holds one term per lane, finite even where a mask clears the lane.
+typedef struct {
+  int32_t first, step;
+} attn_bias_rows_t;
+
 /// Float32 kernels of the tiled softmax engine: one strip of `lanes` queries against runs of keys.
 ///
 /// Layout: queries sit in the vector lanes, keys and values are broadcast from their natural rows,
@@ -23,7 +29,7 @@ typedef struct {
 /// output accumulators and the weights of the key block at hand.
 ///
 /// Calls come in this order: `load` once, `announce` at any time or never, `attend` any number of
-/// times (different key sets or parts of one), `store` once.
+/// times (different key sets or parts of one), each after a `bias` of its own or none, `store` once.
 typedef struct {
   /// Queries per strip, at most 32. A schedule is built for this width.
   int32_t lanes;
@@ -41,6 +47,11 @@ typedef struct {
   /// Tells what comes next, so that the last tiles of the `attend` that follows bring those rows
   /// into the caches. NULL in tables that do not prefetch; never changes a result.
   void (*announce)(void *strip, const attn_tiled_next_t *next);
+
+  /// Lets the next `attend` add `rows[r]` of `table` (log2 units) to the scores of run r.
+  ///
+  /// A row may start at any float; all of a strip's lanes are read. Not together with `key_bias`.
+  void (*bias)(void *strip, const float *table, const attn_bias_rows_t *rows);
 
   /// Attends the strip to `run_count` runs of rows of `k` and `v` (row strides in floats).
   ///

@@ -39,16 +39,20 @@ TILED_INLINE void tiled_mask_scores(tiled_scores_t sums, const uint32_t *words, 
   }
 }
 
-/// Adds biases, clears masked pairs and stores the scores.
-TILED_INLINE void tiled_score_end(const tiled_tile_t *tile, tiled_scores_t sums, const int keys) {
-  if (tile->biased) {
-    TILED_UNROLL for (int i = 0; i < keys; ++i) {
-      const __m256 bias = _mm256_set1_ps(tile->biases[i]);
-      TILED_UNROLL for (int j = 0; j < TILED_AVX2_VECTORS; ++j) {
-        sums[i][j] = _mm256_add_ps(sums[i][j], bias);
-      }
+TILED_INLINE void tiled_add_biases(const tiled_tile_t *tile, tiled_scores_t sums, const int keys) {
+  const int per_lane = tile->biased == TILED_LANE_BIASES;
+  TILED_UNROLL for (int i = 0; i < keys; ++i) {
+    TILED_UNROLL for (int j = 0; j < TILED_AVX2_VECTORS; ++j) {
+      const __m256 bias = per_lane ? _mm256_loadu_ps(tile->biases[i] + 8 * j)
+                                   : _mm256_broadcast_ss(tile->biases[i]);
+      sums[i][j] = _mm256_add_ps(sums[i][j], bias);
     }
   }
+}
+
+/// Adds biases, clears masked pairs and stores the scores.
+TILED_INLINE void tiled_score_end(const tiled_tile_t *tile, tiled_scores_t sums, const int keys) {
+  if (tile->biased) tiled_add_biases(tile, sums, keys);
   if (tile->masked) tiled_mask_scores(sums, tile->words, keys);
   float *scores = tile->scores;
   TILED_UNROLL for (int i = 0; i < keys; ++i, scores += TILED_AVX2_LANES) {

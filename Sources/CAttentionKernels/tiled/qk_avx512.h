@@ -21,16 +21,24 @@ TILED_INLINE void tiled_score_step(tiled_scores_t sums, const float *queries,
   }
 }
 
+/// Adds biases to the sums, whose first vector holds lane `lane`.
+TILED_INLINE void tiled_add_biases(const tiled_tile_t *tile, tiled_scores_t sums, const int lane,
+                                   const int keys, const int vectors) {
+  const int per_lane = tile->biased == TILED_LANE_BIASES;
+  TILED_UNROLL for (int i = 0; i < keys; ++i) {
+    TILED_UNROLL for (int j = 0; j < vectors; ++j) {
+      const __m512 bias = per_lane ? _mm512_loadu_ps(tile->biases[i] + lane + 16 * j)
+                                   : _mm512_set1_ps(*tile->biases[i]);
+      sums[i][j] = _mm512_add_ps(sums[i][j], bias);
+    }
+  }
+}
+
 /// Adds biases, clears masked pairs and stores the scores.
 TILED_INLINE void tiled_score_end(const tiled_tile_t *tile, tiled_scores_t sums, const int keys,
                                   const int vectors) {
   const int lane = vectors == 1 && tile->parts == 2 ? 16 : 0;
-  if (tile->biased) {
-    TILED_UNROLL for (int i = 0; i < keys; ++i) {
-      const __m512 bias = _mm512_set1_ps(tile->biases[i]);
-      for (int j = 0; j < vectors; ++j) sums[i][j] = _mm512_add_ps(sums[i][j], bias);
-    }
-  }
+  if (tile->biased) tiled_add_biases(tile, sums, lane, keys, vectors);
   if (tile->masked) {
     const __m512 nothing = _mm512_set1_ps(-INFINITY);
     TILED_UNROLL for (int i = 0; i < keys; ++i) {

@@ -32,6 +32,8 @@ typedef struct {
   int32_t fetched;         ///< rows of `next` already fetched: queries with outputs, then keys
   int32_t announced;       ///< rows of `next`
   attn_tiled_next_t next;
+  const float *bias_table;             ///< NULL unless the next `attend` adds biases
+  const attn_bias_rows_t *bias_rows;
   int32_t output_started;  ///< zero while the output accumulators hold garbage that means zero
   _Alignas(64) float maximum[TILED_MAX_LANES];      ///< log2 units
   _Alignas(64) float denominator[TILED_MAX_LANES];  ///< without the keys of the block at hand
@@ -76,6 +78,8 @@ TILED_INLINE tiled_view_t tiled_reset(void *memory, int32_t lanes, int32_t head_
   strip->value_dim = value_dim;
   strip->count = count;
   strip->announced = strip->fetched = 0;
+  strip->bias_table = NULL;
+  strip->bias_rows = NULL;
   strip->output_started = 0;
   for (int lane = 0; lane < TILED_MAX_LANES; ++lane) {
     strip->maximum[lane] = TILED_NO_MAXIMUM;
@@ -90,6 +94,12 @@ TILED_INLINE void tiled_announce(void *memory, const attn_tiled_next_t *next) {
   strip->next = *next;
   strip->announced = next->count + next->key_count;
   strip->fetched = 0;
+}
+
+TILED_INLINE void tiled_bias(void *memory, const float *table, const attn_bias_rows_t *rows) {
+  tiled_strip_t *strip = memory;
+  strip->bias_table = table;
+  strip->bias_rows = rows;
 }
 
 /// Natural log-sum-exp of a finished lane; -inf for one without any key.

@@ -108,6 +108,10 @@ static void avx2_announce(void *memory, const attn_tiled_next_t *next) {
   tiled_announce(memory, next);
 }
 
+static void avx2_bias(void *memory, const float *table, const attn_bias_rows_t *rows) {
+  tiled_bias(memory, table, rows);
+}
+
 static void avx2_attend(void *memory, const float *k, ptrdiff_t k_stride, const float *v,
                         ptrdiff_t v_stride, const float *key_bias, const attn_run_t *runs,
                         int32_t run_count, const uint32_t *masks, attn_counts_t *counts) {
@@ -139,6 +143,7 @@ const attn_tiled_kernels_t attn_tiled_avx2 = {
     .strip_bytes = avx2_strip_bytes,
     .load = avx2_load,
     .announce = avx2_announce,
+    .bias = avx2_bias,
     .attend = avx2_attend,
     .store = avx2_store,
 };

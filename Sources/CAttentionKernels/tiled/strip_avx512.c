@@ -130,6 +130,10 @@ static void avx512_announce(void *memory, const attn_tiled_next_t *next) {
   tiled_announce(memory, next);
 }
 
+static void avx512_bias(void *memory, const float *table, const attn_bias_rows_t *rows) {
+  tiled_bias(memory, table, rows);
+}
+
 static void avx512_attend(void *memory, const float *k, ptrdiff_t k_stride, const float *v,
                           ptrdiff_t v_stride, const float *key_bias, const attn_run_t *runs,
                           int32_t run_count, const uint32_t *masks, attn_counts_t *counts) {
@@ -161,6 +165,7 @@ const attn_tiled_kernels_t attn_tiled_avx512 = {
     .strip_bytes = avx512_strip_bytes,
     .load = avx512_load,
     .announce = avx512_announce,
+    .bias = avx512_bias,
     .attend = avx512_attend,
     .store = avx512_store,
 };

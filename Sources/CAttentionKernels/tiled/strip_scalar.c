@@ -21,8 +21,9 @@ static void scalar_load(void *memory, const float *q, ptrdiff_t q_stride, const 
   memset(view.outputs, 0, (size_t)value_dim * LANES * sizeof(float));
 }
 
-static void score_key(const tiled_view_t *view, const float *key, float bias, uint32_t word,
-                      float *scores) {
+/// `bias_step` is 0 where all lanes share one bias.
+static void score_key(const tiled_view_t *view, const float *key, const float *bias, int bias_step,
+                      uint32_t word, float *scores) {
   float sums[LANES] = {0};
   for (int d = 0; d < view->head_dim; ++d) {
     const float x = key[d];
@@ -30,7 +31,7 @@ static void score_key(const tiled_view_t *view, const float *key, float bias, ui
     for (int lane = 0; lane < LANES; ++lane) sums[lane] += x * row[lane];
   }
   for (int lane = 0; lane < LANES; ++lane) {
-    scores[lane] = word >> lane & 1 ? sums[lane] + bias : -INFINITY;
+    scores[lane] = word >> lane & 1 ? sums[lane] + bias[lane * bias_step] : -INFINITY;
   }
 }
 
@@ -69,11 +70,16 @@ static void add_key(const tiled_view_t *view, const float *value, const float *s
   }
 }
 
+static void scalar_bias(void *memory, const float *table, const attn_bias_rows_t *rows) {
+  tiled_bias(memory, table, rows);
+}
+
 static void scalar_attend(void *memory, const float *k, ptrdiff_t k_stride, const float *v,
                           ptrdiff_t v_stride, const float *key_bias, const attn_run_t *runs,
                           int32_t run_count, const uint32_t *masks, attn_counts_t *counts) {
   const tiled_view_t view = tiled_view(memory, LANES);
   tiled_strip_t *strip = view.strip;
+  const float nothing = 0;
   for (int32_t r = 0; r < run_count; ++r) {
     const attn_run_t run = runs[r];
     for (int32_t from = 0; from < run.count; from += KEYS) {
@@ -82,7 +88,12 @@ static void scalar_attend(void *memory, const float *k, ptrdiff_t k_stride, cons
       for (int32_t i = 0; i < keys; ++i) {
         const ptrdiff_t key = run.first_key + (ptrdiff_t)(from + i) * run.step;
         const uint32_t word = run.mask < 0 ? UINT32_MAX : masks[run.mask + from + i];
-        score_key(&view, k + key * k_stride, key_bias ? key_bias[key] : 0, word,
+        const float *bias = key_bias ? key_bias + key : &nothing;
+        if (strip->bias_rows) {
+          const attn_bias_rows_t rows = strip->bias_rows[r];
+          bias = strip->bias_table + rows.first + (ptrdiff_t)(from + i) * rows.step;
+        }
+        score_key(&view, k + key * k_stride, bias, strip->bias_rows != NULL, word,
                   scores + i * LANES);
       }
       counts->rescales += (uint64_t)raise_maxima(&view, scores, keys);
@@ -97,6 +108,7 @@ static void scalar_attend(void *memory, const float *k, ptrdiff_t k_stride, cons
       counts->exponentials += (uint64_t)keys * (uint64_t)strip->count;
     }
   }
+  tiled_bias(memory, NULL, NULL);
 }
 
 static void scalar_store(void *memory, float *o, ptrdiff_t o_stride, const int32_t *ids,
@@ -116,6 +128,7 @@ const attn_tiled_kernels_t attn_tiled_scalar = {
     .key_tile = KEYS,
     .strip_bytes = scalar_strip_bytes,
     .load = scalar_load,
+    .bias = scalar_bias,
     .attend = scalar_attend,
     .store = scalar_store,
 };

@@ -4,6 +4,9 @@
 
 #include "prefetch.h"
 
+/// What is added to the scores of a tile: nothing, a term per key, or one per key and lane.
+typedef enum { TILED_UNBIASED = 0, TILED_KEY_BIASES, TILED_LANE_BIASES } tiled_biases_t;
+
 /// Keys whose scores are computed together: any rows, from one run or several.
 ///
 /// Softmax does not depend on the order of the keys, so rows are gathered by pointer: short runs
@@ -14,11 +17,11 @@ typedef struct {
   int32_t count;
   uint32_t parts;  ///< bit p: lanes of part p take part
   int32_t masked;  ///< some word clears a lane of the active parts
-  int32_t biased;
+  tiled_biases_t biased;
   const float *keys[TILED_MAX_KEYS];
   const float *values[TILED_MAX_KEYS];
   uint32_t words[TILED_MAX_KEYS];
-  float biases[TILED_MAX_KEYS];
+  const float *biases[TILED_MAX_KEYS];
 } tiled_tile_t;
 
 enum { TILED_BLOCK_TILES = TILED_BLOCK_KEYS / 4, TILED_PARTS = 4 };
@@ -99,7 +102,8 @@ TILED_INLINE void tiled_emit(tiled_block_t *block, const tiled_steps_t *steps, u
   tiled_tile_t *staged = &block->staged[parts];
   *tiled_next(block, steps) = *staged;
   tiled_score(block, steps);
-  staged->count = staged->masked = staged->biased = 0;
+  staged->count = staged->masked = 0;
+  staged->biased = TILED_UNBIASED;
 }
 
 TILED_INLINE void tiled_count_run(attn_counts_t *counts, const attn_run_t *run, int32_t tile_keys,
@@ -123,12 +127,32 @@ typedef struct {
   const uint32_t *masks;
 } tiled_rows_t;
 
+/// The biases of one run of keys.
+typedef struct {
+  tiled_biases_t kind;
+  const float *first;  ///< of the run's first key
+  ptrdiff_t step;      ///< floats from a key of the run to the next
+} tiled_run_bias_t;
+
+TILED_INLINE tiled_run_bias_t tiled_run_bias(const tiled_strip_t *strip, const tiled_rows_t *rows,
+                                             const attn_run_t *runs, int32_t index) {
+  if (rows->key_bias) {
+    return (tiled_run_bias_t){TILED_KEY_BIASES, rows->key_bias + runs[index].first_key,
+                              runs[index].step};
+  }
+  if (__builtin_expect(strip->bias_rows == NULL, 1)) {
+    return (tiled_run_bias_t){TILED_UNBIASED, NULL, 0};
+  }
+  const attn_bias_rows_t at = strip->bias_rows[index];
+  return (tiled_run_bias_t){TILED_LANE_BIASES, strip->bias_table + at.first, at.step};
+}
+
 /// Scores whole tiles of a run without masks and returns how many of its keys they hold.
 ///
 /// Short code counts here: it takes the place of multiply-adds in the reorder buffer.
 TILED_INLINE int32_t tiled_whole_tiles(tiled_block_t *block, const tiled_steps_t *steps,
                                        const tiled_rows_t *rows, const attn_run_t *run,
-                                       uint32_t parts) {
+                                       tiled_run_bias_t bias, uint32_t parts) {
   const ptrdiff_t key_step = run->step * rows->k_stride, value_step = run->step * rows->v_stride;
   const float *key = rows->k + run->first_key * rows->k_stride;
   const float *value = rows->v + run->first_key * rows->v_stride;
@@ -138,17 +162,16 @@ TILED_INLINE int32_t tiled_whole_tiles(tiled_block_t *block, const tiled_steps_t
     tile->count = steps->tile_keys;
     tile->parts = parts;
     tile->masked = 0;
-    tile->biased = rows->key_bias != NULL;
+    tile->biased = bias.kind;
     TILED_UNROLL for (int32_t i = 0; i < steps->tile_keys; ++i) {
       tile->keys[i] = key;
       tile->values[i] = value;
       key += key_step;
       value += value_step;
     }
-    if (rows->key_bias) {
-      const float *bias = rows->key_bias + run->first_key + done * (ptrdiff_t)run->step;
+    if (bias.kind) {
       for (int32_t i = 0; i < steps->tile_keys; ++i) {
-        tile->biases[i] = bias[i * (ptrdiff_t)run->step];
+        tile->biases[i] = bias.first + (done + i) * bias.step;
       }
     }
     tiled_score(block, steps);
@@ -158,8 +181,8 @@ TILED_INLINE int32_t tiled_whole_tiles(tiled_block_t *block, const tiled_steps_t
 
 /// Adds the keys of a run from its key `first` on to the staged tiles and scores full ones.
 TILED_INLINE void tiled_stage_keys(tiled_block_t *block, const tiled_steps_t *steps,
-                                   const tiled_rows_t *rows, const attn_run_t *run, int32_t first,
-                                   uint32_t valid) {
+                                   const tiled_rows_t *rows, const attn_run_t *run,
+                                   tiled_run_bias_t bias, int32_t first, uint32_t valid) {
   const uint32_t first_part = (uint32_t)((1ull << steps->part_lanes) - 1);
   for (int32_t i = first; i < run->count; ++i) {
     const ptrdiff_t row = run->first_key + i * (ptrdiff_t)run->step;
@@ -174,9 +197,9 @@ TILED_INLINE void tiled_stage_keys(tiled_block_t *block, const tiled_steps_t *st
     tile->values[at] = rows->v + row * rows->v_stride;
     tile->words[at] = word;
     tile->masked |= word != (seen_by & valid);
-    if (rows->key_bias) {
-      tile->biases[at] = rows->key_bias[row];
-      tile->biased = 1;
+    if (bias.kind) {
+      tile->biases[at] = bias.first + i * bias.step;
+      tile->biased = bias.kind;
     }
     tile->count = at + 1;
     if (at + 1 == steps->tile_keys) tiled_emit(block, steps, parts);
@@ -194,7 +217,8 @@ TILED_INLINE void tiled_attend(void *memory, const tiled_steps_t *steps, tiled_r
   block.fetch = tiled_fetch_plan(block.view.strip, runs, run_count, steps->tile_keys);
   for (uint32_t parts = 0; parts < TILED_PARTS; ++parts) {
     tiled_tile_t *staged = &block.staged[parts];
-    staged->count = staged->masked = staged->biased = 0;
+    staged->count = staged->masked = 0;
+    staged->biased = TILED_UNBIASED;
     staged->parts = parts;
   }
   const int32_t lanes = block.view.strip->count;
@@ -204,13 +228,15 @@ TILED_INLINE void tiled_attend(void *memory, const tiled_steps_t *steps, tiled_r
     const attn_run_t *run = &runs[r];
     tiled_count_run(counts, run, steps->tile_keys, lanes);
     int32_t done = 0;
-    if (run->mask < 0) done = tiled_whole_tiles(&block, steps, &rows, run, all_parts);
-    tiled_stage_keys(&block, steps, &rows, run, done, valid);
+    const tiled_run_bias_t bias = tiled_run_bias(block.view.strip, &rows, runs, r);
+    if (run->mask < 0) done = tiled_whole_tiles(&block, steps, &rows, run, bias, all_parts);
+    tiled_stage_keys(&block, steps, &rows, run, bias, done, valid);
   }
   for (uint32_t parts = 1; parts < TILED_PARTS; ++parts) {
     if (block.staged[parts].count > 0) tiled_emit(&block, steps, parts);
   }
   tiled_finish_block(&block, steps);
+  tiled_bias(memory, NULL, NULL);
 }
 
 #endif

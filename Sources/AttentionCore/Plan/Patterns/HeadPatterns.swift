@@ -28,6 +28,8 @@ public enum ScoreBias: Hashable, Sendable {
   /// Meant for keys that do not lie far after their queries: the largest terms are the most exact
   /// ones where `slope (j - i) <= 0`.
   case linear(slope: Double)
+  /// A learned term per head and offset between grid positions.
+  case relative(RelativeBias)
 }
 
 /// A key pattern for every query head.
@@ -38,6 +40,8 @@ public struct HeadPatterns: Hashable, Sendable {
   public let ofHead: [Int]
   /// Means of keys and values that heads may see as further keys.
   public let summaries: KeySummaries?
+  /// How heads pick among ``patterns`` from the data; nil where ``ofHead`` is final.
+  public let choice: HeadChoice?
   /// Attended pairs of one head of each pattern, those with summaries included.
   let pairs: [Int]
   /// Of these, pairs with summaries.
@@ -60,15 +64,34 @@ public struct HeadPatterns: Hashable, Sendable {
     }
     self.patterns = patterns
     self.summaries = summaries
+    choice = nil
+    (pairs, summaryPairs) = Self.pairs(patterns, summaries, shape: shape)
+  }
+
+  /// Candidates of which every head picks one when it meets the data.
+  ///
+  /// Bounds, which know no data, deal the candidates out to the heads in turn.
+  public init(candidates: [HeadPattern], choice: HeadChoice, shape: AttentionShape) {
+    precondition(!candidates.isEmpty, "there must be something to choose")
+    patterns = candidates
+    ofHead = (0..<shape.queryHeads).map { $0 % candidates.count }
+    summaries = nil
+    self.choice = choice
+    (pairs, summaryPairs) = Self.pairs(candidates, nil, shape: shape)
+  }
+
+  /// Attended pairs of one head of each pattern, and those of them with summaries.
+  private static func pairs(
+    _ patterns: [HeadPattern], _ summaries: KeySummaries?, shape: AttentionShape
+  ) -> (all: [Int], summaries: [Int]) {
     let count = summaries?.groups.count ?? 0
     let summaryPairs = patterns.map {
       $0.summaries?.attendedPairs(queryLength: shape.queryLength, keyLength: count) ?? 0
     }
-    self.summaryPairs = summaryPairs
-    pairs = patterns.enumerated().map { index, pattern in
-      summaryPairs[index]
-        + pattern.keys.attendedPairs(queryLength: shape.queryLength, keyLength: shape.keyLength)
+    let keyPairs = patterns.map {
+      $0.keys.attendedPairs(queryLength: shape.queryLength, keyLength: shape.keyLength)
     }
+    return (zip(keyPairs, summaryPairs).map { $0 + $1 }, summaryPairs)
   }
 
   /// The same pattern for all heads.

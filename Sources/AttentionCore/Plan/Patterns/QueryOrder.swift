@@ -58,6 +58,32 @@ public enum QueryOrder: Hashable, Sendable {
     return .groups(groups)
   }
 
+  /// Bands along the last axis of a grid, tokens ordered by the last axis first.
+  ///
+  /// Neighbouring tokens of a band are a compact tile whatever their number, so strips of every
+  /// width are. Tokens before and after the grid are groups of their own.
+  ///
+  /// A band has `thickness` positions on every axis but the last.
+  public static func bands(
+    grid: Extents, thickness: Extents, firstToken: Int = 0, queryLength: Int
+  ) -> QueryOrder {
+    precondition(thickness.rank == grid.rank - 1, "one thickness per axis but the last")
+    let length = grid[grid.rank - 1]
+    var groups = [Array(0..<firstToken)]
+    let counts = (0..<thickness.rank).map { (grid[$0] + thickness[$0] - 1) / thickness[$0] }
+    for index in TileSchedule.boxes(counts.map { 0..<$0 }) {
+      let box = (0..<thickness.rank).map { axis in
+        index[axis] * thickness[axis]..<min((index[axis] + 1) * thickness[axis], grid[axis])
+      }
+      let rows = TileSchedule.boxes(box).map { position in
+        firstToken + length * zip(position, grid.values).reduce(0) { $0 * $1.1 + $1.0 }
+      }
+      groups.append((0..<length).flatMap { last in rows.map { $0 + last } })
+    }
+    groups.append(Array(min(firstToken + grid.count, queryLength)..<queryLength))
+    return .groups(groups)
+  }
+
   /// Token ids of every strip of at most `lanes` queries.
   public func strips(queryLength: Int, lanes: Int) -> [[Int]] {
     switch self {

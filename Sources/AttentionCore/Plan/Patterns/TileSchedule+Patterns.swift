@@ -93,6 +93,12 @@ enum LaneSweep {
 
   /// The regions of at most 32 lanes, ascending.
   static func regions(_ spansOfLane: [[Range<Int>]]) -> [Region] {
+    if let first = spansOfLane.first, spansOfLane.allSatisfy({ $0 == first }) {
+      let all = TileSchedule.laneMask(spansOfLane.count)
+      return first.map {
+        Region(firstKey: $0.lowerBound, segments: [Segment(end: $0.upperBound, word: all)])
+      }
+    }
     var edges: [(key: Int, bit: UInt32)] = []
     edges.reserveCapacity(2 * spansOfLane.reduce(0) { $0 + $1.count })
     for (lane, spans) in spansOfLane.enumerated() {
