@@ -27,9 +27,8 @@ let package = Package(
       name: "attnbench",
       dependencies: [
         "SuiteRunner", "Reporting", "Comparison", "ResultStore", "Measurement", "Simulator",
-        "AttentionEngines",
-        "AttentionMechanisms", "AttentionReference", "AttentionCore", "Statistics",
-        "Configuration", "TensorFiles",
+        "AttentionEngines", "AttentionMechanisms", "AttentionReference", "AttentionCore",
+        "Statistics", "Configuration", "TensorFiles",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

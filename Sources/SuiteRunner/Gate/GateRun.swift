@@ -29,7 +29,7 @@ public final class GateRun {
   private var obstacles: [CaseCoverage?]
   private var flashShifts: [Double] = []
 
-  /// - Parameter isOver: asked between cases; true leaves the rest unmeasured.
+  /// Makes ready what `plan` says; `isOver` is asked between cases, and true leaves the rest out.
   public init(plan: GatePlan, isOver: @escaping () -> Bool, progress: any GateObserver) {
     self.plan = plan
     self.isOver = isOver

@@ -31,7 +31,7 @@ public final class LockstepSession {
   /// The threads and kernel table of each participant that was started.
   public private(set) var facts: [String: String] = [:]
 
-  /// - Parameter threads: workers of each process; nil takes every CPU.
+  /// A session without a process yet; each will have `threads` workers, nil taking every CPU.
   public init(
     _ participants: [Participant], threads: Int?, seed: Seed, blockMilliseconds: Double = 4
   ) {
