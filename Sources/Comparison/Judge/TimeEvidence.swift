@@ -10,7 +10,7 @@ public struct PairedTimes: Hashable, Codable, Sendable {
   public var numerators: [Double]
   /// Times of what it is compared with, each measured next to its numerator [ns].
   public var denominators: [Double]
-  /// Pairs of which a partner saw a context switch or stolen time.
+  /// Pairs of which other work disturbed a partner.
   public var disturbed: Int
 
   public init(numerators: [Double], denominators: [Double], disturbed: Int) {

@@ -92,7 +92,7 @@ public enum WorkerRefusal: Codable, Hashable, Sendable, Error {
 /// One timed block.
 public struct WorkerSample: Codable, Hashable, Sendable {
   public var nanosecondsPerCall: Double
-  /// Whether a context switch or stolen time fell into the block.
+  /// Whether more context switches or stolen time fell into the block than on a quiet machine.
   public var isDisturbed: Bool
 
   public init(nanosecondsPerCall: Double, isDisturbed: Bool) {
