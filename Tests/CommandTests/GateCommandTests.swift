@@ -141,7 +141,11 @@ import Testing
     defer { command.remove() }
     let arguments =
       ["nights", "--suite", "tiny.yaml", "--nights", "1", "--plant", "3000%", "--folder", "nights"]
-      + Self.coarse
+      + [
+        "--delta", "300%", "--floor", "0", "--allow-disturbed", "--threads", "1", "--processes",
+        "2",
+        "--pairs", "3", "--controls", "0", "--rounds", "2",
+      ]
     let first = try command.run(arguments: arguments)
     #expect(first.code == 0, "\(first.errors)")
     #expect(first.output.contains("A/A nights: 1; false SLOWER: 0"), "\(first.output)")
