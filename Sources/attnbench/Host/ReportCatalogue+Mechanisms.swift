@@ -67,7 +67,11 @@ extension ReportCatalogue {
       }
       let settings = (record.mechanism.given ?? [:]).sorted { $0.key < $1.key }
         .map { "\($0.key)=\($0.value)" }
-      return .pictures(sketches.map { MaskPicture($0, id: entry.id, settings: settings) })
+      let tokens = max(shape.queryLength, shape.keyLength)
+      return .pictures(
+        sketches.map {
+          MaskPicture($0, id: entry.id, settings: settings, tokensOfCase: tokens)
+        })
     } catch {
       return .absent(reason: "\(error)")
     }
@@ -79,13 +83,22 @@ extension ReportCatalogue {
 
 extension MaskPicture {
   /// The picture of a sketch, titled with mechanism, settings and size.
-  init(_ sketch: AttentionSketch, id: String, settings: [String], query: Int? = nil) {
+  ///
+  /// Where a case has more tokens than the sketch, the picture says so.
+  init(
+    _ sketch: AttentionSketch, id: String, settings: [String], query: Int? = nil,
+    tokensOfCase: Int? = nil
+  ) {
     let shape = sketch.shape
     var size = shape.grid.map { "grid \($0)" } ?? "\(shape.queryLength) queries"
     if shape.keyLength != shape.queryLength { size += ", \(shape.keyLength) keys" }
     if shape.isCausal { size += ", causal" }
+    var notes = [sketch.note].compactMap { $0 }
+    if let tokensOfCase, tokensOfCase > max(shape.queryLength, shape.keyLength) {
+      notes.append("drawn smaller: the case has \(tokensOfCase) tokens")
+    }
     self.init(
       title: ([id] + settings).joined(separator: " ") + ", \(size)", map: sketch.map, query: query,
-      note: sketch.note)
+      note: notes.isEmpty ? nil : notes.joined(separator: "; "))
   }
 }
