@@ -78,7 +78,7 @@ enum MaskPlot {
   /// The key of colours below both planes, laid out by hand: gnuplot's own is cut in several planes.
   private static func addLegend(_ picture: MaskPicture, to script: inout PlotScript) {
     let entries = labels(picture.map)
-    let widths = entries.map { 0.045 + 0.0066 * Double($0.label.count) }
+    let widths = entries.map { 0.048 + 0.0076 * Double($0.label.count) }
     var left = 0.5 - widths.reduce(0, +) / 2
     for (index, entry) in entries.enumerated() {
       let style =
