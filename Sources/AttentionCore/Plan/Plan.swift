@@ -45,6 +45,14 @@ public struct Plan: Hashable, Sendable {
       })
   }
 
+  /// Whether its pairs are counted query by query, so that long sequences take long to describe.
+  public var countsEveryQuery: Bool {
+    stages.contains { stage in
+      guard case .attend(let attend) = stage, case .patterns = attend.rule else { return false }
+      return true
+    }
+  }
+
   /// Query-key pairs of all heads that the mechanism attends to, where it works on pairs.
   public var attendedPairsOfHeads: Int? {
     for case .attend(let attend) in stages {

@@ -118,7 +118,7 @@ extension MaskPicture {
 
 /// The map cut into at most 512 x 512 cells, each a code of ``AttentionMap/Pair``.
 struct MaskRaster {
-  private static let limit = 512
+  private static let limit = 256
   let codes: [[UInt8]]
   /// Queries and keys per cell.
   let queryStep: Int
