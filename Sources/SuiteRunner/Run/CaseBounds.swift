@@ -29,7 +29,9 @@ struct CaseBounds {
 
   /// Expected tiles of all heads where keys are chosen by the data; the actual ones are unknown.
   func selection() throws -> SelectedTilesRecord? {
-    guard case .attendSelected(let stage) = plan.stages.first else { return nil }
+    guard case .attendSelected(let stage) = plan.stages.first, stage.pastBlocks != nil else {
+      return nil
+    }
     let expected = try ExpectedSelection(stage, shape: plan.shape, tile: engineTile)
     let heads = plan.shape.batch * plan.shape.queryHeads
     return SelectedTilesRecord(

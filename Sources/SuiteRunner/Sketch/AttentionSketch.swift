@@ -110,7 +110,7 @@ public struct AttentionSketch: Sendable {
       switch stage {
       case .attend(let attend): return .schedule(attend)
       case .explicitScores, .decode: return .order
-      case .attendSelected: return .oracle
+      case .attendSelected, .gatedBranches: return .oracle
       case .scan, .mixTokens: continue
       }
     }
