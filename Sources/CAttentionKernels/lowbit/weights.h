@@ -16,7 +16,7 @@ typedef struct {
 typedef struct {
   vf maximum[QUERY_VECTORS], scale[QUERY_VECTORS], denominator[QUERY_VECTORS];
   vi code_sum[QUERY_VECTORS];  // quantised weights of the block at hand
-  vf levels;
+  vf shift;  // log2 of the units of a weight
 } softmax_t;
 
 INLINE softmax_t softmax_load(const strip_t *s, const attn_lowbit_plan_t *plan) {
@@ -28,7 +28,7 @@ INLINE softmax_t softmax_load(const strip_t *s, const attn_lowbit_plan_t *plan) 
     x.denominator[v] = ((const vf *)s->denominator)[v];
     x.code_sum[v] = vi_set1(0);
   }
-  x.levels = vf_set1((float)plan->weight_levels);
+  x.shift = vf_set1(plan->pv == ATTN_LOWBIT_INT8 ? log2f((float)plan->weight_levels) : 0);
   return x;
 }
 
@@ -45,17 +45,17 @@ INLINE vf scaled_score(const variant_t variant, const softmax_t *x, int v, vf sc
   return variant.qk == ATTN_LOWBIT_INT8 ? score * x->scale[v] : score;
 }
 
+/// The weight of a score; those for INT8 come out in units of 1 / weight_levels.
 INLINE vf weight(const variant_t variant, const softmax_t *x, int v, vf score) {
-  const vf exponent = variant.qk == ATTN_LOWBIT_INT8
-                          ? vf_fma(score, x->scale[v], -x->maximum[v])
-                          : score - x->maximum[v];
-  return vf_exp2(exponent, variant.pv == ATTN_LOWBIT_F32 ? 5 : 3);
+  const vf offset =
+      variant.pv == ATTN_LOWBIT_INT8 ? x->shift - x->maximum[v] : -x->maximum[v];
+  const vf exponent =
+      variant.qk == ATTN_LOWBIT_INT8 ? vf_fma(score, x->scale[v], offset) : score + offset;
+  return variant.pv == ATTN_LOWBIT_F32 ? vf_exp2(exponent, 5) : vf_exp2_coarse(exponent);
 }
 
-/// Float whose low mantissa bits hold the nearest integer of p * levels.
-INLINE vi weight_code(const softmax_t *x, vf p) {
-  return (vi)vf_fma(p, x->levels, vf_set1(0x1p23f));
-}
+/// Float whose low mantissa bits hold the nearest integer of p.
+INLINE vi weight_code(vf p) { return (vi)(p + vf_set1(0x1p23f)); }
 
 /// Keys whose weights are packed together: those of one dword of values.
 INLINE int weight_group(int form) { return form == DOT_S16 ? 4 : dot_terms(form); }
@@ -77,7 +77,7 @@ INLINE void pack_weights(const variant_t variant, softmax_t *x, int v, const vf 
   } else {
     vi code[4];
     UNROLL
-    for (int i = 0; i < 4; i++) code[i] = weight_code(x, p[i]);
+    for (int i = 0; i < 4; i++) code[i] = weight_code(p[i]);
     // Shifted up, a code has zeros around it: the mantissa bits above it are clear.
     if (form == DOT_S16) {
       out[0] = vi_select(vi_set1(0xffff), code[0], code[2] << 16);
