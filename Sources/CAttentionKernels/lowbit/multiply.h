@@ -15,8 +15,8 @@ INLINE vi dot(const int form, vi acc, vi a, vi b) {
 
 /// acc[r][lane] += a[lane] . b[r * row_stride] for one step.
 ///
-/// Every other row is broadcast by the products themselves. On Zen 4 broadcasts into a register
-/// take issue slots from the exponentials; broadcasting every row twice would fill the load ports.
+/// Every other row, and with INT8 every row, is broadcast by the products themselves. On Zen 4
+/// broadcasts into a register take issue slots from the exponentials, most per product with INT8.
 INLINE void multiply_step(const int form, vi acc[TILE_ROWS][QUERY_VECTORS], const vi *a,
                           const dword *b, ptrdiff_t row_stride) {
   vi lanes[QUERY_VECTORS];
@@ -25,7 +25,7 @@ INLINE void multiply_step(const int form, vi acc[TILE_ROWS][QUERY_VECTORS], cons
   UNROLL
   for (int r = 0; r < TILE_ROWS; r++) {
     const dword *row = b + r * row_stride;
-    if (r % 2 && (form == DOT_U8 || form == DOT_BF16)) {
+    if ((r % 2 || form == DOT_U8) && (form == DOT_U8 || form == DOT_BF16)) {
       UNROLL
       for (int v = 0; v < QUERY_VECTORS; v++)
         acc[r][v] = dot_from_memory(form == DOT_U8, acc[r][v], lanes[v], row);

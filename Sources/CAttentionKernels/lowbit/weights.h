@@ -54,8 +54,19 @@ INLINE vf weight(const variant_t variant, const softmax_t *x, int v, vf score) {
   return variant.pv == ATTN_LOWBIT_F32 ? vf_exp2(exponent, 5) : vf_exp2_coarse(exponent);
 }
 
-/// Float whose low mantissa bits hold the nearest integer of p.
-INLINE vi weight_code(vf p) { return (vi)(p + vf_set1(0x1p23f)); }
+/// Float whose low mantissa bits hold `offset` plus the nearest integer of p; `offset` is even.
+INLINE vi weight_code(vf p, int32_t offset) {
+  return (vi)(p + vf_set1(0x1p23f + (float)offset));
+}
+
+/// The four codes of a dword of INT8 weights.
+///
+/// Shifted up, a code has zeros below it and what lies above the codes leaves the dword, but for
+/// the exponent byte of the first (0x4b). The offset of the third adds up with it to 0x100.
+INLINE vi weight_bytes(const vf p[4]) {
+  return weight_code(p[0], 0) + (weight_code(p[1], 0) << 8) +
+         (weight_code(p[2], (0x100 - 0x4b) << 8) << 16) + (weight_code(p[3], 0) << 24);
+}
 
 /// Keys whose weights are packed together: those of one dword of values.
 INLINE int weight_group(int form) { return form == DOT_S16 ? 4 : dot_terms(form); }
@@ -75,15 +86,15 @@ INLINE void pack_weights(const variant_t variant, softmax_t *x, int v, const vf 
   } else if (form == DOT_BF16) {
     out[0] = pair_bf16(p[0], p[1]);
   } else {
-    vi code[4];
-    UNROLL
-    for (int i = 0; i < 4; i++) code[i] = weight_code(p[i]);
-    // Shifted up, a code has zeros around it: the mantissa bits above it are clear.
     if (form == DOT_S16) {
-      out[0] = vi_select(vi_set1(0xffff), code[0], code[2] << 16);
-      out[QUERY_VECTORS] = vi_select(vi_set1(0xffff), code[1], code[3] << 16);
+      // Codes of 16 bits; the mantissa bits above a code are clear.
+      UNROLL
+      for (int i = 0; i < 2; i++) {
+        const vi code = weight_code(p[i], 0), shifted = weight_code(p[2 + i], 0) << 16;
+        out[i * QUERY_VECTORS] = vi_select(vi_set1(0xffff), code, shifted);
+      }
     } else {
-      out[0] = vi_select(vi_set1(0xff), code[0], code[1] << 8 | code[2] << 16 | code[3] << 24);
+      out[0] = weight_bytes(p);
     }
     if (!variant.quantised) return;
     const vi ones = vi_set1(form == DOT_U8 ? 0x01010101 : 0x00010001);
