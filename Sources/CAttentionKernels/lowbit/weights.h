@@ -16,7 +16,8 @@ typedef struct {
 typedef struct {
   vf maximum[QUERY_VECTORS], scale[QUERY_VECTORS], denominator[QUERY_VECTORS];
   vi code_sum[QUERY_VECTORS];  // quantised weights of the block at hand
-  vf shift;  // log2 of the units of a weight
+  vf offset[QUERY_VECTORS];    // log2 of the units of a weight, less the maximum
+  vf shift;
 } softmax_t;
 
 INLINE softmax_t softmax_load(const strip_t *s, const attn_lowbit_plan_t *plan) {
@@ -29,6 +30,15 @@ INLINE softmax_t softmax_load(const strip_t *s, const attn_lowbit_plan_t *plan) 
     x.code_sum[v] = vi_set1(0);
   }
   x.shift = vf_set1(plan->pv == ATTN_LOWBIT_INT8 ? log2f((float)plan->weight_levels) : 0);
+  UNROLL
+  for (int v = 0; v < QUERY_VECTORS; v++) x.offset[v] = x.shift - x.maximum[v];
+  return x;
+}
+
+/// The state behind a pointer the compiler cannot see through: it stays in memory, where it is a
+/// free operand, and leaves the registers to the sums of a score tile.
+INLINE softmax_t *softmax_operands(softmax_t *x) {
+  __asm__("" : "+r"(x)::"memory");
   return x;
 }
 
@@ -47,10 +57,8 @@ INLINE vf scaled_score(const variant_t variant, const softmax_t *x, int v, vf sc
 
 /// The weight of a score; those for INT8 come out in units of 1 / weight_levels.
 INLINE vf weight(const variant_t variant, const softmax_t *x, int v, vf score) {
-  const vf offset =
-      variant.pv == ATTN_LOWBIT_INT8 ? x->shift - x->maximum[v] : -x->maximum[v];
-  const vf exponent =
-      variant.qk == ATTN_LOWBIT_INT8 ? vf_fma(score, x->scale[v], offset) : score + offset;
+  const vf exponent = variant.qk == ATTN_LOWBIT_INT8 ? vf_fma(score, x->scale[v], x->offset[v])
+                                                     : score + x->offset[v];
   return variant.pv == ATTN_LOWBIT_F32 ? vf_exp2(exponent, 5) : vf_exp2_coarse(exponent);
 }
 
@@ -76,8 +84,10 @@ INLINE int weight_group(int form) { return form == DOT_S16 ? 4 : dot_terms(form)
 INLINE void pack_weights(const variant_t variant, softmax_t *x, int v, const vf *p, vi *out) {
   const int form = dot_form((attn_lowbit_t)variant.pv);
   if (!variant.quantised) {
+    vf sum = p[0];
     UNROLL
-    for (int i = 0; i < weight_group(form); i++) x->denominator[v] += p[i];
+    for (int i = 1; i < weight_group(form); i++) sum += p[i];
+    x->denominator[v] += sum;
   }
   if (variant.pv == ATTN_LOWBIT_F32) {
     out[0] = (vi)p[0];

@@ -117,6 +117,7 @@ public final class CaseRunner {
       item.input, kind: item.mechanism.card.inputs, shape: item.shape)
     let output = Tensor<Float>(item.mechanism.outputExtents)
     let base = try flashBaseline(item, inputs: inputs)
+    let bare = try Engines.bareTransforms(of: item.mechanism.plan, context: context.execution)
     let timer = CaseTiming(context: context, timing: timing, seed: sources.seed)
     let result = try timer.measure(
       CaseTiming.Candidate(
@@ -125,6 +126,13 @@ public final class CaseRunner {
       baseline: CaseTiming.Candidate(
         role: .flashBaseline, name: Flash.card.id, precision: AttendPrecision.float32.name
       ) { base.engine.run(base.inputs, into: base.output) },
+      others: bare.map { bare in
+        [
+          CaseTiming.Candidate(role: .other, name: BareTransforms.name, precision: "f32") {
+            bare.run()
+          }
+        ]
+      } ?? [],
       plan: item.mechanism.plan, bounds: record.bounds)
     record.timing = .value(result)
     record.status = FloorCheck(result, bounds: record.bounds).status

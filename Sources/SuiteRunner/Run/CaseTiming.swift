@@ -23,17 +23,21 @@ struct CaseTiming {
 
   /// - Throws: ``MeasurementError`` if a closure takes no measurable time.
   func measure(
-    _ mechanism: Candidate, baseline: Candidate, plan: Plan, bounds: BoundsRecord
+    _ mechanism: Candidate, baseline: Candidate, others: [Candidate] = [], plan: Plan,
+    bounds: BoundsRecord
   ) throws -> TimingRecord {
     let peakBefore = context.adjacentPeak()
     let timer = InterleavedTimer(plan: timingPlan)
-    let result = try timer.measure([
+    var alternatives: [Measurement.TimedAlternative] = [
       .init(name: baseline.role.rawValue, body: baseline.body),
       .init(name: mechanism.role.rawValue, body: mechanism.body),
-    ])
+    ]
+    alternatives += others.map { .init(name: $0.name, body: $0.body) }
+    let result = try timer.measure(alternatives)
     let peaks = [peakBefore, context.adjacentPeak()].compactMap { $0 }
     let own = try result.timing(of: mechanism.role.rawValue)
     let base = try result.timing(of: baseline.role.rawValue)
+    let rest = try others.map { record($0, try result.timing(of: $0.name)) }
     let ratio = try result.ratio(of: baseline.role.rawValue, to: mechanism.role.rawValue)
     let speedUp = Self.estimate(ratio)
     let hostBound = bounds.bound(on: BoundsRecord.host)
@@ -44,7 +48,7 @@ struct CaseTiming {
       ? .absent(reason: "the multiply-add peak could not be measured")
       : .value(peaks.reduce(0, +) / Double(peaks.count) * 1e-9)
     return TimingRecord(
-      alternatives: [record(mechanism, own), record(baseline, base)],
+      alternatives: [record(mechanism, own), record(baseline, base)] + rest,
       speedUpOverFlash: speedUp, speedUpOverDense: overDense(speedUp, mechanism: mechanism),
       realisedShare: speedUp.flatMap { speedUp in
         hostBound.flatMap { $0.roofline.map { speedUp.value / $0 } }

@@ -14,14 +14,21 @@ struct MemoryNeed {
       .reduce(0) { $0 + $1.reduce(1, *) }
     let outputs = 3 * shape.outputExtents.reduce(1, *)
     var partial = 0
+    var packed = 0
     switch item.mechanism.plan.stages.first {
     case .attendSelected(let stage):
       partial = shape.outputExtents.reduce(1, *) * max(stage.topK - 1, 0)
     case .decode(let stage):
       partial = shape.outputExtents.reduce(1, *) * stage.rangeCount(keys: shape.keyLength)
+      // Float32 caches are read where the inputs lie; others are copies.
+      if stage.keyValuePrecision != .float32 {
+        packed =
+          shape.batch * shape.keyValueHeads
+          * stage.keyValuePrecision.cacheBytes(keys: shape.keyLength, shape: shape)
+      }
     default: break
     }
-    bytes = 4 * (2 * elements + outputs + partial)
+    bytes = 4 * (2 * elements + outputs + partial) + packed
   }
 
   /// Why the case does not fit into the memory that is free now, or nil.
