@@ -6,9 +6,9 @@ import CFFTW
 /// The transforms that the Fourier mixer cannot do without, by FFTW alone: what its time is held
 /// against.
 ///
-/// Of the ways to give real input to FFTW this is the cheapest: real transforms of all rows, then
-/// complex ones of the columns of half the spectrum, in place. The real part is not taken, the
-/// other half not filled in, and the data stay in FFTW's own order. Plans are measured.
+/// Of the ways to give real input to FFTW none is cheaper: real transforms of all rows, then complex
+/// ones of the columns of half the spectrum, in place. The real part is not taken, the other half
+/// not filled in, and the data stay in FFTW's own order. Plans are measured.
 public final class BareTransforms: @unchecked Sendable {
   /// Name of the timed alternative.
   public static let name = "bare transforms"
