@@ -36,9 +36,10 @@ INLINE softmax_t softmax_load(const strip_t *s, const attn_lowbit_plan_t *plan) 
 }
 
 /// The state behind a pointer the compiler cannot see through: it stays in memory, where it is a
-/// free operand, and leaves the registers to the sums of a score tile.
+/// free operand, and leaves the registers to the sums of a score tile. Without interleaving there
+/// are no such sums beside it.
 INLINE softmax_t *softmax_operands(softmax_t *x) {
-  __asm__("" : "+r"(x)::"memory");
+  if (INTERLEAVE) __asm__("" : "+r"(x)::"memory");
   return x;
 }
 
