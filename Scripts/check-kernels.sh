@@ -9,7 +9,7 @@ sources=$(find Sources/CAttentionKernels -name '*.c')
 # The linker's warnings about sanitizer symbols are harmless; real errors fail the command.
 clang -O1 -g -std=gnu17 -fsanitize=address -fno-omit-frame-pointer \
   -ISources/CAttentionKernels/include -ITests/KernelMemory \
-  $sources Tests/KernelMemory/kernel_memory.c -lm -o "$build/check" 2>"$build/warnings.txt" ||
+  $sources Tests/KernelMemory/*.c -lm -o "$build/check" 2>"$build/warnings.txt" ||
   { cat "$build/warnings.txt" >&2; exit 1; }
 # Leak detection needs a tracer, which containers forbid.
 ASAN_OPTIONS=detect_leaks=0 "$build/check"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/// A contiguous, row-major tensor that owns 64-byte aligned storage.
+/// A contiguous, row-major tensor that owns 64-byte aligned storage, on huge pages where it is large.
 ///
 /// New storage is filled with NaN (integers: the smallest value), so an element that nobody wrote
 /// cannot pass for a result. It is a class because storage has identity: nothing is copied when a
@@ -13,7 +13,7 @@ public final class Tensor<Element: TensorElement>: @unchecked Sendable {
     self.extents = extents
     let count = extents.reduce(1, *)
     let bytes = max((count * MemoryLayout<Element>.stride + 63) & ~63, 64)
-    let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+    let raw = NumberMemory.allocate(byteCount: bytes)
     let typed = raw.bindMemory(to: Element.self, capacity: bytes / MemoryLayout<Element>.stride)
     typed.initialize(repeating: Element.poison, count: bytes / MemoryLayout<Element>.stride)
     elements = UnsafeMutableBufferPointer(start: typed, count: count)

@@ -44,4 +44,15 @@ public enum Engines {
       return try PreparedTokenMix(stage, shape: plan.shape, weights: weights, context: context)
     }
   }
+
+  /// The transforms alone that `plan` needs, to be timed next to it; nil where it is not the Fourier
+  /// mixer.
+  ///
+  /// - Throws: ``EngineError/libraryFailure(library:call:)`` if FFTW finds no plan.
+  public static func bareTransforms(
+    of plan: Plan, context: ExecutionContext
+  ) throws(EngineError) -> BareTransforms? {
+    guard case .mixTokens(.fourier2D) = plan.stages.first else { return nil }
+    return try BareTransforms(shape: plan.shape, context: context)
+  }
 }

@@ -13,7 +13,7 @@ final class Workspace: @unchecked Sendable {
     self.bytesPerWorker = (bytesPerWorker + 127) & ~127
     self.workers = workers
     let bytes = max(self.bytesPerWorker * workers, 128)
-    base = .allocate(byteCount: bytes, alignment: 128)
+    base = NumberMemory.allocate(byteCount: bytes)
     // Touched here, so that no page fault falls into a run; 0xFF bytes are NaN to whoever reads
     // scratch that nobody wrote.
     base.initializeMemory(as: UInt8.self, repeating: 0xFF, count: bytes)

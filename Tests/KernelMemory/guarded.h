@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "attn_types.h"
+
 /// Memory whose last byte lies right before a page that nobody may touch, filled with NaN.
 ///
 /// Vector intrinsics are not instrumented by the address sanitizer; the guard page sees them.

@@ -2,12 +2,12 @@
 //
 // Runs every kernel table on buffers that end at a guard page and compares with double arithmetic.
 // Built with the address sanitizer by Scripts/check-kernels.sh.
-#include "attention_kernels.h"
+#include "kernel_memory.h"
 #include "guarded.h"
 
 static int failures = 0;
 
-static void check(const char *table, const char *what, double error, double tolerance) {
+void check(const char *table, const char *what, double error, double tolerance) {
   // A NaN must fail.
   if (error <= tolerance) return;
   failures++;
@@ -148,6 +148,14 @@ int main(void) {
       lowbit(t, queries, keys, d, dv, ATTN_LOWBIT_BF16, ATTN_LOWBIT_BF16);
       lowbit(t, queries, keys, d, dv, ATTN_LOWBIT_INT8,
              round % 3 == 0 ? ATTN_LOWBIT_F32 : round % 3 == 1 ? ATTN_LOWBIT_BF16 : ATTN_LOWBIT_INT8);
+      decode(t, (attn_decode_format_t)(round % 3), 1 + random_below(4), 1 + random_below(8), keys + 5,
+             d, dv);
+      int32_t lengths[3], windows[3];
+      for (int axis = 0; axis < 3; axis++) {
+        lengths[axis] = axis == 0 && round % 2 ? 1 : 2 + random_below(axis == 2 ? 40 : 6);
+        windows[axis] = 1 + random_below(lengths[axis] < 9 ? lengths[axis] : 9);
+      }
+      diagonal(t, lengths, windows, d, dv);
     }
   }
   printf("kernels: %d rounds, %d failures\n", runs, failures);

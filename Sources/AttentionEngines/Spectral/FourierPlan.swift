@@ -22,6 +22,11 @@ final class FourierPlan: @unchecked Sendable {
   // The planner of FFTW has global state; only execution may run concurrently.
   private static let planner = Mutex(())
 
+  /// Runs `body` while nobody else plans.
+  static func planning(_ body: () -> Void) {
+    planner.withLock { _ in body() }
+  }
+
   /// - Throws: ``EngineError/libraryFailure(library:call:)`` if FFTW finds no plan.
   init(length: Int, direction: Direction) throws(EngineError) {
     let made = Self.planner.withLock { _ -> FoundPlan? in

@@ -24,7 +24,7 @@ typedef struct {
 /// weight buffer is full or the maximum has to be raised.
 INLINE void attend_stale(const variant_t variant, const strip_t *s, const visit_t *visit,
                          cursor_t cursor) {
-  softmax_t x = softmax_load(s, visit->plan);
+  softmax_t state = softmax_load(s, visit->plan), *x = softmax_operands(&state);
   segments_t segments = {0, 0, {{0, 0, 0}}};
   tile_t tiles[2];
   int turn = 0, waiting = 0;
@@ -36,35 +36,35 @@ INLINE void attend_stale(const variant_t variant, const strip_t *s, const visit_
     UNROLL
     for (int v = 0; v < QUERY_VECTORS; v++) largest[v] = vf_set1(MASKED_SCORE);
     if (INTERLEAVE && waiting && !last->masked) {
-      score_tile(variant, s, visit->packed, tile->first_key, scores, largest, &x, &pending);
+      score_tile(variant, s, visit->packed, tile->first_key, scores, largest, x, &pending);
     } else {
-      if (waiting) weigh_tile(variant, s, &x, pending.scores, last, pending.slot);
-      score_tile(variant, s, visit->packed, tile->first_key, scores, largest, &x, NULL);
+      if (waiting) weigh_tile(variant, s, x, pending.scores, last, pending.slot);
+      score_tile(variant, s, visit->packed, tile->first_key, scores, largest, x, NULL);
     }
     if (waiting) segments_add(&segments, last);
     if (tile->masked) mask_scores(tile, scores, largest);
     int grows = 0;
     UNROLL
     for (int v = 0; v < QUERY_VECTORS; v++) {
-      largest[v] = scaled_score(variant, &x, v, largest[v]);
-      grows |= vf_any_greater(largest[v], x.maximum[v] + STALE_LIMIT);
+      largest[v] = scaled_score(variant, x, v, largest[v]);
+      grows |= vf_any_greater(largest[v], x->maximum[v] + STALE_LIMIT);
     }
     if (!grows && segments.slots < WEIGHT_KEYS) continue;
     product(variant, s, visit->plan, visit->packed, visit->v, visit->v_stride, &segments, NULL);
     segments.count = segments.slots = 0;
     if (!grows) continue;
     vf alpha[QUERY_VECTORS];
-    raise_maximum(&x, largest, alpha);
+    raise_maximum(x, largest, alpha);
     rescale_output(s, alpha);
     if (visit->counts) visit->counts->rescales++;
   }
   if (waiting) {
     const tile_t *last = &tiles[turn ^ 1];
-    weigh_tile(variant, s, &x, s->scores[turn ^ 1], last, segments.slots);
+    weigh_tile(variant, s, x, s->scores[turn ^ 1], last, segments.slots);
     segments_add(&segments, last);
     product(variant, s, visit->plan, visit->packed, visit->v, visit->v_stride, &segments, NULL);
   }
-  softmax_save(s, &x);
+  softmax_save(s, x);
 }
 
 /// Weights of tiles `from ..< count` of a block, then their values; older sums times `alpha`.
@@ -95,7 +95,7 @@ INLINE void finish_block(const variant_t variant, const strip_t *s, const visit_
 /// equal key / key_block among consecutive runs of one call.
 INLINE void attend_blocks(const variant_t variant, const strip_t *s, const visit_t *visit,
                           cursor_t cursor) {
-  softmax_t x = softmax_load(s, visit->plan);
+  softmax_t state = softmax_load(s, visit->plan), *x = softmax_operands(&state);
   tile_t ahead = {NULL, 0, 0, 0, 0};
   int has_ahead = next_tile(&cursor, &ahead);
   int32_t last_count = 0;
@@ -119,30 +119,30 @@ INLINE void attend_blocks(const variant_t variant, const strip_t *s, const visit
       UNROLL
       for (int v = 0; v < QUERY_VECTORS; v++) tile_largest[v] = vf_set1(MASKED_SCORE);
       if (INTERLEAVE && count < last_count && !last[count].masked) {
-        score_tile(variant, s, visit->packed, tile.first_key, scores, tile_largest, &x, &pending);
+        score_tile(variant, s, visit->packed, tile.first_key, scores, tile_largest, x, &pending);
       } else {
         if (count < last_count)
-          weigh_tile(variant, s, &x, pending.scores, &last[count], pending.slot);
-        score_tile(variant, s, visit->packed, tile.first_key, scores, tile_largest, &x, NULL);
+          weigh_tile(variant, s, x, pending.scores, &last[count], pending.slot);
+        score_tile(variant, s, visit->packed, tile.first_key, scores, tile_largest, x, NULL);
       }
       if (tile.masked) mask_scores(&tile, scores, tile_largest);
       UNROLL
       for (int v = 0; v < QUERY_VECTORS; v++) largest[v] = vf_max(largest[v], tile_largest[v]);
     }
     if (last_count > 0)
-      finish_block(variant, s, visit, &x, turn ^ 1, count, last_count, alpha);
+      finish_block(variant, s, visit, x, turn ^ 1, count, last_count, alpha);
     if (count == 0) break;
     int grows = 0;
     UNROLL
     for (int v = 0; v < QUERY_VECTORS; v++) {
-      largest[v] = scaled_score(variant, &x, v, largest[v]);
-      grows |= vf_any_greater(largest[v], x.maximum[v]);
+      largest[v] = scaled_score(variant, x, v, largest[v]);
+      grows |= vf_any_greater(largest[v], x->maximum[v]);
     }
-    raise_maximum(&x, largest, alpha);
+    raise_maximum(x, largest, alpha);
     if (grows && visit->counts) visit->counts->rescales++;
     last_count = count;
   }
-  softmax_save(s, &x);
+  softmax_save(s, x);
 }
 
 #endif

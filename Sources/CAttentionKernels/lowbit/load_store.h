@@ -105,16 +105,15 @@ static void store(void *strip, const attn_lowbit_plan_t *plan, const attn_lowbit
   size_t bytes;
   const strip_t s = strip_view(strip, plan, &bytes);
   const int int8 = plan->pv == ATTN_LOWBIT_INT8;
-  // With a quantised denominator both sums count codes and the unit cancels.
-  const int quantised = int8 && plan->quantised_denominator;
+  // The sums of INT8 weights count levels; the unit cancels in the output.
   const float unit = int8 ? 1.0f / (float)plan->weight_levels : 1.0f;
   float factor[STRIP_LANES];
   for (int lane = 0; lane < STRIP_LANES; lane++) {
     const float sum = s.denominator[lane];
-    factor[lane] = sum > 0 ? (quantised ? 1.0f : unit) / sum : 0;
+    factor[lane] = sum > 0 ? 1.0f / sum : 0;
     if (lse == NULL || lane >= count) continue;
     lse[ids[lane]] =
-        sum > 0 ? (s.maximum[lane] + log2f(quantised ? sum * unit : sum)) * 0x1.62e43p-1f
+        sum > 0 ? (s.maximum[lane] + log2f(sum * unit)) * 0x1.62e43p-1f
                 : -INFINITY;
   }
   for (int first = 0; first < count; first += 4) {

@@ -14,6 +14,9 @@ INLINE vi dot(const int form, vi acc, vi a, vi b) {
 }
 
 /// acc[r][lane] += a[lane] . b[r * row_stride] for one step.
+///
+/// Every other row, and with INT8 every row, is broadcast by the products themselves. On Zen 4
+/// broadcasts into a register take issue slots from the exponentials, most per product with INT8.
 INLINE void multiply_step(const int form, vi acc[TILE_ROWS][QUERY_VECTORS], const vi *a,
                           const dword *b, ptrdiff_t row_stride) {
   vi lanes[QUERY_VECTORS];
@@ -21,10 +24,17 @@ INLINE void multiply_step(const int form, vi acc[TILE_ROWS][QUERY_VECTORS], cons
   for (int v = 0; v < QUERY_VECTORS; v++) lanes[v] = a[v];
   UNROLL
   for (int r = 0; r < TILE_ROWS; r++) {
-    const vi row = vi_set1(b[r * row_stride]);
-    UNROLL
-    for (int v = 0; v < QUERY_VECTORS; v++) acc[r][v] = dot(form, acc[r][v], lanes[v], row);
-    if (ROW_FENCE) __asm__ volatile("" ::: "memory");
+    const dword *row = b + r * row_stride;
+    if ((r % 2 || form == DOT_U8) && (form == DOT_U8 || form == DOT_BF16)) {
+      UNROLL
+      for (int v = 0; v < QUERY_VECTORS; v++)
+        acc[r][v] = dot_from_memory(form == DOT_U8, acc[r][v], lanes[v], row);
+    } else {
+      const vi x = vi_set1(*row);
+      UNROLL
+      for (int v = 0; v < QUERY_VECTORS; v++) acc[r][v] = dot(form, acc[r][v], lanes[v], x);
+    }
+    row_fence(acc[r]);
   }
   // Keeps loads of later steps from being hoisted, which spills accumulators.
   __asm__ volatile("" ::: "memory");

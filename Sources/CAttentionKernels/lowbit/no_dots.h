@@ -6,6 +6,11 @@
 #include "vector.h"
 
 #if !HAS_DOT_U8
+INLINE vi dot_from_memory(int u8, vi acc, vi a, const dword *b) {
+  (void)u8, (void)a, (void)b;
+  return acc;
+}
+
 INLINE vi dot_u8(vi acc, vi a, vi b) {
   (void)a, (void)b;
   return acc;

@@ -110,6 +110,7 @@ INLINE void raise_maximum(softmax_t *x, const vf largest[QUERY_VECTORS],
     const vf raised = vf_max(x->maximum[v], largest[v]);
     alpha[v] = vf_exp2(x->maximum[v] - raised, 5);
     x->maximum[v] = raised;
+    x->offset[v] = x->shift - raised;
     x->denominator[v] *= alpha[v];
   }
 }

@@ -100,7 +100,9 @@ INLINE strip_t strip_view(void *base, const attn_lowbit_plan_t *plan, size_t *by
   s.output = take(&cursor, (size_t)s.channels * row);
   s.weights = take(&cursor, slots / (size_t)dot_terms(dot_form(plan->pv)) * row);
   for (int i = 0; i < 2; i++) {
-    s.scores[i] = take(&cursor, (block_max ? slots : KEY_TILE) * row);
+    // Scores of a key block take the places of those of the block before, tile by tile.
+    s.scores[i] =
+        block_max && i > 0 ? s.scores[0] : take(&cursor, (block_max ? slots : KEY_TILE) * row);
     s.tiles[i] = take(&cursor, slots / KEY_TILE * sizeof(tile_t));
   }
   s.row = take(&cursor, (size_t)s.dwords * 4);

@@ -4,7 +4,6 @@
 //   QUERY_VECTORS   vectors per strip,
 //   TILE_ROWS       rows of a register tile,
 //   INTERLEAVE      whether weights are computed between the steps of scores,
-//   ROW_FENCE       whether loads must not move across the rows of a register tile,
 //   HAS_DOT_U8, HAS_DOT_BF16,
 // and the functions declared without a body below.
 #ifndef ATTN_LOWBIT_VECTOR_H
@@ -42,8 +41,15 @@ INLINE vi dot_s16(vi acc, vi a, vi b);
 INLINE vi dot_u8(vi acc, vi a, vi b);
 /// Two products of BF16 pairs per lane, added to a float32.
 INLINE vf dot_bf16(vf acc, vi a, vi b);
+/// The products of `dot_u8` or else `dot_bf16`, with *b broadcast by the instruction.
+INLINE vi dot_from_memory(int u8, vi acc, vi a, const dword *b);
 /// Nearest BF16s of two vectors, lane by lane: `a` in the lower halves.
 INLINE vi pair_bf16(vf a, vf b);
+
+/// 2^x for x >= -126, relative error below 1.3e-4: weights are rounded to 2^-9 or to 1/255 after it.
+INLINE vf vf_exp2_coarse(vf x);
+/// Keeps loads from moving across the rows of a register tile, where they would cost registers.
+INLINE void row_fence(vi acc[QUERY_VECTORS]);
 
 INLINE vf vf_set1(float x) { return x - (vf){0}; }
 INLINE vi vi_set1(int32_t x) { return x - (vi){0}; }

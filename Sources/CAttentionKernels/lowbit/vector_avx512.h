@@ -6,7 +6,6 @@
 #define VECTOR_LANES 16
 #define QUERY_VECTORS 2
 #define TILE_ROWS 8
-#define ROW_FENCE 0
 #define INTERLEAVE 1
 
 #include "vector.h"
@@ -26,6 +25,16 @@ INLINE vi dot_s16(vi acc, vi a, vi b) {
 INLINE vi dot_u8(vi acc, vi a, vi b) {
   return (vi)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)a, (__m512i)b);
 }
+
+INLINE vi dot_from_memory(int u8, vi acc, vi a, const dword *b) {
+  // A compiler would load the dword once for all vectors.
+  if (u8) {
+    __asm__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(acc) : "v"(a), "m"(*b));
+  } else {
+    __asm__("vdpbf16ps %2%{1to16%}, %1, %0" : "+v"(acc) : "v"(a), "m"(*b));
+  }
+  return acc;
+}
 #endif
 
 #if HAS_DOT_BF16
@@ -43,6 +52,12 @@ INLINE vi pair_bf16(vf a, vf b) {
 }
 #endif
 
+/// Pins the sums as well: products that wait behind exponentials would leave the pipes idle.
+INLINE void row_fence(vi acc[QUERY_VECTORS]) {
+  __asm__ volatile("" : "+v"(acc[0]), "+v"(acc[1])::"memory");
+}
+
+#include "exp_avx512.h"
 #include "no_dots.h"
 
 #include "table.h"

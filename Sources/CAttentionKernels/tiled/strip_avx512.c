@@ -120,6 +120,7 @@ static const tiled_steps_t avx512_steps = {
     .lanes = LANES,
     .part_lanes = PART,
     .tile_keys = KEYS,
+    .fetched_head_dim = INT32_MAX,  // dense attention loses on Zen 4
     .score = score,
     .weigh = weigh,
     .rescale = rescale,

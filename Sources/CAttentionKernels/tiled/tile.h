@@ -31,6 +31,8 @@ typedef struct {
   int32_t lanes;
   int32_t part_lanes;  ///< lanes of part 0; the others, if any, are part 1
   int32_t tile_keys;
+  /// From this head dimension on, the keys of the next tile are fetched while one is scored.
+  int32_t fetched_head_dim;
   /// Writes the scores of `tile` and, meanwhile, the weights of `pending` (may be NULL). Returns
   /// non-zero, with those weights void and not in the denominators, when a score of `pending`
   /// exceeds its lane's maximum by more than the slack.
@@ -172,6 +174,12 @@ TILED_INLINE int32_t tiled_whole_tiles(tiled_block_t *block, const tiled_steps_t
     if (bias.kind) {
       for (int32_t i = 0; i < steps->tile_keys; ++i) {
         tile->biases[i] = bias.first + (done + i) * bias.step;
+      }
+    }
+    if (block->view.head_dim >= steps->fetched_head_dim) {
+      // `key` is the first one of the next tile. Fetching beyond the last key harms nobody.
+      for (int32_t i = 0; i < steps->tile_keys; ++i) {
+        tiled_fetch_row(key + i * key_step, block->view.head_dim);
       }
     }
     tiled_score(block, steps);

@@ -15,16 +15,23 @@ struct MemoryNeed {
       .reduce(0) { $0 + $1.reduce(1, *) }
     let outputs = 3 * shape.outputExtents.reduce(1, *)
     var partial = 0
+    var packed = 0
     switch item.mechanism.plan.stages.first {
     case .attendSelected(let stage):
       partial = stage.partialElements(shape: shape) + stage.listElements(shape: shape)
     case .decode(let stage):
       partial = shape.outputExtents.reduce(1, *) * stage.rangeCount(keys: shape.keyLength)
+      // Float32 caches are read where the inputs lie; others are copies.
+      if stage.keyValuePrecision != .float32 {
+        packed =
+          shape.batch * shape.keyValueHeads
+          * stage.keyValuePrecision.cacheBytes(keys: shape.keyLength, shape: shape)
+      }
     default: break
     }
     // Mechanism and baseline have copies of their own, each twice the cache and one set more.
     let copies = item.cache == .cold ? 4 * cacheBytes + 8 * (elements + outputs) : 0
-    bytes = 4 * (2 * elements + outputs + partial) + copies
+    bytes = 4 * (2 * elements + outputs + partial) + packed + copies
   }
 
   /// Why the case does not fit into the memory that is free now, or nil.

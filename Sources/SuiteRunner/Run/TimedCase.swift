@@ -50,13 +50,16 @@ public final class TimedCase {
         cacheBytes: cacheBytes)
     }
     let base = try flashBaseline(item, inputs: inputs)
-    let timer = InterleavedTimer(plan: plan(process: process))
-    let result = try spend(.sampling) {
-      try timer.measure([
-        .init(name: Role.flashBaseline.rawValue) { base.rotation.run(base.engine) },
-        .init(name: Role.mechanism.rawValue) { rotation.run(engine) },
-      ])
+    let bare = try spend(.preparation) {
+      try Engines.bareTransforms(of: item.mechanism.plan, context: execution)
     }
+    var alternatives: [Measurement.TimedAlternative] = [
+      .init(name: Role.flashBaseline.rawValue) { base.rotation.run(base.engine) },
+      .init(name: Role.mechanism.rawValue) { rotation.run(engine) },
+    ]
+    if let bare { alternatives.append(.init(name: BareTransforms.name) { bare.run() }) }
+    let timer = InterleavedTimer(plan: plan(process: process))
+    let result = try spend(.sampling) { try timer.measure(alternatives) }
     phases?.move(result.timedNanoseconds, from: .sampling, to: .timed)
     phases?.move(result.calibrationNanoseconds, from: .sampling, to: .calibration)
     return result

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+#ifndef KERNEL_MEMORY_H
+#define KERNEL_MEMORY_H
+
+#include "attention_kernels.h"
+
+/// Counts and prints a failure unless `error` is at most `tolerance`.
+void check(const char *table, const char *what, double error, double tolerance);
+
+/// Decoding of `queries` queries of `group` heads each, keys in two parts.
+void decode(const attn_kernel_table_t *t, attn_decode_format_t format, int32_t queries,
+            int32_t group, int32_t keys, int32_t d, int32_t dv);
+
+/// Sliding windows of two query heads on a grid.
+void diagonal(const attn_kernel_table_t *t, const int32_t lengths[3], const int32_t windows[3],
+              int32_t d, int32_t dv);
+
+#endif
