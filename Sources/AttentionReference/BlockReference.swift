@@ -10,9 +10,7 @@ public struct BlockReference: Sendable {
   /// Keys of every block.
   public let blocks: [[Int]]
 
-  /// - Parameters:
-  ///   - rows: queries of every row unit, together every query once.
-  ///   - blocks: keys of every block.
+  /// The queries of every row unit, together every query once, and the keys of every block.
   public init(shape: AttentionShape, rows: [[Int]], blocks: [[Int]]) {
     self.shape = shape
     self.rows = rows
@@ -77,9 +75,8 @@ public struct BlockReference: Sendable {
     zip(left, right).reduce(0) { $0 + $1.0 * $1.1 }
   }
 
-  /// Attention to the selection at hand, or to what `choices` keep.
-  ///
-  /// - Parameter choices: what every row unit of a head may choose, by row unit.
+  /// Attention to the selection at hand, or to what `choices` keep: what every row unit of a head
+  /// may choose, by row unit.
   public func attend(
     _ problem: ReferenceProblem,
     _ choices: (_ head: ReferenceHead, _ batch: Int, _ queryHead: Int) -> [SelectionReference.Row]

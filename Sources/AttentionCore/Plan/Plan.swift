@@ -65,8 +65,9 @@ public struct Plan: Hashable, Sendable {
     return attendedPairs.map { $0 * shape.batch * shape.queryHeads }
   }
 
-  /// Query-key pairs of one head that the mechanism attends to, where it works on pairs; the mean
-  /// over heads, rounded down, where they differ. Nil while their number waits for the data.
+  /// Query-key pairs of one head that the mechanism attends to, where it works on pairs.
+  ///
+  /// The mean over heads, rounded down, where they differ; nil while their number waits for the data.
   public var attendedPairs: Int? {
     for stage in stages {
       switch stage {

@@ -25,9 +25,8 @@ final class FeaturePool: @unchecked Sendable {
   private let scratch: Workspace
   private let gathered: Int
 
-  /// - Parameters:
-  ///   - heads: heads over the whole batch.
-  ///   - position: position of the first row, for rotary embeddings.
+  /// Features of `heads` heads over the whole batch; `position` is that of the first row, for rotary
+  /// embeddings.
   init(
     _ feature: PooledFeature, starts: [Int], order: [Int32]?, heads: Int, headDim: Int,
     position: Int = 0, weights: WeightSet, context: ExecutionContext

@@ -14,6 +14,7 @@ final class PreparedGatedBranches: PreparedAttention, @unchecked Sendable {
   private let windowOutput: Tensor<Float>
   private let gates: Tensor<Float>
   private let target = CurrentOperands()
+  private var gateBody: WorkerPool.UnitBody?
   private static let rowsPerUnit = 256
 
   private(set) var counts = EngineCounts()
@@ -31,6 +32,7 @@ final class PreparedGatedBranches: PreparedAttention, @unchecked Sendable {
     selectedOutput = Tensor(shape.outputExtents)
     windowOutput = Tensor(shape.outputExtents)
     gates = weights[stage.gates]
+    gateBody = { [unowned self] worker, unit in gate(worker: worker, unit: unit) }
   }
 
   var workspaceBytes: Int {
@@ -48,7 +50,7 @@ final class PreparedGatedBranches: PreparedAttention, @unchecked Sendable {
   }
 
   func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {
-    guard case .queryKeyValue(let query, let key, let value) = inputs else {
+    guard case .queryKeyValue(let query, let key, let value) = inputs, let gateBody else {
       preconditionFailure("gated branches take query, key and value")
     }
     let operands = AttendOperands(query: query, key: key, value: value, output: output)
@@ -56,7 +58,7 @@ final class PreparedGatedBranches: PreparedAttention, @unchecked Sendable {
     selected.run(inputs, into: selectedOutput)
     window.run(inputs, into: windowOutput)
     target.value = operands
-    context.pool.run(units: shape.batch * shape.queryHeads * unitsPerHead, gate)
+    context.pool.run(units: shape.batch * shape.queryHeads * unitsPerHead, gateBody)
     counts = selected.counts
     counts += window.counts
     counts += pooled.counts
@@ -91,6 +93,7 @@ final class PooledBranch: @unchecked Sendable {
   private let ids: Workspace
   private let runMemory: StripRunMemory
   private let poolPhase: SelectionPhase
+  private var attendBody: WorkerPool.UnitBody?
 
   private(set) var counts = EngineCounts()
 
@@ -106,6 +109,7 @@ final class PooledBranch: @unchecked Sendable {
     ids = Workspace(bytesPerWorker: 4 * 32, workers: workers)
     runMemory = StripRunMemory(blocks: 1, keys: max(keys.count, 1), workers: workers)
     poolPhase = keys.phase(current)
+    attendBody = { [unowned self] worker, unit in attend(worker: worker, unit: unit) }
   }
 
   var bytes: Int { keys.bytes + scratch.bytes + ids.bytes + runMemory.bytes }
@@ -132,10 +136,11 @@ final class PooledBranch: @unchecked Sendable {
   }
 
   func run(_ operands: AttendOperands) {
+    guard let attendBody else { return }
     board.reset()
     current.value = operands
     context.pool.run(units: poolPhase.units, poolPhase.body)
-    context.pool.run(units: shape.batch * shape.queryHeads * stripsPerHead, attend)
+    context.pool.run(units: shape.batch * shape.queryHeads * stripsPerHead, attendBody)
     counts = board.sum
   }
 

@@ -121,7 +121,12 @@ final class ProxyChooser: BlockChooser, @unchecked Sendable {
     let weights = weights[worker].assumingMemoryBound(to: Float.self)
     let best = scores.base + unit * geometry.blockCount
     best.update(repeating: 0, count: geometry.blockCount)
-    for token in pattern.sampled(geometry.queries(row: row)) {
+    let range = geometry.queries(row: row)
+    // The queries of `pattern.sampled`, without the array.
+    for token in range
+    where (token - range.lowerBound) % pattern.queryStride == pattern.queryStride - 1
+      || token == range.upperBound - 1
+    {
       let visible = softmax(
         queries.base + (proxy * shape.queryLength + token) * shape.headDim,
         keys.base + proxy * shape.keyLength * shape.headDim, token: token, weights)

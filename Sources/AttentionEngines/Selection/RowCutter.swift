@@ -29,7 +29,7 @@ struct RowCandidates {
   let scored: Int
   let keepsAll: Bool
 
-  /// - Parameter skipsForced: whether forced blocks at the end need no scores.
+  /// With `skipsForced`, forced blocks at the end need no scores.
   init(_ places: RowPlaces, forcedCompete: Bool, keepsAll: Bool, skipsForced: Bool) {
     visible = Int(places.visible)
     forced = ForcedPlaces(
@@ -67,7 +67,7 @@ final class RowCutter: @unchecked Sendable {
 
   /// Writes the chosen and the forced blocks to `place`, ascending, and returns how many.
   ///
-  /// - Parameter kept: flags of blocks that are added to the choice, where there are any.
+  /// Blocks with a flag in `kept`, where there are any, are added to the choice.
   func choose(
     _ row: RowCandidates, _ scores: UnsafePointer<Float>, _ kept: UnsafePointer<Bool>?,
     worker: Int, into place: UnsafeMutablePointer<Int32>

@@ -14,7 +14,8 @@ struct CaseBounds {
   private let tiles: TileOutcome
   private let engineTile: TileSize
 
-  /// - Parameter known: the plan with what a run told about it; nil takes the mechanism's own.
+  /// The bounds of `known`, the plan with what a run told about it; nil takes the mechanism's own.
+  ///
   /// - Throws: ``SimulatorError`` if tiles that the suite asks for do not fit the mask.
   init(_ item: CaseSpecification, plan known: Plan? = nil, kernels: KernelTable) throws {
     plan = known ?? item.mechanism.plan
