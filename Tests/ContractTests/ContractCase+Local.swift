@@ -28,6 +28,11 @@ extension ContractCase {
     ],
     "flex": [
       ContractCase("flex"), ContractCase("flex", ["mask": "none", "score": "alibi"]),
+      ContractCase("flex", ["mask": "none", "score": "relative", "reach": "17"]),
+      ContractCase(
+        "flex", ["mask": "neighborhood", "window": "5", "score": "relative"], grid: [13, 18]),
+      ContractCase(
+        "flex", ["mask": "dilated", "window": "12", "dilation": "3", "score": "relative"]),
       ContractCase("flex", ["mask": "window", "window": "20"]),
       ContractCase("flex", ["mask": "prefix", "prefix": "50"]),
       ContractCase("flex", ["mask": "dilated", "window": "12", "dilation": "5"]),

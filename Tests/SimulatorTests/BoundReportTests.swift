@@ -106,6 +106,23 @@ import Testing
     #expect(report.rooflineBound == 1)
   }
 
+  @Test func aRefreshedResidualCostsDenseAttentionBesideTheMask() throws {
+    let shape = try Self.shape(tokens: 1_024, heads: 1, dim: 32)
+    let mask = HeadPatterns(HeadPattern(.band(from: -64, to: 63)), shape: shape)
+    func report(_ residual: Attend.Residual) throws -> BoundReport {
+      try BoundReport(
+        plan: Plan(
+          shape: shape, stages: [.attend(Attend(rule: .patterns(mask), residual: residual))]),
+        dense: Self.flash(shape), machine: BuiltInMachines.machine(id: "zen4"))
+    }
+    let reused = try report(.reused(weight: "residual"))
+    let refreshed = try report(.refreshed(weight: "residual"))
+    #expect(try #require(reused.flopBound) > 8)
+    #expect(try #require(reused.tileBound) > 6)
+    #expect((0.85..<0.9).contains(try #require(refreshed.flopBound)))
+    #expect(refreshed.tileBound == nil)
+  }
+
   @Test func whatHasNoTilesSaysWhy() throws {
     let shape = try Self.shape(tokens: 512, heads: 4, dim: 32)
     let scan = Plan(

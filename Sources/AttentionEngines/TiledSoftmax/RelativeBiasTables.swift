@@ -85,19 +85,20 @@ private struct BiasLayout {
     }
   }
 
-  /// Windows of one table: place `p` holds the term of offset `keyLength - p`.
+  /// Windows of one table: place `p` holds the term of offset `origin - p`.
   init(sliding bias: RelativeBias, _ schedule: TileSchedule) {
     let keys = schedule.keyLength
     let lastQuery = (schedule.queries.max().map { Int($0) } ?? 0) + schedule.tile.lanes
-    let places = 0..<keys + max(lastQuery + bias.queryOffset, 0) + 1
-    let origin = [0]
-    terms = places.map { Int32(bias.term(query: origin, key: [keys - $0])) }
+    // Lanes before the first key, which see nothing, read terms too.
+    let origin = keys + schedule.tile.lanes
+    let places = 0..<origin + max(lastQuery + bias.queryOffset, 0) + 1
+    terms = places.map { Int32(bias.term(query: [0], key: [origin - $0])) }
     for strip in schedule.strips {
       let query = Int(schedule.queries[strip.queries.lowerBound]) + bias.queryOffset
       for run in schedule.runs[strip.runs] {
         rows.append(
           attn_bias_rows_t(
-            first: Int32(query - Int(run.firstKey) + keys), step: -run.step))
+            first: Int32(query - Int(run.firstKey) + origin), step: -run.step))
       }
     }
   }

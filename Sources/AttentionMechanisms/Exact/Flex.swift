@@ -21,7 +21,9 @@ import RealModule
 ///
 /// Positions of queries count from the key at which causality lets the first one stand. `paged` takes
 /// keys and values in pages of `pageSize` rows, stored in an order drawn from `seed`. The modifier
-/// `alibi` adds `2^(-8 (h + 1) / heads) (j - i)`. Tensors are those of ``Flash``.
+/// `alibi` adds `2^(-8 (h + 1) / heads) (j - i)`; `relative` adds a term of the weight `bias` per head
+/// and distance `j - i`, distances beyond `reach` taking the term of `reach`. Tensors are those of
+/// ``Flash``.
 ///
 /// - Requires: sizes at least 1, a grid of rank 2 for `neighborhood`, causal self-attention for
 ///   `prefix`-free `paged` and for `alibi`, otherwise ``init(_:shape:)`` throws ``MechanismError``.
@@ -34,7 +36,7 @@ public struct Flex: AttentionMechanism {
   }
 
   public enum Score: String, ParameterChoice {
-    case none, alibi
+    case none, alibi, relative
   }
 
   public struct Parameters: MechanismParameters {
@@ -42,6 +44,7 @@ public struct Flex: AttentionMechanism {
     public var score = Score.none
     public var window = 256
     public var dilation = 2
+    public var reach = 128
     public var prefix = 128
     public var documents = 8
     public var pageSize = 64
@@ -54,6 +57,7 @@ public struct Flex: AttentionMechanism {
       ParameterField("score", \.score, "What is done to the scores."),
       ParameterField("window", \.window, "window, dilated, neighborhood: keys around a query."),
       ParameterField("dilation", \.dilation, "dilated: distance between keys."),
+      ParameterField("reach", \.reach, "relative: largest distance with a term of its own."),
       ParameterField("prefix", \.prefix, "prefix: first keys that everyone sees."),
       ParameterField("documents", \.documents, "document: pieces of the sequence."),
       ParameterField("pageSize", \.pageSize, "paged: keys per page."),
@@ -95,8 +99,17 @@ public struct Flex: AttentionMechanism {
     heads = HeadPatterns(
       perHead: (0..<shape.queryHeads).map { head in
         let slope = Double.exp2(-8 * Double(head + 1) / Double(shape.queryHeads))
-        return HeadPattern(
-          keys, order: order, bias: parameters.score == .alibi ? .linear(slope: slope) : .none)
+        let bias: ScoreBias =
+          switch parameters.score {
+          case .none: .none
+          case .alibi: .linear(slope: slope)
+          case .relative:
+            .relative(
+              RelativeBias(
+                weight: "bias", grid: [max(shape.keyLength, shape.queryLength)],
+                reach: [parameters.reach], queryOffset: shape.causalOffset))
+          }
+        return HeadPattern(keys, order: order, bias: bias)
       }, shape: shape)
   }
 
@@ -104,13 +117,36 @@ public struct Flex: AttentionMechanism {
     Plan(shape: shape, stages: [.attend(Attend(rule: .patterns(heads)))])
   }
 
+  public var weightSpecifications: [WeightSpecification] {
+    guard parameters.score == .relative else { return [] }
+    return [
+      WeightSpecification(
+        name: "bias", extents: [shape.queryHeads, 2 * parameters.reach + 1],
+        layout: "[queryHeads, 2 reach + 1]",
+        meaning: "term added to the score by the distance j - i; standard normal")
+    ]
+  }
+
+  public func drawWeights(_ seed: Seed) -> WeightSet {
+    guard let bias = weightSpecifications.first else { return WeightSet() }
+    var generator = SplitMix64(seed: seed.child("flex/bias"))
+    let count = bias.extents.reduce(1, *)
+    return WeightSet(["bias": Tensor(bias.extents, (0..<count).map { _ in generator.normal() })])
+  }
+
   public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
-    problem.mapHeads { head, _, queryHead in
+    let terms = parameters.score == .relative ? problem.weights["bias"].array.map(Double.init) : []
+    let reach = parameters.reach
+    return problem.mapHeads { head, _, queryHead in
       let exponent = -8 * Double(queryHead + 1) / Double(shape.queryHeads)
       let slope = parameters.score == .alibi ? Double.pow(2, exponent) : 0
       return SoftmaxReference.attend(
         head, scale: shape.softmaxScale,
-        bias: { query, key in slope * Double(key - query - shape.causalOffset) },
+        bias: { query, key in
+          let distance = key - query - shape.causalOffset
+          guard !terms.isEmpty else { return slope * Double(distance) }
+          return terms[queryHead * (2 * reach + 1) + reach + min(max(distance, -reach), reach)]
+        },
         allows: { allows($0, $1) })
     }
   }
@@ -144,6 +180,7 @@ extension Flex {
   ) throws(MechanismError) {
     try require("window", parameters.window, atLeast: 1)
     try require("dilation", parameters.dilation, atLeast: 1)
+    try require("reach", parameters.reach, atLeast: 0)
     try require("prefix", parameters.prefix, atLeast: 0)
     try require("documents", parameters.documents, atLeast: 1)
     try require("pageSize", parameters.pageSize, atLeast: 1)

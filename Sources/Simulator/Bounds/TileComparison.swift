@@ -113,6 +113,9 @@ extension TileFigures {
     {
       return absent("key tiles are cut anew in every chunk of \(chunk) keys")
     }
+    if case .refreshed = stage.residual {
+      return absent("dense attention runs beside the mask; tiles of the mask say nothing alone")
+    }
     switch (layout, stage.rule) {
     case (.tiles(let tiles, let tiling), .sequence):
       return .success(
