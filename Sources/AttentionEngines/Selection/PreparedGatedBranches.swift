@@ -28,7 +28,7 @@ final class PreparedGatedBranches: PreparedAttention, @unchecked Sendable {
     selected = PreparedSelectedSoftmax(
       stage.selection, shape: shape, weights: weights, context: context)
     window = PreparedTiledSoftmax(
-      stage.windowStage(shape: shape), shape: shape, context: context)
+      stage.windowStage(shape: shape), shape: shape, weights: weights, context: context)
     selectedOutput = Tensor(shape.outputExtents)
     windowOutput = Tensor(shape.outputExtents)
     gates = weights[stage.gates]
