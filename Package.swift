@@ -13,6 +13,12 @@ let package = Package(
   products: [
     .executable(name: "attnbench", targets: ["attnbench"]),
     .library(name: "Simulator", targets: ["Simulator", "AttentionCore"]),
+    // The command with mechanisms of one's own: see Examples/OwnMechanism.
+    .library(
+      name: "AttnBenchCommand",
+      targets: [
+        "AttnBenchCommand", "AttentionMechanisms", "AttentionReference", "AttentionCore",
+      ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -23,8 +29,9 @@ let package = Package(
   ] + documentationPlugin,
   targets: [
     // The command.
-    .executableTarget(
-      name: "attnbench",
+    .executableTarget(name: "attnbench", dependencies: ["AttnBenchCommand"]),
+    .target(
+      name: "AttnBenchCommand",
       dependencies: [
         "SuiteRunner", "Reporting", "Comparison", "ResultStore", "Measurement", "Simulator",
         "AttentionEngines", "AttentionMechanisms", "AttentionReference", "AttentionCore",

@@ -25,7 +25,8 @@ allowed() {
     SuiteRunner)
       echo 'Measurement Simulator AttentionEngines AttentionMechanisms AttentionReference' \
         'ResultStore TensorFiles Configuration AttentionCore Statistics Comparison' ;;
-    attnbench)
+    attnbench) echo 'AttnBenchCommand' ;;
+    AttnBenchCommand)
       echo 'ArgumentParser AttentionCore AttentionReference AttentionMechanisms AttentionEngines' \
         'Simulator Measurement Statistics Configuration TensorFiles SuiteRunner ResultStore' \
         'Comparison Reporting' ;;

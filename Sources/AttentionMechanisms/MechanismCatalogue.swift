@@ -4,7 +4,7 @@ import AttentionCore
 
 /// Every mechanism that the suite knows, in the order in which tables show them.
 public enum MechanismCatalogue {
-  public static let entries: [MechanismEntry] = [
+  private static let builtIn: [MechanismEntry] = [
     MechanismEntry(DenseNaive.self),
     MechanismEntry(DenseBlas.self),
     MechanismEntry(Flash.self),
@@ -106,7 +106,25 @@ public enum MechanismCatalogue {
     MechanismEntry(FFTNet.self),
   ]
 
-  public static let ids = entries.map(\.id)
+  /// Entries of other modules, for the duration of a call.
+  @TaskLocal private static var added: [MechanismEntry] = []
+
+  /// The built-in mechanisms, then those that were added.
+  public static var entries: [MechanismEntry] { builtIn + added }
+
+  public static var ids: [String] { entries.map(\.id) }
+
+  /// Calls `body` with `entries` in the catalogue.
+  ///
+  /// - Requires: ids that no other mechanism has.
+  public static func adding<Result>(
+    _ entries: [MechanismEntry], _ body: () throws -> Result
+  ) rethrows -> Result {
+    let known = Set(ids)
+    precondition(
+      !entries.contains { known.contains($0.id) }, "a mechanism's id is in the catalogue already")
+    return try $added.withValue(added + entries, operation: body)
+  }
 
   /// - Throws: ``MechanismError/unknownMechanism(id:known:)``.
   public static func entry(_ id: String) throws(MechanismError) -> MechanismEntry {

@@ -34,6 +34,8 @@ extension CaseRecord {
     copy.memory.peakResidentBytes = .absent(reason: "not compared")
     copy.execution.startedAt = ""
     copy.execution.conditions = [:]
+    copy.phases = nil
+    copy.metrics = nil
     return copy
   }
 }

@@ -11,7 +11,7 @@ import AttentionReference
 ///
 /// - Requires: `blockSize >= 1` and `randomBlocks >= 0`, otherwise ``init(_:shape:)`` throws
 ///   ``MechanismError/outOfRange(parameter:value:rule:)``.
-/// - Note: Exact on its mask; `randomBlocks + 5 >= blocks` is dense attention.
+/// - Note: Exact on its mask; `randomBlocks + 4 >= blocks` is dense attention.
 ///
 /// Source: Zaheer et al., *Big Bird: Transformers for Longer Sequences* (2020), arXiv:2007.14062,
 /// section 2 and appendix D.

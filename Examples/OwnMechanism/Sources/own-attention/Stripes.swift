@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-import AttnBenchCommand
+import AttentionCore
+import AttentionMechanisms
+import AttentionReference
 
 /// Causal attention to a window of recent keys and to every `stride`-th key before it.
 ///

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import AttentionMechanisms
 import AttnBenchCommand
 
 // Every command of attnbench, with one more mechanism.

@@ -6,8 +6,15 @@ import SuiteRunner
 
 /// Which cases of a suite to take.
 struct SuiteOptions: ParsableArguments {
-  @Argument(help: "The suite file.", completion: .file(extensions: ["yaml", "yml"]))
-  var suite: String
+  @Argument(
+    help: ArgumentHelp(
+      "The suite: a file, or the name of one that came with the program, such as card.",
+      valueName: "suite"),
+    completion: .file(extensions: ["yaml", "yml"]))
+  var suiteName: String
+
+  /// The path of the suite's file.
+  var suite: String { SuiteLocation.path(of: suiteName) }
 
   @Option(name: .customLong("filter"), help: "Take only cases whose id contains this; repeatable.")
   var filters: [String] = []

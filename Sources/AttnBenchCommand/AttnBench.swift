@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 
 import ArgumentParser
+import AttentionMechanisms
 import Glibc
 
 /// The command: maps options to calls and errors to exit codes.
-@main
-struct AttnBench: ParsableCommand {
-  static let configuration = CommandConfiguration(
+///
+/// It is a library, so that a program of one's own can be the command with more mechanisms.
+public struct AttnBench: ParsableCommand {
+  public static let configuration = CommandConfiguration(
     commandName: "attnbench",
     abstract: "Benchmarks and simulates efficient attention.",
     discussion: """
@@ -32,12 +34,19 @@ struct AttnBench: ParsableCommand {
       TimingWorker.self,
     ])
 
-  static func main() {
+  public init() {}
+
+  /// Runs the command line with `entries` in the catalogue beside the built-in mechanisms.
+  ///
+  /// - Requires: ids that no other mechanism has.
+  public static func main(adding entries: [MechanismEntry]) {
     // Output to a closed pipe is the reader's choice, not a crash.
     signal(SIGPIPE, SIG_DFL)
     do {
-      var command = try parseAsRoot()
-      try command.run()
+      try MechanismCatalogue.adding(entries) {
+        var command = try parseAsRoot()
+        try command.run()
+      }
     } catch {
       Failure(error).exit()
     }
