@@ -8,6 +8,9 @@
 #   make format  format the Swift sources; make lint checks without writing
 #   make deterministic-gate compare work, allocations, output bits and instructions with a file
 #   make static-gate compare the inner loops of the AVX-512 kernels with a file; both have -update
+#   make install PREFIX=/usr/local: the binary, completions for three shells, the suites
+#   make readme  write the table of mechanisms into the README anew
+#   make docs    documentation of the libraries with docc, below .build/docs
 #   make golden  record the snapshots of the tests anew
 #   make nightly the nightly run: gate, suites, history, one page (NIGHTLY="--time-limit 1h")
 #   make torture hours of checks that are too long for every change: kills, full disks
@@ -20,6 +23,10 @@ ATTNBENCH = .build/release/attnbench
 unexport OPENBLAS_CORETYPE
 unexport OPENBLAS_L2_SIZE
 
+PREFIX ?= /usr/local
+SHARE = $(DESTDIR)$(PREFIX)/share
+
+.PHONY: install uninstall readme
 .PHONY: run test build dependencies smoke layers kernels lint format golden nightly torture docs \
   static-gate static-gate-update deterministic-gate deterministic-gate-update browser-test figures
 
@@ -79,3 +86,21 @@ docs:
 
 figures:
 	gnuplot Documentation/Figures/bounds.gp
+
+# The binary, its completions and the suites, which it finds from anywhere.
+install: build
+	install -Dm755 $(ATTNBENCH) $(DESTDIR)$(PREFIX)/bin/attnbench
+	install -d $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions \
+	  $(SHARE)/fish/vendor_completions.d $(SHARE)/attnbench
+	$(ATTNBENCH) --generate-completion-script bash > $(SHARE)/bash-completion/completions/attnbench
+	$(ATTNBENCH) --generate-completion-script zsh > $(SHARE)/zsh/site-functions/_attnbench
+	$(ATTNBENCH) --generate-completion-script fish > $(SHARE)/fish/vendor_completions.d/attnbench.fish
+	cp -R Suites $(SHARE)/attnbench/
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/attnbench $(SHARE)/bash-completion/completions/attnbench \
+	  $(SHARE)/zsh/site-functions/_attnbench $(SHARE)/fish/vendor_completions.d/attnbench.fish
+	rm -rf $(SHARE)/attnbench
+
+readme: build
+	@Scripts/update-readme.sh

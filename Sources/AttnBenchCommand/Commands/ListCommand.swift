@@ -30,7 +30,7 @@ struct ListCommand: ParsableCommand {
   @Argument(help: "The suite whose cases are listed.")
   var suite: String?
 
-  @Option(help: "table, json or markdown.")
+  @Option(help: "table, json, markdown or, of mechanisms, summary.")
   var format = ListFormat.table
 
   func run() throws {
@@ -39,7 +39,7 @@ struct ListCommand: ParsableCommand {
 
   private func listing() throws -> Listing {
     switch subject {
-    case .mechanisms: return mechanisms
+    case .mechanisms: return format == .summary ? summary : mechanisms
     case .suites: return try suites()
     case .cases: return try cases()
     case .machines:
@@ -75,6 +75,19 @@ struct ListCommand: ParsableCommand {
         return [
           entry.id, card.family.rawValue, card.exactness.rawValue, card.inputs.rawValue,
           card.patterns.sorted().map(\.rawValue).joined(separator: ", "), paper,
+        ]
+      })
+  }
+
+  /// The table of the README.
+  private var summary: Listing {
+    Listing(
+      subject: "mechanisms", columns: ["id", "family", "what", "exactness", "paper"],
+      rows: MechanismCatalogue.entries.map { entry in
+        let card = entry.card
+        let paper = card.origin.arXiv.map { "arXiv:\($0)" } ?? card.origin.title
+        return [
+          "`\(entry.id)`", card.family.rawValue, card.summary, card.exactness.rawValue, paper,
         ]
       })
   }
@@ -120,6 +133,8 @@ struct ListCommand: ParsableCommand {
 /// How a list is printed.
 enum ListFormat: String, ExpressibleByArgument, CaseIterable {
   case table, json, markdown
+  /// Mechanisms as the README lists them.
+  case summary
 }
 
 /// Rows of text under headings.
@@ -134,7 +149,7 @@ struct Listing {
       // A terminal breaks long lines anywhere; files and pipes get one line per row.
       return TextTable(columns: columns.map { TextTable.Column($0) }, rows: rows)
         .lines(width: TerminalStyle.outputWidth).map { $0 + "\n" }.joined()
-    case .markdown: return markdown
+    case .markdown, .summary: return markdown
     case .json: return json
     }
   }

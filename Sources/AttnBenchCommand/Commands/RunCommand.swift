@@ -179,7 +179,7 @@ struct SuiteExecution {
       suite: suite.name, suiteFingerprint: TextFingerprint(suite.text).description,
       seed: suiteOptions.seed(of: suite).value, options: options,
       attnbenchVersion: Product.version, startedAt: HostContext.timestamp(),
-      ceilings: host.ceilings)
+      ceilings: host.ceilings, runID: RunHeader.freshID())
   }
 
   /// The command that repeats one case; the suite by its file name alone, since paths differ.

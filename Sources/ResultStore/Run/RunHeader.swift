@@ -14,11 +14,14 @@ public struct RunHeader: Codable, Hashable, Sendable {
   public var startedAt: String
   /// One entry per thread count that was probed.
   public var ceilings: [HostCeilings]
+  /// Tells runs apart that began in the same second; nil in runs of early versions.
+  public var runID: String?
 
   public init(
     suite: String, suiteFingerprint: String, seed: UInt64, options: [String: String],
-    attnbenchVersion: String, startedAt: String, ceilings: [HostCeilings]
+    attnbenchVersion: String, startedAt: String, ceilings: [HostCeilings], runID: String? = nil
   ) {
+    self.runID = runID
     self.suite = suite
     self.suiteFingerprint = suiteFingerprint
     self.seed = seed
@@ -26,6 +29,14 @@ public struct RunHeader: Codable, Hashable, Sendable {
     self.attnbenchVersion = attnbenchVersion
     self.startedAt = startedAt
     self.ceilings = ceilings
+  }
+}
+
+extension RunHeader {
+  /// A new ``runID``: 16 random hexadecimal digits.
+  public static func freshID() -> String {
+    let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
   }
 }
 
