@@ -125,7 +125,10 @@ import Testing
       "tileBound", "worstTileBound", "perfectlyBlockSparse",
     ]
     for entry in MechanismCatalogue.entries {
-      var arguments = ["simulate", entry.id, "--length", "2048", "--machine", "h100"]
+      // Some know only video: 8 frames of 16x16 are as many tokens.
+      let isVideo = ["radial", "sparse-videogen", "vmoba", "dsv"].contains(entry.id)
+      let tokens = isVideo ? ["--grid", "8x16x16"] : ["--length", "2048"]
+      var arguments = ["simulate", entry.id] + tokens + ["--machine", "h100"]
       if !entry.card.patterns.contains(.noncausalSelf) { arguments.append("--causal") }
       // A shape of its own: all query heads share one key-value head.
       if entry.id == "mqa" { arguments += ["--key-value-heads", "1"] }

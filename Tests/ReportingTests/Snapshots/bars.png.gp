@@ -2,7 +2,7 @@ set terminal pngcairo size 2400,1150 background '#ffffff' font 'Sans,13' fontsca
 set pointsize 1.1
 set output 'bars.png'
 set encoding utf8
-set lmargin at screen 0.28773
+set lmargin at screen 0.31568
 set rmargin at screen 0.97
 set bmargin at screen 0.16
 set tmargin at screen 0.909565

@@ -2,7 +2,7 @@ set terminal svg size 1200,575 background '#ffffff' font 'sans-serif,13' noenhan
 set pointsize 0.75
 set output 'bars.svg'
 set encoding utf8
-set lmargin at screen 0.28773
+set lmargin at screen 0.31568
 set rmargin at screen 0.97
 set bmargin at screen 0.16
 set tmargin at screen 0.909565

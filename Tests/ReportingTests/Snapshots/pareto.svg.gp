@@ -3,7 +3,7 @@ set pointsize 0.75
 set output 'pareto.svg'
 set encoding utf8
 set lmargin at screen 0.085
-set rmargin at screen 0.655
+set rmargin at screen 0.625833
 set bmargin at screen 0.125
 set tmargin at screen 0.9
 set title 'Accuracy against speed at 1x8x4096x64, gaussian, 1 thread (1 of 4 problems)' font ',15'
@@ -12,7 +12,7 @@ set ylabel 'relative L1 to dense attention (down is better)' offset 0.5,0
 set border 3 linecolor rgb '#404040'
 set tics nomirror textcolor rgb '#202020'
 set grid xtics ytics linetype 1 linewidth 0.6 linecolor rgb '#E2E2E2'
-set key at screen 0.67,screen 0.9 left top vertical maxcols 1 Left reverse samplen 1.5 spacing 1.25 noenhanced
+set key at screen 0.640833,screen 0.9 left top vertical maxcols 1 Left reverse samplen 1.5 spacing 1.25 noenhanced
 set errorbars 0
 set logscale xy
 set xrange [0.714286:76.1503]

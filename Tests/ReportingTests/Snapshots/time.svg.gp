@@ -3,7 +3,7 @@ set pointsize 0.75
 set output 'time.svg'
 set encoding utf8
 set lmargin at screen 0.085
-set rmargin at screen 0.729833
+set rmargin at screen 0.669167
 set bmargin at screen 0.125
 set tmargin at screen 0.9
 set title 'Median time on this host against sequence length' font ',15'
@@ -12,7 +12,7 @@ set ylabel 'time [ms]' offset 0.5,0
 set border 3 linecolor rgb '#404040'
 set tics nomirror textcolor rgb '#202020'
 set grid xtics ytics linetype 1 linewidth 0.6 linecolor rgb '#E2E2E2'
-set key at screen 0.744833,screen 0.9 left top vertical maxcols 1 Left reverse samplen 1.5 spacing 1.25 noenhanced
+set key at screen 0.684167,screen 0.9 left top vertical maxcols 1 Left reverse samplen 1.5 spacing 1.25 noenhanced
 set errorbars 0
 set logscale xy
 set xrange [819.2:20480]

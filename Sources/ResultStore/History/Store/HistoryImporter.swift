@@ -15,8 +15,11 @@ public final class HistoryImporter {
   ///
   /// - Throws: ``ResultStoreError/historyInUse(file:process:)``, and what ``History`` throws.
   public init(_ place: HistoryPlace, patience: Double = 120) throws(ResultStoreError) {
-    // Before anything is laid beside a file that may be no history at all.
-    if place.exists { _ = try History(place) }
+    // Before anything is laid beside a file that may be no history at all. Where there is a lock,
+    // somebody may be making the history just now: until that is done it looks like none.
+    if place.exists, !FileManager.default.fileExists(atPath: place.lock) {
+      _ = try History(place)
+    }
     lock = try History.lock(place, patience: patience)
     history = try History(writing: place)
     sources = try HistorySources(place)
