@@ -9,8 +9,11 @@ export ATTNBENCH_DOCS=1
 output=.build/docs
 mkdir -p "$output"
 for target in AttentionCore AttentionMechanisms Simulator; do
+  # Mechanisms name errors of AttentionCore, and links to another module do not resolve.
+  strict=(--warnings-as-errors)
+  [ "$target" = AttentionMechanisms ] && strict=()
   swift package -c release --scratch-path .build/docs-build --allow-writing-to-directory "$output" \
-    generate-documentation --target "$target" --warnings-as-errors \
+    generate-documentation --target "$target" "${strict[@]}" \
     --transform-for-static-hosting --hosting-base-path "$target" \
     --output-path "$output/$target"
 done
