@@ -66,7 +66,7 @@ struct GateBaseline {
   init(_ text: String, suite: String, runs root: String) throws {
     if text == "history" {
       let (runs, notes) = try StoredSide.nights(
-        of: SuiteFile.read(path: suite).name, below: root)
+        of: SuiteFile.read(path: SuiteLocation.path(of: suite)).name, below: root)
       source = .stored(runs)
       name = runs.name
       self.notes = notes

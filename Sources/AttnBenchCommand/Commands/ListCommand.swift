@@ -93,17 +93,18 @@ struct ListCommand: ParsableCommand {
   }
 
   private func suites() throws -> Listing {
-    let files = (try? FileManager.default.contentsOfDirectory(atPath: "Suites")) ?? []
+    let folder = SuiteLocation.folders.first ?? "Suites"
+    let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     let rows = try files.filter { $0.hasSuffix(".yaml") }.sorted().map { file in
-      let suite = try SuiteFile.read(path: "Suites/\(file)")
-      return ["Suites/\(file)", "\(suite.cases.count)", suite.mode.rawValue, suite.title]
+      let suite = try SuiteFile.read(path: "\(folder)/\(file)")
+      return ["\(folder)/\(file)", "\(suite.cases.count)", suite.mode.rawValue, suite.title]
     }
     return Listing(subject: "suites", columns: ["file", "cases", "mode", "title"], rows: rows)
   }
 
   private func cases() throws -> Listing {
     guard let suite else { throw Refusal.usage("list cases needs a suite file") }
-    let read = try SuiteFile.read(path: suite)
+    let read = try SuiteFile.read(path: SuiteLocation.path(of: suite))
     return Listing(
       subject: "cases", columns: ["id", "mechanism", "shape", "input"],
       rows: read.cases.map { [$0.id, $0.mechanismID, $0.shape.description, $0.input.name] })

@@ -41,7 +41,7 @@ struct GateOptions: ParsableArguments {
   func plan(
     _ path: String, baseline: GatePlan.Baseline, head: String, controls: Int
   ) throws -> GatePlan {
-    let suite = try SuiteFile.read(path: path)
+    let suite = try SuiteFile.read(path: SuiteLocation.path(of: path))
     var options = SuiteRun.Options()
     options.filters = filters
     let cases = SuiteRun(suite: suite, options: options).selection
