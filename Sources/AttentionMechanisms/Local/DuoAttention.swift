@@ -40,7 +40,7 @@ public struct DuoAttention: AttentionMechanism {
     origin: Citation(
       "DuoAttention: Efficient Long-Context LLM Inference with Retrieval and Streaming Heads",
       arXiv: "2410.10819", year: 2024),
-    summary: "Some heads see everything, the others four sinks and a window of recent keys.",
+    summary: "Some heads see everything, the others sinks and a window of recent keys.",
     patterns: [.causalSelf, .causalCross], exactness: .maskedExact, laws: [.causal],
     cost: "tokens (sinks + window) pairs in streaming heads, tokens^2 / 2 in retrieval heads")
 
