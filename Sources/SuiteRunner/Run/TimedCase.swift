@@ -58,6 +58,10 @@ public final class TimedCase {
       .init(name: Role.mechanism.rawValue) { rotation.run(engine) },
     ]
     if let bare { alternatives.append(.init(name: BareTransforms.name) { bare.run() }) }
+    if let read = Engines.bareRead(of: engine) {
+      // Calibration comes to the read after the mechanism, whose cache is there by then.
+      alternatives.append(.init(name: BareRead.name) { read.run() })
+    }
     let timer = InterleavedTimer(plan: plan(process: process))
     let result = try spend(.sampling) { try timer.measure(alternatives) }
     phases?.move(result.timedNanoseconds, from: .sampling, to: .timed)
