@@ -5,6 +5,7 @@ import AttentionEngines
 import AttentionMechanisms
 import Measurement
 import ResultStore
+import TensorFiles
 
 /// Prepares one case at a time and times blocks of it on request.
 public final class CaseWorker {
@@ -75,12 +76,25 @@ public final class CaseWorker {
       }
       return .generated(form)
     case .captured(let path, let names):
-      guard names.count == 3 else {
-        throw WorkerRefusal.unsupported(reason: "captured inputs need three names")
+      return try captured(
+        names.map { TensorReference(path: path, name: $0) }, layout: .batchHeadsTokens)
+    case .tensors(let paths, let names, let layout):
+      guard let layout = TensorLayout(rawValue: layout), paths.count == names.count else {
+        throw WorkerRefusal.unsupported(reason: "this build knows no layout '\(layout)'")
       }
-      return .captured(
-        try CapturedInput(path: path, query: names[0], key: names[1], value: names[2]))
+      return try captured(
+        zip(paths, names).map { TensorReference(path: $0, name: $1) }, layout: layout)
     }
+  }
+
+  private static func captured(
+    _ tensors: [TensorReference], layout: TensorLayout
+  ) throws -> InputSpecification {
+    guard tensors.count == 3 else {
+      throw WorkerRefusal.unsupported(reason: "captured inputs need three names")
+    }
+    return .captured(
+      try CapturedInput(query: tensors[0], key: tensors[1], value: tensors[2], layout: layout))
   }
 
   private func verified(_ item: CaseSpecification, _ request: WorkerCase) -> CaseRecord {
