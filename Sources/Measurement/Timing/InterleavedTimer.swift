@@ -93,11 +93,9 @@ public struct InterleavedTimer {
     let (wall, cpu) = time(alternative.body, calls: calls)
     let after = disturbance.read()
     return TimedSample(
-      round: round, position: position,
+      round: round, position: position, calls: calls,
       nanosecondsPerCall: Double(wall) / Double(calls),
-      threadCPUNanosecondsPerCall: Double(cpu) / Double(calls),
-      involuntarySwitches: after.involuntarySwitches &- before.involuntarySwitches,
-      stolenNanoseconds: after.stolenNanoseconds &- before.stolenNanoseconds)
+      threadCPUNanosecondsPerCall: Double(cpu) / Double(calls), disturbance: after.since(before))
   }
 
   @inline(never)
@@ -142,8 +140,7 @@ public struct InterleavedTimer {
     }
     return pairs.allSatisfy { top, bottom in
       let ratios = try? PairedRatios(
-        numerators: samples[top].map(\.nanosecondsPerCall),
-        denominators: samples[bottom].map(\.nanosecondsPerCall))
+        evenPairs: samples[top], over: samples[bottom], atLeast: plan.bootstrap.minimumCount)
       guard let interval = ratios?.logInterval(plan.bootstrap) else { return false }
       return interval.width <= plan.targetWidth
     }

@@ -152,19 +152,6 @@ public final class CaseWorker {
     if slowdown > 0 { alternative = alternative.slowed(by: slowdown) }
     let sample = timer.time(alternative, calls: calls)
     return WorkerSample(
-      nanosecondsPerCall: sample.nanosecondsPerCall,
-      isDisturbed: Self.matters(sample, calls: calls, threads: context.execution.pool.count))
-  }
-
-  /// Whether what fell into a block can have moved its time.
-  ///
-  /// Kernel threads take a CPU of a quiet guest some 15 times a second, for microseconds: in a long
-  /// block that is certain and means nothing. Other programs do it more than 50 times a second, or
-  /// more than once in a short block.
-  private static func matters(_ sample: TimedSample, calls: Int, threads: Int) -> Bool {
-    let milliseconds = sample.nanosecondsPerCall * Double(calls) * 1e-6
-    let switches = Double(sample.involuntarySwitches)
-    return switches > 1 + 0.05 * Double(threads) * milliseconds
-      || Double(sample.stolenNanoseconds) * 1e-6 > 0.01 * milliseconds
+      nanosecondsPerCall: sample.nanosecondsPerCall, isDisturbed: sample.isDisturbed)
   }
 }
