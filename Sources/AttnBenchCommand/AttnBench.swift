@@ -30,8 +30,8 @@ public struct AttnBench: ParsableCommand {
       RunCommand.self, ListCommand.self, DescribeCommand.self, SimulateCommand.self,
       VerifyCommand.self, ApplyCommand.self, CompareCommand.self, ABCommand.self, GateCommand.self,
       NightsCommand.self, ExactCommand.self, HistoryCommand.self, MachineCommand.self,
-      ReportCommand.self, DoctorCommand.self, MeasureWorkerCommand.self, CachegrindWorker.self,
-      TimingWorker.self,
+      ReportCommand.self, DoctorCommand.self, ManualCommand.self, MeasureWorkerCommand.self,
+      CachegrindWorker.self, TimingWorker.self,
     ])
 
   public init() {}

@@ -156,6 +156,7 @@ int main(void) {
         windows[axis] = 1 + random_below(lengths[axis] < 9 ? lengths[axis] : 9);
       }
       diagonal(t, lengths, windows, d, dv);
+      window(t, 1 + random_below(64), 1 + random_below(round % 4 ? 80 : 256), d, dv, round % 2);
     }
   }
   printf("kernels: %d rounds, %d failures\n", runs, failures);

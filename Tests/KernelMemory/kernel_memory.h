@@ -15,4 +15,8 @@ void decode(const attn_kernel_table_t *t, attn_decode_format_t format, int32_t q
 void diagonal(const attn_kernel_table_t *t, const int32_t lengths[3], const int32_t windows[3],
               int32_t d, int32_t dv);
 
+/// A short window of scattered rows.
+void window(const attn_kernel_table_t *t, int32_t queries, int32_t keys, int32_t d, int32_t dv,
+            int biased);
+
 #endif

@@ -34,7 +34,7 @@ final class AttentionFeatures: KeyFeatures, @unchecked Sendable {
   private let geometry: SelectionGeometry
   private let kernels: attn_select_kernels_t
   private let values: Tensor<Float>
-  /// Per worker: weights of one row, one output row, the mean output.
+  /// Per worker: weights of a batch of rows, their sums by key, the mean output.
   private let scratch: Workspace
   private let largest: Int
 
@@ -48,7 +48,8 @@ final class AttentionFeatures: KeyFeatures, @unchecked Sendable {
     largest = setting.geometry.largestBlock
     values = Tensor([heads, units, width])
     scratch = Workspace(
-      bytesPerWorker: 4 * (largest + 2 * shape.valueDim), workers: setting.context.pool.count)
+      bytesPerWorker: 4 * ((ScoreBatch.shortRows + 1) * largest + shape.valueDim),
+      workers: setting.context.pool.count)
   }
 
   var bytes: Int { values.byteCount + scratch.bytes }
@@ -65,35 +66,35 @@ final class AttentionFeatures: KeyFeatures, @unchecked Sendable {
     let keys = source.keys(at.keyValueIndex, operands) + block.lowerBound * shape.headDim
     let rows = source.values(at.keyValueIndex, operands) + block.lowerBound * shape.valueDim
     let weights = scratch[worker].assumingMemoryBound(to: Float.self)
-    let output = weights + largest
-    let mean = output + shape.valueDim
-    mean.update(repeating: 0, count: shape.valueDim)
-    for offset in 0..<block.count {
-      let query = at.query + (block.lowerBound + offset) * shape.headDim
-      weigh(query, keys, count: offset + 1, scale: Float(shape.softmaxScale), weights)
-      kernels.weigh_rows(
-        weights, rows, shape.valueDim, Int32(offset + 1), Int32(shape.valueDim), output)
-      for channel in 0..<shape.valueDim { mean[channel] += output[channel] }
+    let sums = weights + ScoreBatch.shortRows * largest
+    let mean = sums + largest
+    sums.update(repeating: 0, count: block.count)
+    // The mean output weighs every value by the sum of its weights: no output row is needed.
+    for first in stride(from: 0, to: block.count, by: ScoreBatch.shortRows) {
+      let rows = min(ScoreBatch.shortRows, block.count - first)
+      kernels.dot_block(
+        at.query + (block.lowerBound + first) * width, width, Int32(rows), keys, width,
+        Int32(first + rows), Int32(width), weights, largest)
+      for row in 0..<rows {
+        add(weights + row * largest, count: first + row + 1, to: sums)
+      }
     }
     let share = 1 / Float(block.count)
-    for channel in 0..<shape.valueDim { mean[channel] *= share }
-    weigh(mean, keys, count: block.count, scale: Float(shape.softmaxScale), weights)
+    for key in 0..<block.count { sums[key] *= share }
     kernels.weigh_rows(
-      weights, keys, shape.headDim, Int32(block.count), Int32(width),
-      feature(head: head, unit: unit))
+      sums, rows, shape.valueDim, Int32(block.count), Int32(shape.valueDim), mean)
+    kernels.dot_rows(mean, keys, width, Int32(block.count), Int32(width), weights)
+    sums.update(repeating: 0, count: block.count)
+    add(weights, count: block.count, to: sums)
+    kernels.weigh_rows(
+      sums, keys, width, Int32(block.count), Int32(width), feature(head: head, unit: unit))
   }
 
-  /// Softmax weights of `count` keys.
-  private func weigh(
-    _ query: UnsafePointer<Float>, _ keys: UnsafePointer<Float>, count: Int, scale: Float,
-    _ weights: UnsafeMutablePointer<Float>
+  /// Adds the softmax weights of `count` scores, which are overwritten.
+  private func add(
+    _ scores: UnsafeMutablePointer<Float>, count: Int, to sums: UnsafeMutablePointer<Float>
   ) {
-    kernels.dot_rows(
-      query, keys, shape.headDim, Int32(count), Int32(shape.headDim), weights)
-    kernels.soften(weights, Int32(count), scale)
-    var sum = Float(0)
-    for index in 0..<count { sum += weights[index] }
-    let share = 1 / sum
-    for index in 0..<count { weights[index] *= share }
+    let share = 1 / kernels.soften(scores, Int32(count), Float(shape.softmaxScale))
+    for key in 0..<count { sums[key] += scores[key] * share }
   }
 }

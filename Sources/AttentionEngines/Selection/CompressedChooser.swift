@@ -51,19 +51,13 @@ final class CompressedKeys: @unchecked Sendable {
 }
 
 /// Chooses blocks by softmax over pooled keys, one choice per token and group of heads.
-final class CompressedChooser: BlockChooser, @unchecked Sendable {
+final class CompressedChooser: Chooser, BlockChooser, @unchecked Sendable {
   private let stage: AttendSelected
   private let scores: CompressedScores
-  private let shape: AttentionShape
-  private let geometry: SelectionGeometry
-  private let lists: SelectionLists
-  private let kernels: attn_select_kernels_t
-  private let current: CurrentOperands
-  private let board: CountBoard
   private let pooled: CompressedKeys
   private let cutter: RowCutter
   private let rowPlaces: [RowPlaces]
-  /// Per worker: weights of stretches, importance of blocks.
+  /// Per worker: weights of stretches and importance of blocks for a batch of queries.
   private let scratch: Workspace
   private static let rowsPerUnit = 64
 
@@ -73,19 +67,15 @@ final class CompressedChooser: BlockChooser, @unchecked Sendable {
   ) {
     self.stage = stage
     self.scores = scores
-    self.shape = shape
-    geometry = setting.geometry
-    lists = setting.lists
-    current = setting.current
-    board = setting.board
-    kernels = setting.context.kernels.select
     pooled = CompressedKeys(
       scores.compression, shape: shape, withValues: false, context: setting.context)
     let workers = setting.context.pool.count
-    cutter = RowCutter(stage, geometry: setting.geometry, workers: workers)
+    cutter = RowCutter(stage, geometry: setting.geometry, context: setting.context)
     rowPlaces = RowPlaces.all(stage, setting.geometry)
     scratch = Workspace(
-      bytesPerWorker: 4 * (pooled.count + setting.geometry.blockCount), workers: workers)
+      bytesPerWorker: 4 * ScoreBatch.shortRows * (pooled.count + setting.geometry.blockCount),
+      workers: workers)
+    super.init(shape: shape, setting: setting)
   }
 
   var bytes: Int { pooled.bytes + cutter.bytes + scratch.bytes }
@@ -102,55 +92,68 @@ final class CompressedChooser: BlockChooser, @unchecked Sendable {
   private func choose(worker: Int, unit: Int) {
     guard let operands = current.value else { return }
     let (list, part) = unit.quotientAndRemainder(dividingBy: unitsPerList)
-    let weights = scratch[worker].assumingMemoryBound(to: Float.self)
-    let importance = weights + pooled.count
+    let rows = part * Self.rowsPerUnit..<min((part + 1) * Self.rowsPerUnit, geometry.rowCount)
     var compared = 0
-    for row in part * Self.rowsPerUnit..<min((part + 1) * Self.rowsPerUnit, geometry.rowCount) {
-      let candidates = RowCandidates(
-        rowPlaces[row], forcedCompete: false, keepsAll: false, skipsForced: false)
-      importance.update(repeating: 0, count: candidates.visible)
-      let seen = scores.compression.count(keys: geometry.visibleKeys(place: row))
-      if seen > 0 {
-        for index in 0..<lists.headsPerList {
-          add(head: list * lists.headsPerList + index, row: row, seen: seen, operands, weights)
-          spread(weights, seen: seen, importance, blocks: candidates.visible)
-        }
-      }
-      let count = cutter.choose(
-        candidates, importance, nil, worker: worker, into: lists.place(list: list, row: row))
-      lists.setCount(count, list: list, row: row)
-      compared += candidates.count
+    for first in stride(from: rows.lowerBound, to: rows.upperBound, by: ScoreBatch.shortRows) {
+      let batch = first..<min(first + ScoreBatch.shortRows, rows.upperBound)
+      compared += choose(list: list, batch, operands, worker: worker)
     }
     board.add(worker: worker, elementsSorted: compared, rowsGathered: 0)
   }
 
-  /// Softmax weights of the stretches that one head's query sees.
-  private func add(
-    head: Int, row: Int, seen: Int, _ operands: AttendOperands,
-    _ weights: UnsafeMutablePointer<Float>
-  ) {
-    let at = operands.head(head, shape: shape)
-    kernels.dot_rows(
-      at.query + row * shape.headDim, pooled.keys(at.keyValueIndex), shape.headDim, Int32(seen),
-      Int32(shape.headDim), weights)
-    kernels.soften(weights, Int32(seen), Float(shape.softmaxScale))
-    var sum = Float(0)
-    for stretch in 0..<seen { sum += weights[stretch] }
-    let share = 1 / sum
-    for stretch in 0..<seen { weights[stretch] *= share }
+  /// Chooses for a few neighbouring queries; returns how many scores were compared.
+  private func choose(
+    list: Int, _ rows: Range<Int>, _ operands: AttendOperands, worker: Int
+  ) -> Int {
+    let weights = scratch[worker].assumingMemoryBound(to: Float.self)
+    let importance = weights + ScoreBatch.shortRows * pooled.count
+    importance.update(repeating: 0, count: rows.count * geometry.blockCount)
+    let most = scores.compression.count(
+      keys: geometry.visibleKeys(place: rows.upperBound - 1))
+    for index in 0..<lists.headsPerList {
+      let at = operands.head(list * lists.headsPerList + index, shape: shape)
+      multiply(
+        at.query + rows.lowerBound * shape.headDim, count: rows.count, stride: shape.headDim,
+        pooled.keys(at.keyValueIndex), keys: most, into: weights, scoreStride: pooled.count)
+      for (offset, row) in rows.enumerated() {
+        let seen = scores.compression.count(keys: geometry.visibleKeys(place: row))
+        let weights = weights + offset * pooled.count
+        let share = soften(weights, count: seen)
+        for stretch in 0..<seen { weights[stretch] *= share }
+        spread(
+          weights, seen: seen, importance + offset * geometry.blockCount,
+          blocks: Int(rowPlaces[row].visible))
+      }
+    }
+    var compared = 0
+    for (offset, row) in rows.enumerated() {
+      let candidates = RowCandidates(
+        rowPlaces[row], forcedCompete: false, keepsAll: false, skipsForced: true)
+      let count = cutter.choose(
+        candidates, importance + offset * geometry.blockCount, nil, worker: worker,
+        into: lists.place(list: list, row: row))
+      lists.setCount(count, list: list, row: row)
+      compared += candidates.count
+    }
+    return compared
   }
 
-  /// Adds every stretch's weight to the blocks in which its steps lie.
+  /// Adds every stretch's weight to the blocks in which its steps lie, stretch by stretch.
   private func spread(
     _ weights: UnsafePointer<Float>, seen: Int, _ importance: UnsafeMutablePointer<Float>,
     blocks: Int
   ) {
     let steps = scores.compression.length / scores.compression.step
     let perBlock = scores.blockSize / scores.compression.step
-    for stretch in 0..<seen {
-      for step in stretch..<stretch + steps where step / perBlock < blocks {
-        importance[step / perBlock] += weights[stretch]
+    for block in 0..<blocks {
+      let first = block * perBlock
+      var sum = importance[block]
+      let low = max(first - steps + 1, 0)
+      for stretch in low..<max(min(first + perBlock, seen), low) {
+        let shared = min(stretch + steps, first + perBlock) - max(stretch, first)
+        for _ in 0..<shared { sum += weights[stretch] }
       }
+      importance[block] = sum
     }
   }
 }

@@ -5,22 +5,16 @@ import CAttentionKernels
 import RealModule
 
 /// Chooses blocks by 4-bit estimates of all scores against exact scores near the diagonal.
-final class EstimateChooser: BlockChooser, @unchecked Sendable {
+final class EstimateChooser: Chooser, BlockChooser, @unchecked Sendable {
   private let pattern: LowBitEstimate
   private let stage: AttendSelected
-  private let shape: AttentionShape
-  private let geometry: SelectionGeometry
-  private let lists: SelectionLists
-  private let kernels: attn_select_kernels_t
-  private let source: KeyValueSource
-  private let current: CurrentOperands
-  private let board: CountBoard
   private let rowPlaces: [RowPlaces]
   private let keys: PackedEstimates
   /// Mean queries `[heads, headDim]`, and what they add to the score of every key `[heads, keys]`.
   private let means: Tensor<Float>
   private let offsets: Tensor<Float>
-  /// Per worker: exact scores of one query, a smoothed query, thresholds and scales of a row unit.
+  /// Per worker: exact scores of a batch of queries, a smoothed query, and of a row unit thresholds,
+  /// scales and products with the mean key.
   private let scratch: Workspace
   private let codes: Workspace
   private let mostQueries: Int
@@ -32,13 +26,6 @@ final class EstimateChooser: BlockChooser, @unchecked Sendable {
   ) {
     self.pattern = pattern
     self.stage = stage
-    self.shape = shape
-    geometry = setting.geometry
-    lists = setting.lists
-    source = setting.source
-    current = setting.current
-    board = setting.board
-    kernels = setting.context.kernels.select
     rowPlaces = RowPlaces.all(stage, setting.geometry)
     keys = PackedEstimates(shape: shape, geometry: setting.geometry, context: setting.context)
     let heads = shape.batch * shape.queryHeads
@@ -48,8 +35,10 @@ final class EstimateChooser: BlockChooser, @unchecked Sendable {
     paddedWidth = (shape.headDim + 1) & ~1
     let workers = setting.context.pool.count
     scratch = Workspace(
-      bytesPerWorker: 4 * (shape.keyLength + shape.headDim + 2 * mostQueries), workers: workers)
+      bytesPerWorker: 4 * (ScoreBatch.rows * shape.keyLength + shape.headDim + 3 * mostQueries),
+      workers: workers)
     codes = Workspace(bytesPerWorker: mostQueries * paddedWidth, workers: workers)
+    super.init(shape: shape, setting: setting)
   }
 
   var bytes: Int { keys.bytes + means.byteCount + offsets.byteCount + scratch.bytes + codes.bytes }
@@ -75,7 +64,7 @@ final class EstimateChooser: BlockChooser, @unchecked Sendable {
 
   /// Scaled products of a query with the first `count` smoothed keys.
   private func score(
-    _ query: UnsafePointer<Float>, _ at: AttendOperands.Head, first: Int = 0, count: Int,
+    _ query: UnsafePointer<Float>, _ at: AttendOperands.Head, count: Int,
     _ operands: AttendOperands, into target: UnsafeMutablePointer<Float>
   ) {
     guard count > 0 else { return }
@@ -83,8 +72,7 @@ final class EstimateChooser: BlockChooser, @unchecked Sendable {
     var shift = Float(0)
     kernels.dot_rows(query, keys.mean(at.keyValueIndex), shape.headDim, 1, width, &shift)
     kernels.dot_rows(
-      query, source.keys(at.keyValueIndex, operands) + first * shape.headDim, shape.headDim,
-      Int32(count), width, target)
+      query, source.keys(at.keyValueIndex, operands), shape.headDim, Int32(count), width, target)
     let scale = Float(shape.softmaxScale)
     for key in 0..<count { target[key] = (target[key] - shift) * scale }
   }
@@ -97,8 +85,11 @@ final class EstimateChooser: BlockChooser, @unchecked Sendable {
     let queries = geometry.queries(row: row)
     let free = Int(places.firstEnd)..<Int(places.nearStart)
     if !free.isEmpty {
+      for first in stride(from: 0, to: queries.count, by: ScoreBatch.rows) {
+        let batch = first..<min(first + ScoreBatch.rows, queries.count)
+        thresholds(queries.lowerBound, batch, at, places, operands, worker: worker)
+      }
       for (index, query) in queries.enumerated() {
-        threshold(query, index, at, places, operands, worker: worker)
         encode(query, index, at, head: head, worker: worker)
       }
       board.add(worker: worker, elementsSorted: free.count, rowsGathered: 0)
@@ -116,34 +107,53 @@ final class EstimateChooser: BlockChooser, @unchecked Sendable {
     lists.setCount(count, list: head, row: row)
   }
 
-  /// Finds what a score must exceed: `m + ln(share Z)` over the first and the near blocks.
-  private func threshold(
-    _ query: Int, _ index: Int, _ at: AttendOperands.Head, _ places: RowPlaces,
+  /// Finds what scores must exceed: `m + ln(share Z)` over the first and the near blocks.
+  private func thresholds(
+    _ first: Int, _ batch: Range<Int>, _ at: AttendOperands.Head, _ places: RowPlaces,
     _ operands: AttendOperands, worker: Int
   ) {
     let scores = scratch[worker].assumingMemoryBound(to: Float.self)
-    let thresholds = scores + shape.keyLength + shape.headDim
-    let row = at.query + query * shape.headDim
+    let thresholds = thresholds(worker)
+    let shifts = thresholds + 2 * mostQueries
+    let rows = at.query + (first + batch.lowerBound) * shape.headDim
+    let keys = source.keys(at.keyValueIndex, operands)
     let sink = geometry.blockStarts[Int(places.firstEnd)]
     let near = geometry.blockStarts[Int(places.nearStart)]
-    let visible = geometry.visibleKeys(place: query)
-    score(row, at, count: sink, operands, into: scores)
-    score(row, at, first: near, count: visible - near, operands, into: scores + sink)
-    let count = sink + max(visible - near, 0)
-    var top = -Float.infinity
-    for key in 0..<count { top = max(top, scores[key]) }
-    kernels.soften(scores, Int32(count), 1)
-    var sum = Float(0)
-    for key in 0..<count { sum += scores[key] }
-    thresholds[index] = top + Float(Double.log(pattern.share * Double(sum)))
+    let most = geometry.visibleKeys(place: first + batch.upperBound - 1)
+    multiply(
+      rows, count: batch.count, stride: shape.headDim, keys, keys: sink, into: scores,
+      scoreStride: shape.keyLength)
+    multiply(
+      rows, count: batch.count, stride: shape.headDim, keys + near * shape.headDim,
+      keys: most - near, into: scores + sink, scoreStride: shape.keyLength)
+    multiply(
+      rows, count: batch.count, stride: shape.headDim, self.keys.mean(at.keyValueIndex), keys: 1,
+      into: shifts, scoreStride: 1)
+    let scale = Float(shape.softmaxScale)
+    for (offset, index) in batch.enumerated() {
+      let row = scores + offset * shape.keyLength
+      let count = sink + max(geometry.visibleKeys(place: first + index) - near, 0)
+      var top = -Float.infinity
+      for key in 0..<count {
+        row[key] = (row[key] - shifts[offset]) * scale
+        top = max(top, row[key])
+      }
+      let sum = kernels.soften(row, Int32(count), 1)
+      thresholds[index] = top + Float(Double.log(pattern.share * Double(sum)))
+    }
+  }
+
+  private func thresholds(_ worker: Int) -> UnsafeMutablePointer<Float> {
+    scratch[worker].assumingMemoryBound(to: Float.self) + ScoreBatch.rows * shape.keyLength
+      + shape.headDim
   }
 
   /// Writes the 4-bit codes of one query, moved to 1...15, and the factor of its products.
   private func encode(
     _ query: Int, _ index: Int, _ at: AttendOperands.Head, head: Int, worker: Int
   ) {
-    let smoothed = scratch[worker].assumingMemoryBound(to: Float.self) + shape.keyLength
-    let scales = smoothed + shape.headDim + mostQueries
+    let smoothed = thresholds(worker) - shape.headDim
+    let scales = thresholds(worker) + mostQueries
     let row = at.query + query * shape.headDim
     let mean = means.base + head * shape.headDim
     var largest = Float(0)
@@ -163,21 +173,15 @@ final class EstimateChooser: BlockChooser, @unchecked Sendable {
   private func exceeds(
     head: Int, block: Int, _ at: AttendOperands.Head, queries: Int, worker: Int
   ) -> Bool {
-    let thresholds =
-      scratch[worker].assumingMemoryBound(to: Float.self) + shape.keyLength + shape.headDim
-    let scales = thresholds + mostQueries
-    let rows = codes[worker].assumingMemoryBound(to: UInt8.self)
+    let thresholds = thresholds(worker)
     let range = geometry.keys(block: block)
-    for query in 0..<queries {
-      let isAbove = kernels.estimate_exceeds(
-        rows + query * paddedWidth, keys.codes(at.keyValueIndex, block),
-        Int32(paddedWidth), Int32(range.count), keys.sums(at.keyValueIndex, range.lowerBound),
-        keys.scales(at.keyValueIndex, range.lowerBound),
-        offsets.base + head * shape.keyLength + range.lowerBound, scales[query],
-        thresholds[query])
-      if isAbove != 0 { return true }
-    }
-    return false
+    return kernels.estimates_exceed(
+      codes[worker].assumingMemoryBound(to: UInt8.self), paddedWidth, Int32(queries),
+      keys.codes(at.keyValueIndex, block), Int32(paddedWidth), Int32(range.count),
+      keys.sums(at.keyValueIndex, range.lowerBound),
+      keys.scales(at.keyValueIndex, range.lowerBound),
+      offsets.base + head * shape.keyLength + range.lowerBound, thresholds + mostQueries,
+      thresholds) != 0
   }
 }
 

@@ -4,22 +4,15 @@ import AttentionCore
 import CAttentionKernels
 
 /// Chooses blocks by products of pooled features.
-final class ProductChooser: BlockChooser, @unchecked Sendable {
+final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
   private let stage: AttendSelected
   private let product: FeatureProduct
-  private let shape: AttentionShape
-  private let geometry: SelectionGeometry
-  private let lists: SelectionLists
-  private let kernels: attn_select_kernels_t
-  private let source: KeyValueSource
-  private let current: CurrentOperands
-  private let board: CountBoard
   private let keyPool: any KeyFeatures
   private let queryPool: FeaturePool?
   private let similarity: BlockSimilarity?
   private let cutter: RowCutter
   private let wide: WideCut?
-  /// Per worker: scores of one row unit, and those of one head to be added.
+  /// Per worker: scores of a batch of row units, and those of one head to be added.
   private let scratch: Workspace
   private let rowsPerUnit: Int
   private let rowPlaces: [RowPlaces]
@@ -33,25 +26,18 @@ final class ProductChooser: BlockChooser, @unchecked Sendable {
   ) {
     self.stage = stage
     self.product = product
-    self.shape = shape
     let context = setting.context
-    geometry = setting.geometry
-    lists = setting.lists
-    source = setting.source
-    current = setting.current
-    board = setting.board
-    kernels = context.kernels.select
     keyPool =
       product.key.statistics == [.attention]
       ? AttentionFeatures(shape: shape, setting: setting)
       : FeaturePool(
-        product.key, starts: geometry.blockStarts, order: nil,
+        product.key, starts: setting.geometry.blockStarts, order: nil,
         heads: shape.batch * shape.keyValueHeads, headDim: shape.headDim, weights: setting.weights,
         context: context)
     queryPool =
       stage.poolsQueries(product)
       ? FeaturePool(
-        product.query, starts: geometry.rowStarts, order: geometry.order,
+        product.query, starts: setting.geometry.rowStarts, order: setting.geometry.order,
         heads: shape.batch * shape.queryHeads, headDim: shape.headDim,
         position: shape.isCausal
           ? shape.visibleKeys(query: shape.queryLength - 1)
@@ -60,12 +46,13 @@ final class ProductChooser: BlockChooser, @unchecked Sendable {
       BlockSimilarity(
         least: Float($0), shape: shape, geometry: setting.geometry, context: context)
     }
-    cutter = RowCutter(stage, geometry: geometry, workers: context.pool.count)
+    cutter = RowCutter(stage, geometry: setting.geometry, context: context)
     wide =
       stage.rule.scope == .row
-      ? nil : WideCut(stage, shape: shape, geometry: geometry, lists: lists, context: context)
+      ? nil : WideCut(stage, shape: shape, geometry: setting.geometry, lists: setting.lists, context: context)
     scratch = Workspace(
-      bytesPerWorker: 8 * geometry.blockCount, workers: context.pool.count)
+      bytesPerWorker: 8 * ScoreBatch.shortRows * setting.geometry.blockCount,
+      workers: context.pool.count)
     rowPlaces = RowPlaces.all(stage, setting.geometry)
     // The range and the sum of all scores are those of forced blocks too.
     switch (stage.rule.measure, product.form) {
@@ -73,7 +60,8 @@ final class ProductChooser: BlockChooser, @unchecked Sendable {
     case (.top, _), (.above, _): skipsForced = stage.rule.forcedTakePlaces
     }
     freeRows = setting.geometry.rowCount - stage.forced.lastRows
-    rowsPerUnit = max(256 / max(geometry.rowStarts[1], 1), 1)
+    rowsPerUnit = max(256 / max(setting.geometry.rowStarts[1], 1), 1)
+    super.init(shape: shape, setting: setting)
   }
 
   var bytes: Int {
@@ -117,14 +105,38 @@ final class ProductChooser: BlockChooser, @unchecked Sendable {
   private func choose(worker: Int, unit: Int) {
     guard let operands = current.value else { return }
     let (list, rows) = rows(of: unit)
-    let scores = scratch[worker].assumingMemoryBound(to: Float.self)
+    var compared = 0
+    for first in stride(from: rows.lowerBound, to: rows.upperBound, by: ScoreBatch.shortRows) {
+      let batch = first..<min(first + ScoreBatch.shortRows, rows.upperBound)
+      compared += choose(list: list, batch, operands, worker: worker)
+    }
+    board.add(worker: worker, elementsSorted: compared, rowsGathered: 0)
+  }
+
+  private func candidates(_ row: Int) -> RowCandidates {
+    RowCandidates(
+      rowPlaces[row], forcedCompete: !stage.rule.forcedTakePlaces, keepsAll: row >= freeRows,
+      skipsForced: skipsForced)
+  }
+
+  /// Chooses for a few neighbouring row units; returns how many scores were compared.
+  private func choose(
+    list: Int, _ rows: Range<Int>, _ operands: AttendOperands, worker: Int
+  ) -> Int {
+    let batch = scratch[worker].assumingMemoryBound(to: Float.self)
+    // Some row may need all scores that the longest needs; the others only look at their part.
+    let most = rows.reduce(0) {
+      let candidates = candidates($1)
+      return max($0, candidates.count > 0 ? candidates.scored : 0)
+    }
+    score(
+      list: list, rows, count: most, batch, addends: batch + rows.count * geometry.blockCount,
+      operands)
     var compared = 0
     for row in rows {
-      let candidates = RowCandidates(
-        rowPlaces[row], forcedCompete: !stage.rule.forcedTakePlaces, keepsAll: row >= freeRows,
-        skipsForced: skipsForced)
+      let scores = batch + (row - rows.lowerBound) * geometry.blockCount
+      let candidates = candidates(row)
       if candidates.count > 0 {
-        score(list: list, row: row, count: candidates.scored, scores, operands)
         prepare(list: list, count: candidates.scored, scores)
         if keepsAll(list: list, row: row) {
           lists.setCount(candidates.all(lists.place(list: list, row: row)), list: list, row: row)
@@ -138,48 +150,69 @@ final class ProductChooser: BlockChooser, @unchecked Sendable {
       lists.setCount(count, list: list, row: row)
       compared += candidates.count
     }
-    board.add(worker: worker, elementsSorted: compared, rowsGathered: 0)
+    return compared
   }
 
   private func scoreWide(worker: Int, unit: Int) {
     guard let operands = current.value, let wide else { return }
     let (list, rows) = rows(of: unit)
     var compared = 0
-    for row in rows {
-      let count = geometry.visibleBlocks(row: row)
-      score(list: list, row: row, count: count, wide.scores(list: list, row: row), operands)
-      compared += stage.candidates(row: row, geometry)
+    let addends = scratch[worker].assumingMemoryBound(to: Float.self)
+    for first in stride(from: rows.lowerBound, to: rows.upperBound, by: ScoreBatch.shortRows) {
+      let batch = first..<min(first + ScoreBatch.shortRows, rows.upperBound)
+      let most = batch.reduce(0) { max($0, geometry.visibleBlocks(row: $1)) }
+      score(
+        list: list, batch, count: most, wide.scores(list: list, row: first), addends: addends,
+        operands)
+      for row in batch { compared += stage.candidates(row: row, geometry) }
     }
     board.add(worker: worker, elementsSorted: compared, rowsGathered: 0)
   }
 
-  /// Adds the products of all heads that share the list.
+  /// Adds the products of all heads that share the list: a row of block scores per row unit.
   private func score(
-    list: Int, row: Int, count: Int, _ scores: UnsafeMutablePointer<Float>,
-    _ operands: AttendOperands
+    list: Int, _ rows: Range<Int>, count: Int, _ scores: UnsafeMutablePointer<Float>,
+    addends: UnsafeMutablePointer<Float>, _ operands: AttendOperands
   ) {
+    guard count > 0 else { return }
     for index in 0..<lists.headsPerList {
       let head = list * lists.headsPerList + index
-      let target = index == 0 ? scores : addends(scores)
-      kernels.dot_rows(
-        feature(head: head, row: row, operands), keyFeatures(head: head), keyPool.width,
-        Int32(count), Int32(keyPool.width), target)
-      if index > 0 {
-        for block in 0..<count { scores[block] += target[block] }
+      let target = index == 0 ? scores : addends
+      multiply(head: head, rows, count: count, target, operands)
+      guard index > 0 else { continue }
+      for row in 0..<rows.count {
+        for place in row * geometry.blockCount..<row * geometry.blockCount + count {
+          scores[place] += addends[place]
+        }
       }
     }
   }
 
-  private func addends(_ scores: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
-    wide == nil ? scores + geometry.blockCount : scores
+  private func multiply(
+    head: Int, _ rows: Range<Int>, count: Int, _ scores: UnsafeMutablePointer<Float>,
+    _ operands: AttendOperands
+  ) {
+    // Queries of a reordered grid do not lie in a row.
+    guard queryPool == nil, let order = geometry.order else {
+      kernels.dot_block(
+        feature(head: head, row: rows.lowerBound, operands), keyPool.width, Int32(rows.count),
+        keyFeatures(head: head), keyPool.width, Int32(count), Int32(keyPool.width), scores,
+        geometry.blockCount)
+      return
+    }
+    for row in rows {
+      let query = operands.query.base + (head * shape.queryLength + Int(order[row])) * shape.headDim
+      kernels.dot_rows(
+        query, keyFeatures(head: head), keyPool.width, Int32(count), Int32(keyPool.width),
+        scores + (row - rows.lowerBound) * geometry.blockCount)
+    }
   }
 
   private func feature(
     head: Int, row: Int, _ operands: AttendOperands
   ) -> UnsafePointer<Float> {
     if let queryPool { return UnsafePointer(queryPool.feature(head: head, unit: row)) }
-    let token = geometry.order.map { Int($0[row]) } ?? row
-    return UnsafePointer(operands.query.base + (head * shape.queryLength + token) * shape.headDim)
+    return UnsafePointer(operands.query.base + (head * shape.queryLength + row) * shape.headDim)
   }
 
   private func keyFeatures(head: Int) -> UnsafePointer<Float> {
@@ -195,7 +228,7 @@ final class ProductChooser: BlockChooser, @unchecked Sendable {
     similarity?.hide(list: list, lists: lists, shape: shape, scores, count: count)
     switch product.form {
     case .raw: break
-    case .softmax(let scale): kernels.soften(scores, Int32(count), Float(scale))
+    case .softmax(let scale): _ = kernels.soften(scores, Int32(count), Float(scale))
     case .minMax: MinMax(scores, count: count).map(scores, count: count)
     }
   }
@@ -203,15 +236,4 @@ final class ProductChooser: BlockChooser, @unchecked Sendable {
   private func keepsAll(list: Int, row: Int) -> Bool {
     similarity?.keepsAll(list: list, lists: lists, row: row) ?? false
   }
-}
-
-/// What a chooser shares with the rest of the engine.
-struct SelectionSetting {
-  let geometry: SelectionGeometry
-  let lists: SelectionLists
-  let source: KeyValueSource
-  let current: CurrentOperands
-  let board: CountBoard
-  let weights: WeightSet
-  let context: ExecutionContext
 }

@@ -4,16 +4,9 @@ import AttentionCore
 import CAttentionKernels
 
 /// Chooses blocks by the attention of mean heads, as many as every head needs for its last queries.
-final class ProxyChooser: BlockChooser, @unchecked Sendable {
+final class ProxyChooser: Chooser, BlockChooser, @unchecked Sendable {
   private let pattern: ProxyHeads
   private let stage: AttendSelected
-  private let shape: AttentionShape
-  private let geometry: SelectionGeometry
-  private let lists: SelectionLists
-  private let kernels: attn_select_kernels_t
-  private let source: KeyValueSource
-  private let current: CurrentOperands
-  private let board: CountBoard
   private let rowPlaces: [RowPlaces]
   private let heads: Int
   private let proxies: Int
@@ -24,7 +17,7 @@ final class ProxyChooser: BlockChooser, @unchecked Sendable {
   private let scores: Tensor<Float>
   /// Blocks that hold the mass of the last row unit, per head.
   private let needed: UnsafeMutablePointer<Int32>
-  /// Per worker: a row of weights and block sums; keys.
+  /// Per worker: a batch of rows of weights and block sums; keys.
   private let weights: Workspace
   private let ranks: Workspace
 
@@ -33,13 +26,6 @@ final class ProxyChooser: BlockChooser, @unchecked Sendable {
   ) {
     self.pattern = pattern
     self.stage = stage
-    self.shape = shape
-    geometry = setting.geometry
-    lists = setting.lists
-    source = setting.source
-    current = setting.current
-    board = setting.board
-    kernels = setting.context.kernels.select
     rowPlaces = RowPlaces.all(stage, setting.geometry)
     heads = shape.batch * shape.queryHeads
     proxies = heads / pattern.headsPerProxy
@@ -50,8 +36,10 @@ final class ProxyChooser: BlockChooser, @unchecked Sendable {
     needed.initialize(repeating: 0, count: heads)
     let workers = setting.context.pool.count
     weights = Workspace(
-      bytesPerWorker: 4 * (shape.keyLength + setting.geometry.blockCount), workers: workers)
+      bytesPerWorker: 4 * (ScoreBatch.rows * shape.keyLength + setting.geometry.blockCount),
+      workers: workers)
     ranks = Workspace(bytesPerWorker: 8 * setting.geometry.blockCount, workers: workers)
+    super.init(shape: shape, setting: setting)
   }
 
   deinit {
@@ -100,61 +88,66 @@ final class ProxyChooser: BlockChooser, @unchecked Sendable {
     }
   }
 
-  /// Softmax weights of one query over the keys it sees; returns their number.
-  private func softmax(
-    _ query: UnsafePointer<Float>, _ keys: UnsafePointer<Float>, token: Int,
-    _ row: UnsafeMutablePointer<Float>
-  ) -> Int {
-    let visible = geometry.visibleKeys(place: token)
-    kernels.dot_rows(
-      query, keys, shape.headDim, Int32(visible), Int32(shape.headDim), row)
-    kernels.soften(row, Int32(visible), Float(shape.softmaxScale))
-    var sum = Float(0)
-    for key in 0..<visible { sum += row[key] }
-    let share = 1 / sum
-    for key in 0..<visible { row[key] *= share }
-    return visible
-  }
-
   private func score(worker: Int, unit: Int) {
     let (proxy, row) = unit.quotientAndRemainder(dividingBy: geometry.rowCount)
-    let weights = weights[worker].assumingMemoryBound(to: Float.self)
     let best = scores.base + unit * geometry.blockCount
     best.update(repeating: 0, count: geometry.blockCount)
     let range = geometry.queries(row: row)
+    let step = pattern.queryStride
+    let regular = range.count / step
     // The queries of `pattern.sampled`, without the array.
-    for token in range
-    where (token - range.lowerBound) % pattern.queryStride == pattern.queryStride - 1
-      || token == range.upperBound - 1
-    {
-      let visible = softmax(
-        queries.base + (proxy * shape.queryLength + token) * shape.headDim,
-        keys.base + proxy * shape.keyLength * shape.headDim, token: token, weights)
-      for block in 0..<geometry.visibleBlocks(row: row) {
-        for key in geometry.keys(block: block).clamped(to: 0..<visible) {
-          best[block] = max(best[block], weights[key])
-        }
-      }
+    for first in stride(from: 0, to: regular, by: ScoreBatch.rows) {
+      score(
+        proxy, first: range.lowerBound + first * step + step - 1,
+        count: min(ScoreBatch.rows, regular - first), best, worker: worker)
+    }
+    guard !range.count.isMultiple(of: step) else { return }
+    score(proxy, first: range.upperBound - 1, count: 1, best, worker: worker)
+  }
+
+  /// Raises the block scores to the largest weights of `count` queries, one in every stride.
+  private func score(
+    _ proxy: Int, first: Int, count: Int, _ best: UnsafeMutablePointer<Float>, worker: Int
+  ) {
+    let weights = weights[worker].assumingMemoryBound(to: Float.self)
+    multiply(
+      queries.base + (proxy * shape.queryLength + first) * shape.headDim, count: count,
+      stride: pattern.queryStride * shape.headDim,
+      keys.base + proxy * shape.keyLength * shape.headDim,
+      keys: geometry.visibleKeys(place: first + (count - 1) * pattern.queryStride), into: weights,
+      scoreStride: shape.keyLength)
+    for index in 0..<count {
+      let visible = geometry.visibleKeys(place: first + index * pattern.queryStride)
+      let row = weights + index * shape.keyLength
+      let share = soften(row, count: visible)
+      kernels.raise_blocks(row, Int32(visible), Int32(geometry.blockStarts[1]), share, best)
     }
   }
 
   /// Counts the blocks of one head that hold the mass of its last row unit.
   private func measure(worker: Int, head: Int) {
     guard let operands = current.value else { return }
-    let row = weights[worker].assumingMemoryBound(to: Float.self)
-    let sums = row + shape.keyLength
+    let rows = weights[worker].assumingMemoryBound(to: Float.self)
+    let sums = rows + ScoreBatch.rows * shape.keyLength
     sums.update(repeating: 0, count: geometry.blockCount)
     let at = operands.head(head, shape: shape)
     let last = geometry.queries(row: geometry.rowCount - 1)
-    let share = 1 / Float(last.count)
-    for token in last {
-      let visible = softmax(
-        at.query + token * shape.headDim, source.keys(at.keyValueIndex, operands), token: token,
-        row)
-      for block in 0..<geometry.blockCount {
-        var sum = Float(0)
-        for key in geometry.keys(block: block).clamped(to: 0..<visible) { sum += row[key] }
-        sums[block] += sum * share
+    for first in stride(from: last.lowerBound, to: last.upperBound, by: ScoreBatch.rows) {
+      let batch = first..<min(first + ScoreBatch.rows, last.upperBound)
+      multiply(
+        at.query + first * shape.headDim, count: batch.count, stride: shape.headDim,
+        source.keys(at.keyValueIndex, operands),
+        keys: geometry.visibleKeys(place: batch.upperBound - 1), into: rows,
+        scoreStride: shape.keyLength)
+      for (index, token) in batch.enumerated() {
+        let visible = geometry.visibleKeys(place: token)
+        let row = rows + index * shape.keyLength
+        let share = soften(row, count: visible) / Float(last.count)
+        for block in 0..<geometry.blockCount {
+          var sum = Float(0)
+          for key in geometry.keys(block: block).clamped(to: 0..<visible) { sum += row[key] }
+          sums[block] += sum * share
+        }
       }
     }
     let memory = UnsafeMutableBufferPointer(

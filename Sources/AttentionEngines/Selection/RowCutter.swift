@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import AttentionCore
+import CAttentionKernels
 
 /// Where the visible and the forced blocks of a row unit end: known beforehand, so kept.
 struct RowPlaces: BitwiseCopyable {
@@ -54,13 +55,15 @@ struct RowCandidates {
 /// Applies a rule to the scores of one row unit.
 final class RowCutter: @unchecked Sendable {
   private let rule: BlockRule
+  private let kernels: attn_select_kernels_t
   private let keys: Workspace
   /// Up to this many winners are found by insertion, which needs no keys.
   private static let mostInserted = 8
 
-  init(_ stage: AttendSelected, geometry: SelectionGeometry, workers: Int) {
+  init(_ stage: AttendSelected, geometry: SelectionGeometry, context: ExecutionContext) {
     rule = stage.rule
-    keys = Workspace(bytesPerWorker: 8 * geometry.blockCount, workers: workers)
+    kernels = context.kernels.select
+    keys = Workspace(bytesPerWorker: 8 * geometry.blockCount, workers: context.pool.count)
   }
 
   var bytes: Int { keys.bytes }
@@ -76,6 +79,9 @@ final class RowCutter: @unchecked Sendable {
     if case .top(let count) = rule.measure, rule.forcedTakePlaces, kept == nil {
       let wanted = min(max(count - row.forced.count, 0), row.count)
       if wanted <= Self.mostInserted { return insert(wanted, row, scores, place) }
+      if row.forced.near.isEmpty || row.scored <= row.forced.near.lowerBound {
+        return top(wanted, row, scores, place)
+      }
     }
     let cut = cut(row, scores, worker: worker)
     var count = 0
@@ -110,6 +116,23 @@ final class RowCutter: @unchecked Sendable {
     guard count > 0 else { return 0 }
     return RuleCut(rule: rule, places: row.forced.count, total: total, forced: forcedWeight).key(
       UnsafeMutableBufferPointer(start: memory, count: count))
+  }
+
+  /// Keeps the `wanted` best of candidates that lie in one piece between the forced blocks.
+  private func top(
+    _ wanted: Int, _ row: RowCandidates, _ scores: UnsafePointer<Float>,
+    _ place: UnsafeMutablePointer<Int32>
+  ) -> Int {
+    let first = row.forced.first.upperBound
+    for block in row.forced.first { place[block] = Int32(block) }
+    kernels.top(scores + first, Int32(row.count), Int32(wanted), place + first)
+    var count = first + wanted
+    for rank in first..<count { place[rank] += Int32(first) }
+    for block in row.forced.near {
+      place[count] = Int32(block)
+      count += 1
+    }
+    return count
   }
 
   /// Keeps the `wanted` best by insertion in index order; a strict comparison keeps the lower index

@@ -6,15 +6,8 @@ import CAttentionKernels
 /// Sorts the keys of every segment by importance and chooses blocks of the sorted keys.
 ///
 /// Lists hold single keys: those of the chosen blocks, ascending.
-final class SegmentChooser: BlockChooser, @unchecked Sendable {
+final class SegmentChooser: Chooser, BlockChooser, @unchecked Sendable {
   private let pattern: SortedSegments
-  private let shape: AttentionShape
-  private let geometry: SelectionGeometry
-  private let lists: SelectionLists
-  private let kernels: attn_select_kernels_t
-  private let source: KeyValueSource
-  private let current: CurrentOperands
-  private let board: CountBoard
   private let heads: Int
   /// Keys of whole segments.
   private let sortedKeys: Int
@@ -23,7 +16,7 @@ final class SegmentChooser: BlockChooser, @unchecked Sendable {
   private let order: UnsafeMutablePointer<Int32>
   /// Mean sorted keys `[heads, blocks, headDim]`.
   private let pooled: Tensor<Float>
-  /// Per worker: weights of a row and their sums, or gathered rows.
+  /// Per worker: weights of a batch of rows and their sums, or gathered rows.
   private let rows: Workspace
   private let keys: Workspace
   private let scores: Workspace
@@ -32,13 +25,6 @@ final class SegmentChooser: BlockChooser, @unchecked Sendable {
 
   init(_ pattern: SortedSegments, shape: AttentionShape, setting: SelectionSetting) {
     self.pattern = pattern
-    self.shape = shape
-    geometry = setting.geometry
-    lists = setting.lists
-    source = setting.source
-    current = setting.current
-    board = setting.board
-    kernels = setting.context.kernels.select
     heads = shape.batch * shape.queryHeads
     sortedKeys = shape.keyLength / pattern.segment * pattern.segment
     blockCount = sortedKeys / pattern.blockSize
@@ -47,11 +33,13 @@ final class SegmentChooser: BlockChooser, @unchecked Sendable {
     pooled = Tensor([heads, max(blockCount, 1), shape.headDim])
     let workers = setting.context.pool.count
     rows = Workspace(
-      bytesPerWorker: 4 * max(2 * sortedKeys, (pattern.blockSize + 1) * shape.headDim),
+      bytesPerWorker: 4
+        * max((ScoreBatch.rows + 1) * sortedKeys, (pattern.blockSize + 1) * shape.headDim),
       workers: workers)
     keys = Workspace(bytesPerWorker: 8 * max(pattern.segment, blockCount), workers: workers)
     scores = Workspace(bytesPerWorker: 4 * max(blockCount, 1), workers: workers)
     marks = Workspace(bytesPerWorker: shape.keyLength, workers: workers)
+    super.init(shape: shape, setting: setting)
   }
 
   deinit {
@@ -75,17 +63,21 @@ final class SegmentChooser: BlockChooser, @unchecked Sendable {
   private func sort(worker: Int, head: Int) {
     guard let operands = current.value else { return }
     let weights = rows[worker].assumingMemoryBound(to: Float.self)
-    let sums = weights + sortedKeys
+    let sums = weights + ScoreBatch.rows * sortedKeys
     sums.update(repeating: 0, count: sortedKeys)
     let at = operands.head(head, shape: shape)
-    for query in max(shape.queryLength - pattern.blockSize, 0)..<shape.queryLength {
-      kernels.dot_rows(
-        at.query + query * shape.headDim, source.keys(at.keyValueIndex, operands), shape.headDim,
-        Int32(sortedKeys), Int32(shape.headDim), weights)
-      kernels.soften(weights, Int32(sortedKeys), Float(shape.softmaxScale))
-      var total = Float(0)
-      for key in 0..<sortedKeys { total += weights[key] }
-      for key in 0..<sortedKeys { sums[key] += weights[key] / total }
+    let start = max(shape.queryLength - pattern.blockSize, 0)
+    for first in stride(from: start, to: shape.queryLength, by: ScoreBatch.rows) {
+      let count = min(ScoreBatch.rows, shape.queryLength - first)
+      multiply(
+        at.query + first * shape.headDim, count: count, stride: shape.headDim,
+        source.keys(at.keyValueIndex, operands), keys: sortedKeys, into: weights,
+        scoreStride: sortedKeys)
+      for index in 0..<count {
+        let row = weights + index * sortedKeys
+        let share = soften(row, count: sortedKeys)
+        for key in 0..<sortedKeys { sums[key] += row[key] * share }
+      }
     }
     let memory = UnsafeMutableBufferPointer(
       start: keys[worker].assumingMemoryBound(to: UInt64.self), count: pattern.segment)
@@ -153,7 +145,7 @@ final class SegmentChooser: BlockChooser, @unchecked Sendable {
     kernels.dot_rows(
       mean, pooled.base + head * blockCount * shape.headDim, shape.headDim, Int32(past),
       Int32(shape.headDim), scores)
-    kernels.soften(scores, Int32(past), Float(shape.softmaxScale))
+    _ = kernels.soften(scores, Int32(past), Float(shape.softmaxScale))
     let memory = UnsafeMutableBufferPointer(
       start: keys[worker].assumingMemoryBound(to: UInt64.self), count: past)
     var total: UInt64 = 0

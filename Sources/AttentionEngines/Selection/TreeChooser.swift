@@ -4,25 +4,20 @@ import AttentionCore
 import CAttentionKernels
 
 /// Chooses blocks by halving ranges of them and keeping those whose first block scores best.
-final class TreeChooser: BlockChooser, @unchecked Sendable {
+final class TreeChooser: Chooser, BlockChooser, @unchecked Sendable {
   private let stage: AttendSelected
   private let search: TreeSearch
-  private let shape: AttentionShape
-  private let geometry: SelectionGeometry
-  private let lists: SelectionLists
-  private let kernels: attn_select_kernels_t
-  private let source: KeyValueSource
-  private let current: CurrentOperands
-  private let board: CountBoard
   private let rowPlaces: [RowPlaces]
   private let nodes: Workspace
   private let keys: Workspace
+  /// Per worker: first keys of the blocks to be scored, and their scores.
   private let scores: Workspace
 
-  /// A range of blocks.
+  /// A range of blocks, with the score of its first one where it is known.
   private struct Node: BitwiseCopyable {
     var start: Int32
     var size: Int32
+    var score = Float.nan
   }
 
   init(
@@ -30,20 +25,15 @@ final class TreeChooser: BlockChooser, @unchecked Sendable {
   ) {
     self.stage = stage
     self.search = search
-    self.shape = shape
-    geometry = setting.geometry
-    lists = setting.lists
-    source = setting.source
-    current = setting.current
-    board = setting.board
-    kernels = setting.context.kernels.select
     rowPlaces = RowPlaces.all(stage, setting.geometry)
     let workers = setting.context.pool.count
     let most = 2 * search.kept
     // The nodes of a round, those of the next, keys of both.
-    nodes = Workspace(bytesPerWorker: 8 * 2 * most, workers: workers)
+    nodes = Workspace(
+      bytesPerWorker: MemoryLayout<Node>.stride * 2 * most, workers: workers)
     keys = Workspace(bytesPerWorker: 8 * 2 * most, workers: workers)
-    scores = Workspace(bytesPerWorker: 4 * setting.geometry.largestBlock, workers: workers)
+    scores = Workspace(bytesPerWorker: 8 * most, workers: workers)
+    super.init(shape: shape, setting: setting)
   }
 
   var bytes: Int { nodes.bytes + keys.bytes + scores.bytes }
@@ -100,11 +90,14 @@ final class TreeChooser: BlockChooser, @unchecked Sendable {
       var count = 0
       for index in 0..<search.kept {
         let left = kept[index].size / 2
+        var node = kept[index]
         if left > 0 {
-          split[count] = Node(start: kept[index].start, size: left)
+          // The left half begins where the whole did, and has its score.
+          split[count] = Node(start: node.start, size: left, score: node.score)
           count += 1
+          node = Node(start: node.start + left, size: node.size - left)
         }
-        split[count] = Node(start: kept[index].start + left, size: kept[index].size - left)
+        split[count] = node
         count += 1
       }
       keepBest(split, count: count, into: kept, head: head, row: row, operands, worker: worker)
@@ -116,37 +109,41 @@ final class TreeChooser: BlockChooser, @unchecked Sendable {
     _ split: UnsafeMutablePointer<Node>, count: Int, into kept: UnsafeMutablePointer<Node>,
     head: Int, row: Int, _ operands: AttendOperands, worker: Int
   ) {
-    let ranked = keys[worker].assumingMemoryBound(to: UInt64.self)
-    let copy = ranked + 2 * search.kept
-    for index in 0..<count {
-      let score = score(head: head, row: row, block: Int(split[index].start), operands, worker)
-      ranked[index] = RankKeys.key(score, index: index)
-      copy[index] = ranked[index]
-    }
-    let cut = RankKeys.cut(
-      top: search.kept, UnsafeMutableBufferPointer(start: ranked, count: count))
-    var next = 0
-    for index in 0..<count where copy[index] <= cut {
-      kept[next] = split[index]
-      next += 1
-    }
+    score(split, count: count, head: head, row: row, operands, worker)
+    let scores = keys[worker].assumingMemoryBound(to: Float.self)
+    let best = keys[worker].assumingMemoryBound(to: Int32.self) + 2 * search.kept
+    for index in 0..<count { scores[index] = split[index].score }
+    kernels.top(scores, Int32(count), Int32(search.kept), best)
+    for rank in 0..<search.kept { kept[rank] = split[Int(best[rank])] }
   }
 
-  /// The largest product of a sampled query with a key of the block.
+  /// Gives nodes without a score that of their first block: the largest product of a sampled query
+  /// with one of its keys.
   private func score(
-    head: Int, row: Int, block: Int, _ operands: AttendOperands, _ worker: Int
-  ) -> Float {
-    let at = operands.head(head, shape: shape)
-    let keys = geometry.keys(block: block)
-    let products = scores[worker].assumingMemoryBound(to: Float.self)
-    var best = -Float.infinity
-    for query in search.sampled(geometry.queries(row: row)) {
-      kernels.dot_rows(
-        at.query + query * shape.headDim,
-        source.keys(at.keyValueIndex, operands) + keys.lowerBound * shape.headDim, shape.headDim,
-        Int32(keys.count), Int32(shape.headDim), products)
-      for index in 0..<keys.count { best = max(best, products[index]) }
+    _ split: UnsafeMutablePointer<Node>, count: Int, head: Int, row: Int,
+    _ operands: AttendOperands, _ worker: Int
+  ) {
+    let first = scores[worker].assumingMemoryBound(to: Int32.self)
+    let best = scores[worker].assumingMemoryBound(to: Float.self) + 2 * search.kept
+    var open = 0
+    for index in 0..<count where split[index].score.isNaN {
+      first[open] = Int32(geometry.blockStarts[Int(split[index].start)])
+      best[open] = -.infinity
+      open += 1
     }
-    return best
+    let at = operands.head(head, shape: shape)
+    let queries = geometry.queries(row: row)
+    let samples = search.samplesQueries && queries.count > 1
+    let (skipped, step) = samples ? (1, 2) : (0, 1)
+    kernels.raise_products(
+      at.query + (queries.lowerBound + skipped) * shape.headDim, step * shape.headDim,
+      Int32((queries.count - skipped + step - 1) / step),
+      source.keys(at.keyValueIndex, operands), shape.headDim, first, Int32(open),
+      Int32(geometry.blockStarts[1]), Int32(shape.headDim), best)
+    open = 0
+    for index in 0..<count where split[index].score.isNaN {
+      split[index].score = best[open]
+      open += 1
+    }
   }
 }

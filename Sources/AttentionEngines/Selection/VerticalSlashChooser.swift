@@ -4,19 +4,12 @@ import AttentionCore
 import CAttentionKernels
 
 /// Chooses columns and diagonals by the attention of the last queries.
-final class VerticalSlashChooser: BlockChooser, @unchecked Sendable {
+final class VerticalSlashChooser: Chooser, BlockChooser, @unchecked Sendable {
   private let pattern: VerticalSlash
-  private let shape: AttentionShape
-  private let geometry: SelectionGeometry
-  private let lists: SelectionLists
-  private let kernels: attn_select_kernels_t
-  private let source: KeyValueSource
-  private let current: CurrentOperands
-  private let board: CountBoard
   /// Per head: whether a column is kept, and how many kept diagonals lie below each offset.
   private let columns: UnsafeMutablePointer<Bool>
   private let diagonals: UnsafeMutablePointer<Int32>
-  /// Per worker: a row of weights, column sums, diagonal sums, keys.
+  /// Per worker: a batch of rows of weights, column sums, diagonal sums; keys.
   private let rows: Workspace
   private let keys: Workspace
   private let heads: Int
@@ -26,13 +19,6 @@ final class VerticalSlashChooser: BlockChooser, @unchecked Sendable {
     _ pattern: VerticalSlash, shape: AttentionShape, setting: SelectionSetting
   ) {
     self.pattern = pattern
-    self.shape = shape
-    geometry = setting.geometry
-    lists = setting.lists
-    source = setting.source
-    current = setting.current
-    board = setting.board
-    kernels = setting.context.kernels.select
     heads = shape.batch * shape.queryHeads
     length = shape.keyLength
     columns = .allocate(capacity: heads * length)
@@ -40,8 +26,9 @@ final class VerticalSlashChooser: BlockChooser, @unchecked Sendable {
     diagonals = .allocate(capacity: heads * (length + 1))
     diagonals.initialize(repeating: 0, count: heads * (length + 1))
     let workers = setting.context.pool.count
-    rows = Workspace(bytesPerWorker: 3 * 4 * length, workers: workers)
+    rows = Workspace(bytesPerWorker: (ScoreBatch.rows + 2) * 4 * length, workers: workers)
     keys = Workspace(bytesPerWorker: 8 * length, workers: workers)
+    super.init(shape: shape, setting: setting)
   }
 
   deinit {
@@ -61,23 +48,27 @@ final class VerticalSlashChooser: BlockChooser, @unchecked Sendable {
   private func search(worker: Int, head: Int) {
     guard let operands = current.value else { return }
     let weights = rows[worker].assumingMemoryBound(to: Float.self)
-    let vertical = weights + length
+    let vertical = weights + ScoreBatch.rows * length
     let slash = vertical + length
     vertical.update(repeating: 0, count: length)
     slash.update(repeating: 0, count: length)
     let at = operands.head(head, shape: shape)
-    for query in max(shape.queryLength - pattern.lastQueries, 0)..<shape.queryLength {
-      let visible = shape.visibleKeys(query: query)
-      kernels.dot_rows(
-        at.query + query * shape.headDim, source.keys(at.keyValueIndex, operands), shape.headDim,
-        Int32(visible), Int32(shape.headDim), weights)
-      kernels.soften(weights, Int32(visible), Float(shape.softmaxScale))
-      var sum = Float(0)
-      for key in 0..<visible { sum += weights[key] }
-      for key in 0..<visible {
-        let weight = weights[key] / sum
-        vertical[key] += weight
-        slash[visible - 1 - key] += weight
+    let start = max(shape.queryLength - pattern.lastQueries, 0)
+    for first in stride(from: start, to: shape.queryLength, by: ScoreBatch.rows) {
+      let batch = first..<min(first + ScoreBatch.rows, shape.queryLength)
+      multiply(
+        at.query + first * shape.headDim, count: batch.count, stride: shape.headDim,
+        source.keys(at.keyValueIndex, operands),
+        keys: shape.visibleKeys(query: batch.upperBound - 1), into: weights, scoreStride: length)
+      for (index, query) in batch.enumerated() {
+        let visible = shape.visibleKeys(query: query)
+        let row = weights + index * length
+        let share = soften(row, count: visible)
+        for key in 0..<visible {
+          let weight = row[key] * share
+          vertical[key] += weight
+          slash[visible - 1 - key] += weight
+        }
       }
     }
     for key in 0..<min(pattern.sinkColumns, length) { vertical[key] = .infinity }

@@ -23,7 +23,9 @@ typedef struct {
 
   /// Replaces each of `count` scores by `e^(scale (s - max))`, max the largest of them; -inf and
   /// results below 2^-40 become 0. Relative error below 2^-21, scale above 0.
-  void (*soften)(float *scores, int32_t count, float scale);
+  ///
+  /// Returns the sum of the results: sixteen partial sums as in `dot_rows`, without products.
+  float (*soften)(float *scores, int32_t count, float scale);
 
   /// sum = weights[0] rows[0] + ...: `count` rows added in order by fused multiply-add from 0.
   void (*weigh_rows)(const float *weights, const float *rows, ptrdiff_t stride, int32_t count,
@@ -38,6 +40,38 @@ typedef struct {
 
   /// Merges the partial result `(part, part_lse)` of one row into `(o, *lse)` by log-sum-exp.
   void (*merge_row)(float *o, float *lse, const float *part, float part_lse, int32_t width);
+
+  /// scores[i * score_stride + j] = x[i] . rows[j] for `x_count` by `count` rows: the bits of
+  /// `dot_rows`, in tiles.
+  void (*dot_block)(const float *x, ptrdiff_t x_stride, int32_t x_count, const float *rows,
+                    ptrdiff_t stride, int32_t count, int32_t width, float *scores,
+                    ptrdiff_t score_stride);
+
+  /// best[b] = the largest of itself and the products of the `size` rows from row `first[b]` on
+  /// with any of `x_count` rows x; `size` rows lie side by side.
+  void (*raise_products)(const float *x, ptrdiff_t x_stride, int32_t x_count, const float *rows,
+                         ptrdiff_t stride, const int32_t *first, int32_t count, int32_t size,
+                         int32_t width, float *best);
+
+  /// best[b] = the largest of itself and scale times each of the `size` scores from b * size on;
+  /// the last block may be shorter. Scale above 0.
+  void (*raise_blocks)(const float *scores, int32_t count, int32_t size, float scale, float *best);
+
+  /// Writes the indices of the `wanted` highest of `count` scores, ascending; of equal scores the
+  /// lower indices. -0 equals 0. `wanted` is in 0...count.
+  void (*top)(const float *scores, int32_t count, int32_t wanted, int32_t *ids);
+
+  /// `estimate_exceeds` for `query_count` queries (codes `query_stride` bytes apart), each with a
+  /// scale and a threshold of its own: whether it holds for any of them.
+  int32_t (*estimates_exceed)(const uint8_t *queries, ptrdiff_t query_stride, int32_t query_count,
+                              const int8_t *packed, int32_t width, int32_t keys,
+                              const int32_t *sums, const float *key_scales, const float *offsets,
+                              const float *scales, const float *thresholds);
+
+  /// Merges `count` partial rows into the rows `ids` of `o` and `lse` by log-sum-exp, as
+  /// `merge_row`; rows of `part` lie side by side. A row with an `lse` of -inf is taken over.
+  void (*merge_rows)(float *o, float *lse, const int32_t *ids, const float *part,
+                     const float *part_lse, int32_t count, int32_t width);
 } attn_select_kernels_t;
 
 extern const attn_select_kernels_t attn_select_scalar;

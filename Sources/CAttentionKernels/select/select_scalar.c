@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "rank.h"
 #include "soften.h"
 
 enum { PARTIALS = 16 };
@@ -62,14 +63,20 @@ static float power_of_two(float exponent) {
   return p * power;
 }
 
-static void soften(float *scores, int32_t count, float scale) {
+static float soften(float *scores, int32_t count, float scale) {
   float top = -INFINITY;
   for (int32_t i = 0; i < count; i++) top = scores[i] > top ? scores[i] : top;
   const float factor = scale * SELECT_LOG2E;
+  float partial[PARTIALS] = {0};
   for (int32_t i = 0; i < count; i++) {
     const float exponent = (scores[i] - top) * factor;
     scores[i] = exponent > SELECT_LEAST ? power_of_two(exponent) : 0.0f;
+    partial[i % PARTIALS] += scores[i];
   }
+  for (int32_t apart = PARTIALS / 2; apart > 0; apart /= 2) {
+    for (int32_t p = 0; p < apart; p++) partial[p] += partial[p + apart];
+  }
+  return partial[0];
 }
 
 static void weigh_rows(const float *weights, const float *rows, ptrdiff_t stride, int32_t count,
@@ -107,6 +114,96 @@ static void merge_row(float *o, float *lse, const float *part, float part_lse, i
   *lse = top - logf(scale);
 }
 
+static void dot_block(const float *x, ptrdiff_t x_stride, int32_t x_count, const float *rows,
+                      ptrdiff_t stride, int32_t count, int32_t width, float *scores,
+                      ptrdiff_t score_stride) {
+  for (int32_t i = 0; i < x_count; i++) {
+    dot_rows(x + i * x_stride, rows, stride, count, width, scores + i * score_stride);
+  }
+}
+
+static void raise_products(const float *x, ptrdiff_t x_stride, int32_t x_count, const float *rows,
+                           ptrdiff_t stride, const int32_t *first, int32_t count, int32_t size,
+                           int32_t width, float *best) {
+  for (int32_t b = 0; b < count; b++) {
+    for (int32_t i = 0; i < x_count; i++) {
+      for (int32_t j = 0; j < size; j++) {
+        float score;
+        dot_rows(x + i * x_stride, rows + (first[b] + j) * stride, stride, 1, width, &score);
+        best[b] = score > best[b] ? score : best[b];
+      }
+    }
+  }
+}
+
+static void raise_blocks(const float *scores, int32_t count, int32_t size, float scale,
+                         float *best) {
+  for (int32_t i = 0; i < count; i++) {
+    const float score = scores[i] * scale;
+    best[i / size] = score > best[i / size] ? score : best[i / size];
+  }
+}
+
+/// Bisects between the least and the largest score for the lowest cut with at most `wanted` above.
+static void top(const float *scores, int32_t count, int32_t wanted, int32_t *ids) {
+  if (wanted <= 0) return;
+  int32_t low = INT32_MAX, high = INT32_MIN;
+  for (int32_t i = 0; i < count; i++) {
+    const int32_t rank = rank_bits(scores[i]);
+    low = rank < low ? rank : low;
+    high = rank > high ? rank : high;
+  }
+  if (wanted == count) high = low - 1;
+  int32_t above = 0;
+  while (low < high && above != wanted) {
+    const int32_t middle = rank_between(low, high);
+    above = 0;
+    for (int32_t i = 0; i < count; i++) above += rank_bits(scores[i]) > middle;
+    if (above <= wanted) high = middle; else low = middle + 1;
+  }
+  above = 0;
+  for (int32_t i = 0; i < count; i++) above += rank_bits(scores[i]) > high;
+  int32_t equal = wanted - above, kept = 0;
+  for (int32_t i = 0; i < count; i++) {
+    const int32_t rank = rank_bits(scores[i]);
+    if (rank > high || (rank == high && equal-- > 0)) ids[kept++] = i;
+  }
+}
+
+static int32_t estimates_exceed(const uint8_t *queries, ptrdiff_t query_stride,
+                                int32_t query_count, const int8_t *packed, int32_t width,
+                                int32_t keys, const int32_t *sums, const float *key_scales,
+                                const float *offsets, const float *scales,
+                                const float *thresholds) {
+  for (int32_t i = 0; i < query_count; i++) {
+    if (estimate_exceeds(queries + i * query_stride, packed, width, keys, sums, key_scales,
+                         offsets, scales[i], thresholds[i])) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static void merge_rows(float *o, float *lse, const int32_t *ids, const float *part,
+                       const float *part_lse, int32_t count, int32_t width) {
+  for (int32_t i = 0; i < count; i++) {
+    if (part_lse[i] == -INFINITY) continue;
+    float *row = o + (ptrdiff_t)ids[i] * width, *row_lse = lse + ids[i];
+    if (*row_lse == -INFINITY) {
+      memcpy(row, part + (ptrdiff_t)i * width, sizeof(float) * (size_t)width);
+      *row_lse = part_lse[i];
+      continue;
+    }
+    float own, other;
+    merge_weights(*row_lse, part_lse[i], &own, &other, row_lse);
+    for (int32_t c = 0; c < width; c++) {
+      row[c] = fmaf(other, part[(ptrdiff_t)i * width + c], own * row[c]);
+    }
+  }
+}
+
 const attn_select_kernels_t attn_select_scalar = {
-    pool_mean, dot_rows, pool_extrema, soften, weigh_rows, estimate_exceeds, merge_row,
+    pool_mean,        dot_rows,   pool_extrema, soften,         weigh_rows,
+    estimate_exceeds, merge_row,  dot_block,    raise_products, raise_blocks,
+    top,              estimates_exceed, merge_rows,
 };

@@ -27,12 +27,14 @@ public struct InterleavedTimer {
   /// Times `alternatives` until the plan says to stop.
   ///
   /// Without `comparisons` every later alternative is compared with the first; a single one is
-  /// timed until the interval of its median is narrow, relative to the median.
+  /// timed until the interval of its median is narrow, relative to the median. `onRound` hears the
+  /// samples so far after every round, outside the timed blocks.
   ///
   /// - Throws: `noAlternatives`, `duplicateAlternative`, `unknownAlternative` for a bad group,
   ///   `blockTooShort` if a closure takes no time.
   public func measure(
-    _ alternatives: [TimedAlternative], comparisons: [TimingComparison]? = nil
+    _ alternatives: [TimedAlternative], comparisons: [TimingComparison]? = nil,
+    onRound: (([[TimedSample]]) -> Void)? = nil
   ) throws(MeasurementError) -> InterleavedTiming {
     let pairs = try resolve(comparisons, among: alternatives)
     let begin = clock.monotonicNanoseconds()
@@ -44,7 +46,8 @@ public struct InterleavedTimer {
       reserved.reserveCapacity(plan.maximumRounds)
       return reserved
     }
-    let stop = runRounds(of: alternatives, calls: calls, pairs: pairs, into: &samples)
+    let stop = runRounds(
+      of: alternatives, calls: calls, pairs: pairs, into: &samples, onRound: onRound)
     let timings = alternatives.indices.map { index in
       AlternativeTiming(
         name: alternatives[index].name, callsPerSample: calls[index], samples: samples[index],
@@ -57,7 +60,7 @@ public struct InterleavedTimer {
 
   private func runRounds(
     of alternatives: [TimedAlternative], calls: [Int], pairs: [(Int, Int)],
-    into samples: inout [[TimedSample]]
+    into samples: inout [[TimedSample]], onRound: (([[TimedSample]]) -> Void)?
   ) -> StopReason {
     var generator = ResamplingGenerator(seed: plan.seed)
     var order = Array(alternatives.indices)
@@ -71,6 +74,7 @@ public struct InterleavedTimer {
           alternatives[index], calls: calls[index], round: round, position: position)
         samples[index].append(sample)
       }
+      onRound?(samples)
       if round + 1 >= nextCheck {
         if isNarrow(samples, pairs: pairs) { return .targetReached }
         // A quarter more each time keeps the resampling a small share of the whole.
@@ -89,11 +93,9 @@ public struct InterleavedTimer {
     let (wall, cpu) = time(alternative.body, calls: calls)
     let after = disturbance.read()
     return TimedSample(
-      round: round, position: position,
+      round: round, position: position, calls: calls,
       nanosecondsPerCall: Double(wall) / Double(calls),
-      threadCPUNanosecondsPerCall: Double(cpu) / Double(calls),
-      involuntarySwitches: after.involuntarySwitches &- before.involuntarySwitches,
-      stolenNanoseconds: after.stolenNanoseconds &- before.stolenNanoseconds)
+      threadCPUNanosecondsPerCall: Double(cpu) / Double(calls), disturbance: after.since(before))
   }
 
   @inline(never)
@@ -138,8 +140,7 @@ public struct InterleavedTimer {
     }
     return pairs.allSatisfy { top, bottom in
       let ratios = try? PairedRatios(
-        numerators: samples[top].map(\.nanosecondsPerCall),
-        denominators: samples[bottom].map(\.nanosecondsPerCall))
+        evenPairs: samples[top], over: samples[bottom], atLeast: plan.bootstrap.minimumCount)
       guard let interval = ratios?.logInterval(plan.bootstrap) else { return false }
       return interval.width <= plan.targetWidth
     }

@@ -24,6 +24,10 @@ public final class CaseRunner {
   private let phases: PhaseClock
   /// The command that repeats a case alone, given its id.
   private let command: (CaseSpecification) -> String
+  /// Hears how far the case in progress is; nil costs nothing.
+  var onStep: ((CaseStep) -> Void)? {
+    didSet { timed.onStep = onStep }
+  }
 
   public init(
     suite: String, seed: Seed, timing: SuiteTiming, depth: Depth, context: RunContext,
@@ -76,6 +80,7 @@ public final class CaseRunner {
       record.status = .skipped(reason: shortage)
       return
     }
+    onStep?(.verifying)
     let check = try phases.measure(.verification) {
       try Verification(item, sources: sources, context: context.execution)
     }
@@ -88,6 +93,7 @@ public final class CaseRunner {
       record.status = .failed(reason: defect)
       return
     }
+    onStep?(.comparing)
     let plan = try runAndCompare(&record, item, engine)
     guard case .verifiedOnly = record.status, depth == .measure else { return }
     try time(&record, item, engine, plan)

@@ -14,6 +14,8 @@ public final class TimedCase {
   private let cacheBytes: Int
   private let phases: PhaseClock?
   private var baseline: Baseline?
+  /// Hears how far a timing is, a few times a second.
+  var onStep: ((CaseStep) -> Void)?
 
   public init(
     timing: SuiteTiming, sources: InputSource, execution: ExecutionContext, cacheBytes: Int,
@@ -62,8 +64,12 @@ public final class TimedCase {
       // Calibration comes to the read after the mechanism, whose cache is there by then.
       alternatives.append(.init(name: BareRead.name) { read.run() })
     }
-    let timer = InterleavedTimer(plan: plan(process: process))
-    let result = try spend(.sampling) { try timer.measure(alternatives) }
+    let plan = plan(process: process)
+    let timer = InterleavedTimer(plan: plan)
+    let result = try spend(.sampling) {
+      try timer.measure(
+        alternatives, onRound: onStep.map { StepThrottle(plan: plan, onStep: $0).hear })
+    }
     phases?.move(result.timedNanoseconds, from: .sampling, to: .timed)
     phases?.move(result.calibrationNanoseconds, from: .sampling, to: .calibration)
     return result

@@ -177,6 +177,16 @@ extension AttentionSketchError: CustomStringConvertible {
 }
 
 extension AttentionShape {
+  /// One batch element of this shape, with its longest axis halved until it has at most `limit`
+  /// queries and keys or cannot be halved.
+  package func reduced(toTokens limit: Int) throws(ShapeError) -> AttentionShape {
+    var shape = try with(batch: 1)
+    while max(shape.queryLength, shape.keyLength) > limit, let half = try shape.halved() {
+      shape = half
+    }
+    return shape
+  }
+
   /// One batch element and one head of this shape.
   fileprivate func oneHead() throws(ShapeError) -> AttentionShape {
     try with(batch: 1, queryHeads: 1, keyValueHeads: 1)

@@ -5,6 +5,7 @@ import AttentionEngines
 import AttentionMechanisms
 import Measurement
 import ResultStore
+import TensorFiles
 
 /// Prepares one case at a time and times blocks of it on request.
 public final class CaseWorker {
@@ -75,12 +76,25 @@ public final class CaseWorker {
       }
       return .generated(form)
     case .captured(let path, let names):
-      guard names.count == 3 else {
-        throw WorkerRefusal.unsupported(reason: "captured inputs need three names")
+      return try captured(
+        names.map { TensorReference(path: path, name: $0) }, layout: .batchHeadsTokens)
+    case .tensors(let paths, let names, let layout):
+      guard let layout = TensorLayout(rawValue: layout), paths.count == names.count else {
+        throw WorkerRefusal.unsupported(reason: "this build knows no layout '\(layout)'")
       }
-      return .captured(
-        try CapturedInput(path: path, query: names[0], key: names[1], value: names[2]))
+      return try captured(
+        zip(paths, names).map { TensorReference(path: $0, name: $1) }, layout: layout)
     }
+  }
+
+  private static func captured(
+    _ tensors: [TensorReference], layout: TensorLayout
+  ) throws -> InputSpecification {
+    guard tensors.count == 3 else {
+      throw WorkerRefusal.unsupported(reason: "captured inputs need three names")
+    }
+    return .captured(
+      try CapturedInput(query: tensors[0], key: tensors[1], value: tensors[2], layout: layout))
   }
 
   private func verified(_ item: CaseSpecification, _ request: WorkerCase) -> CaseRecord {
@@ -138,19 +152,6 @@ public final class CaseWorker {
     if slowdown > 0 { alternative = alternative.slowed(by: slowdown) }
     let sample = timer.time(alternative, calls: calls)
     return WorkerSample(
-      nanosecondsPerCall: sample.nanosecondsPerCall,
-      isDisturbed: Self.matters(sample, calls: calls, threads: context.execution.pool.count))
-  }
-
-  /// Whether what fell into a block can have moved its time.
-  ///
-  /// Kernel threads take a CPU of a quiet guest some 15 times a second, for microseconds: in a long
-  /// block that is certain and means nothing. Other programs do it more than 50 times a second, or
-  /// more than once in a short block.
-  private static func matters(_ sample: TimedSample, calls: Int, threads: Int) -> Bool {
-    let milliseconds = sample.nanosecondsPerCall * Double(calls) * 1e-6
-    let switches = Double(sample.involuntarySwitches)
-    return switches > 1 + 0.05 * Double(threads) * milliseconds
-      || Double(sample.stolenNanoseconds) * 1e-6 > 0.01 * milliseconds
+      nanosecondsPerCall: sample.nanosecondsPerCall, isDisturbed: sample.isDisturbed)
   }
 }

@@ -10,6 +10,10 @@ extension AttendSelected {
     var tally = SelectionTally(stage: self, selection: selection, shape: shape, tile: tile)
     let heads = headsPerStrip(shape: shape, lanes: tile.lanes)
     switch order {
+    case .byBlock where mergesInChunks(SelectionGeometry(self, shape: shape)):
+      for head in stride(from: 0, to: shape.batch * shape.queryHeads, by: heads) {
+        tally.addByChunk(head: head, heads: heads)
+      }
     case .byBlock:
       for head in 0..<shape.batch * shape.queryHeads { tally.addByBlock(head: head) }
     case .byRow:
@@ -23,6 +27,19 @@ extension AttendSelected {
     let lists = shape.batch * shape.queryHeads / headsPerList(shape: shape)
     tally.counts.elementsSorted = lists * scoredBlocks(shape: shape)
     return tally.counts
+  }
+
+  /// Whether order `byBlock` merges partial results chunk by chunk of the queries: where lists are
+  /// long, all of them together would be many times the output.
+  public func mergesInChunks(_ geometry: SelectionGeometry) -> Bool {
+    order == .byBlock && merging == .logSumExp && capacity(geometry) > 4
+  }
+
+  /// First places of the chunks whose partial results are merged at once, and the number of
+  /// queries; `heads` rows of every query fill strips together.
+  public func chunkStarts(_ geometry: SelectionGeometry, heads: Int) -> [Int] {
+    let queries = geometry.rowStarts[geometry.rowCount]
+    return Array(stride(from: 0, to: queries, by: max(4096 / heads, 1))) + [queries]
   }
 
   /// Query heads whose rows of one token lie side by side in a strip: those that share a list and
@@ -103,6 +120,31 @@ private struct SelectionTally {
     }
   }
 
+  /// The rows of a chunk are gathered block by block.
+  mutating func addByChunk(head: Int, heads: Int) {
+    let starts = stage.chunkStarts(geometry, heads: heads)
+    for (first, end) in zip(starts, starts.dropFirst()) {
+      var rows = [[Int]](repeating: [], count: geometry.blockCount)
+      for place in first..<end {
+        for block in selection.blocks(head: head, row: rowOfPlace[place]) {
+          for _ in 0..<heads { rows[block].append(place) }
+        }
+      }
+      for (block, list) in rows.enumerated() {
+        counts.rowsGathered += list.count
+        addStrips(list, block: block)
+      }
+    }
+  }
+
+  private mutating func addStrips(_ list: [Int], block: Int) {
+    for first in stride(from: 0, to: list.count, by: tile.lanes) {
+      let places = Array(list[first..<min(first + tile.lanes, list.count)])
+      let keyRows = add(block: block, places: places, isChosen: places.map { _ in true })
+      addBytes(keyRows: keyRows, queries: places.count)
+    }
+  }
+
   /// A query's last block writes its output row; every other one a partial row.
   mutating func addByBlock(head: Int) {
     for block in 0..<geometry.blockCount {
@@ -118,14 +160,7 @@ private struct SelectionTally {
         }
       }
       counts.rowsGathered += routed.count
-      for list in [last, routed] {
-        for first in stride(from: 0, to: list.count, by: tile.lanes) {
-          let places = Array(list[first..<min(first + tile.lanes, list.count)])
-          let keyRows = add(
-            block: block, places: places, isChosen: places.map { _ in true })
-          addBytes(keyRows: keyRows, queries: places.count)
-        }
-      }
+      for list in [last, routed] { addStrips(list, block: block) }
     }
   }
 

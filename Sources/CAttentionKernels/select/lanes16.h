@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+#ifndef SELECT_LANES16_H
+#define SELECT_LANES16_H
+
+#include "lanes8.h"
+
+#pragma clang attribute push( \
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+
+static inline __mmask16 first_lanes(int32_t n) {
+  return n >= 16 ? (__mmask16)0xffff : n <= 0 ? 0 : (__mmask16)((1u << n) - 1);
+}
+
+/// Sums of the partials of sixteen products: lane 4 i + j holds that of `acc[j][i]`.
+///
+/// Every sum is pairwise, 8, 4, 2 and 1 apart, as a single product is summed.
+static inline __m512 sum_sixteen(__m512 acc[4][4]) {
+  __m512 four[4];
+  for (int32_t j = 0; j < 4; j++) {
+    // Halves of a pair of products side by side, then quarters of all four.
+    const __m512 a = _mm512_add_ps(_mm512_shuffle_f32x4(acc[j][0], acc[j][1], 0x44),
+                                   _mm512_shuffle_f32x4(acc[j][0], acc[j][1], 0xee));
+    const __m512 b = _mm512_add_ps(_mm512_shuffle_f32x4(acc[j][2], acc[j][3], 0x44),
+                                   _mm512_shuffle_f32x4(acc[j][2], acc[j][3], 0xee));
+    four[j] = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+  }
+  __m512 two[2];
+  for (int32_t j = 0; j < 2; j++) {
+    const __m512d a = _mm512_castps_pd(four[2 * j]), b = _mm512_castps_pd(four[2 * j + 1]);
+    two[j] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
+                           _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+  }
+  return _mm512_add_ps(_mm512_shuffle_ps(two[0], two[1], 0x88),
+                       _mm512_shuffle_ps(two[0], two[1], 0xdd));
+}
+
+/// Products of four rows `x[i]` with four rows `y[j]`, in lane 4 i + j.
+static inline __m512 tile4x4(const float *const x[4], const float *const y[4], int32_t width) {
+  __m512 acc[4][4];
+  for (int32_t j = 0; j < 4; j++) {
+    for (int32_t i = 0; i < 4; i++) acc[j][i] = _mm512_setzero_ps();
+  }
+  int32_t e = 0;
+  for (; e + 16 <= width; e += 16) {
+    __m512 left[4];
+    for (int32_t i = 0; i < 4; i++) left[i] = _mm512_loadu_ps(x[i] + e);
+    for (int32_t j = 0; j < 4; j++) {
+      const __m512 right = _mm512_loadu_ps(y[j] + e);
+      for (int32_t i = 0; i < 4; i++) acc[j][i] = _mm512_fmadd_ps(left[i], right, acc[j][i]);
+    }
+  }
+  if (e < width) {
+    const __mmask16 rest = first_lanes(width - e);
+    for (int32_t j = 0; j < 4; j++) {
+      const __m512 right = _mm512_maskz_loadu_ps(rest, y[j] + e);
+      for (int32_t i = 0; i < 4; i++) {
+        const __m512 left = _mm512_maskz_loadu_ps(rest, x[i] + e);
+        acc[j][i] = _mm512_fmadd_ps(left, right, acc[j][i]);
+      }
+    }
+  }
+  return sum_sixteen(acc);
+}
+
+/// Products of one row with sixteen rows.
+static inline __m512 tile1x16(const float *x, const float *const y[16], int32_t width) {
+  __m512 acc[4][4];
+  for (int32_t j = 0; j < 4; j++) {
+    for (int32_t i = 0; i < 4; i++) acc[j][i] = _mm512_setzero_ps();
+  }
+  for (int32_t e = 0; e < width; e += 16) {
+    const __mmask16 lanes = first_lanes(width - e);
+    const __m512 left = _mm512_maskz_loadu_ps(lanes, x + e);
+    for (int32_t j = 0; j < 4; j++) {
+      for (int32_t i = 0; i < 4; i++) {
+        const __m512 right = _mm512_maskz_loadu_ps(lanes, y[4 * i + j] + e);
+        acc[j][i] = _mm512_fmadd_ps(left, right, acc[j][i]);
+      }
+    }
+  }
+  return sum_sixteen(acc);
+}
+
+static inline int32_t least_of(int32_t a, int32_t b) { return a < b ? a : b; }
+
+static inline void dot_rows16(const float *x, const float *rows, ptrdiff_t stride, int32_t count,
+                              int32_t width, float *scores) {
+  int32_t j = 0;
+  for (; j + 4 <= count; j += 16) {
+    const float *y[16];
+    for (int32_t i = 0; i < 16; i++) y[i] = rows + least_of(j + i, count - 1) * stride;
+    _mm512_mask_storeu_ps(scores + j, first_lanes(count - j), tile1x16(x, y, width));
+  }
+  if (j < count) dot_rows(x, rows + j * stride, stride, count - j, width, scores + j);
+}
+
+static inline void dot_block16(const float *x, ptrdiff_t x_stride, int32_t x_count,
+                               const float *rows, ptrdiff_t stride, int32_t count, int32_t width,
+                               float *scores, ptrdiff_t score_stride) {
+  if (x_count == 1) return dot_rows16(x, rows, stride, count, width, scores);
+  // Rows of `x` times a panel of keys that stays in the first-level cache.
+  enum { PANEL = 64 };
+  for (int32_t panel = 0; panel < count; panel += PANEL) {
+    const int32_t end = least_of(panel + PANEL, count);
+    for (int32_t q = 0; q < x_count; q += 4) {
+      const float *left[4];
+      for (int32_t i = 0; i < 4; i++) left[i] = x + least_of(q + i, x_count - 1) * x_stride;
+      for (int32_t k = panel; k < end; k += 4) {
+        const float *right[4];
+        for (int32_t j = 0; j < 4; j++) right[j] = rows + least_of(k + j, end - 1) * stride;
+        const __m512 tile = tile4x4(left, right, width);
+        const __mmask8 lanes = (__mmask8)first_lanes(least_of(4, end - k));
+        float *target = scores + q * score_stride + k;
+        _mm_mask_storeu_ps(target, lanes, _mm512_castps512_ps128(tile));
+        if (q + 1 < x_count) {
+          _mm_mask_storeu_ps(target + score_stride, lanes, _mm512_extractf32x4_ps(tile, 1));
+        }
+        if (q + 2 < x_count) {
+          _mm_mask_storeu_ps(target + 2 * score_stride, lanes, _mm512_extractf32x4_ps(tile, 2));
+        }
+        if (q + 3 < x_count) {
+          _mm_mask_storeu_ps(target + 3 * score_stride, lanes, _mm512_extractf32x4_ps(tile, 3));
+        }
+      }
+    }
+  }
+}
+
+/// The largest of the lanes 4 i + j over i, in lane j.
+static inline __m128 largest_columns(__m512 x) {
+  const __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
+  return _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+}
+
+static inline void raise_products16(const float *x, ptrdiff_t x_stride, int32_t x_count,
+                                    const float *rows, ptrdiff_t stride, const int32_t *first,
+                                    int32_t count, int32_t size, int32_t width, float *best) {
+  // Four keys at a time, of one block or of several.
+  for (int32_t k = 0; k < count * size; k += 4) {
+    const float *right[4];
+    int32_t block[4];
+    for (int32_t j = 0; j < 4; j++) {
+      const int32_t key = least_of(k + j, count * size - 1);
+      block[j] = key / size;
+      right[j] = rows + (ptrdiff_t)(first[block[j]] + key % size) * stride;
+    }
+    __m512 most = _mm512_set1_ps(-INFINITY);
+    for (int32_t q = 0; q < x_count; q += 4) {
+      const float *left[4];
+      for (int32_t i = 0; i < 4; i++) left[i] = x + least_of(q + i, x_count - 1) * x_stride;
+      most = _mm512_max_ps(most, tile4x4(left, right, width));
+    }
+    float columns[4];
+    _mm_storeu_ps(columns, largest_columns(most));
+    for (int32_t j = 0; j < 4; j++) {
+      best[block[j]] = columns[j] > best[block[j]] ? columns[j] : best[block[j]];
+    }
+  }
+}
+
+static inline __m512 power_of_two16(__m512 exponent) {
+  const __m512 whole =
+      _mm512_roundscale_ps(exponent, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m512 f = _mm512_sub_ps(exponent, whole);
+  __m512 p = _mm512_set1_ps(SELECT_C6);
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(SELECT_C5));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(SELECT_C4));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(SELECT_C3));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(SELECT_C2));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(SELECT_C1));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
+  const __m512i bits = _mm512_slli_epi32(
+      _mm512_add_epi32(_mm512_cvtps_epi32(whole), _mm512_set1_epi32(127)), 23);
+  return _mm512_mul_ps(p, _mm512_castsi512_ps(bits));
+}
+
+static inline float soften16(float *scores, int32_t count, float scale) {
+  __m512 top = _mm512_set1_ps(-INFINITY);
+  for (int32_t i = 0; i < count; i += 16) {
+    top = _mm512_mask_max_ps(top, first_lanes(count - i), top,
+                             _mm512_maskz_loadu_ps(first_lanes(count - i), scores + i));
+  }
+  top = _mm512_set1_ps(_mm512_reduce_max_ps(top));
+  const __m512 factor = _mm512_set1_ps(scale * SELECT_LOG2E);
+  const __m512 least = _mm512_set1_ps(SELECT_LEAST);
+  __m512 partial = _mm512_setzero_ps();
+  for (int32_t i = 0; i < count; i += 16) {
+    const __mmask16 lanes = first_lanes(count - i);
+    const __m512 score = _mm512_maskz_loadu_ps(lanes, scores + i);
+    const __m512 exponent = _mm512_mul_ps(_mm512_sub_ps(score, top), factor);
+    const __mmask16 counts = _mm512_mask_cmp_ps_mask(lanes, exponent, least, _CMP_GT_OQ);
+    const __m512 power =
+        _mm512_maskz_mov_ps(counts, power_of_two16(_mm512_max_ps(exponent, least)));
+    _mm512_mask_storeu_ps(scores + i, lanes, power);
+    partial = _mm512_add_ps(partial, power);
+  }
+  return sum_partials(_mm512_castps512_ps256(partial), _mm512_extractf32x8_ps(partial, 1));
+}
+
+static inline void weigh_rows16(const float *weights, const float *rows, ptrdiff_t stride,
+                                int32_t count, int32_t width, float *sum) {
+  for (int32_t c = 0; c < width; c += 64) {
+    __m512 total[4];
+    __mmask16 lanes[4];
+    for (int32_t v = 0; v < 4; v++) {
+      total[v] = _mm512_setzero_ps();
+      lanes[v] = first_lanes(width - c - 16 * v);
+    }
+    for (int32_t i = 0; i < count; i++) {
+      const __m512 weight = _mm512_set1_ps(weights[i]);
+      for (int32_t v = 0; v < 4; v++) {
+        const __m512 row = _mm512_maskz_loadu_ps(lanes[v], rows + i * stride + c + 16 * v);
+        total[v] = _mm512_fmadd_ps(weight, row, total[v]);
+      }
+    }
+    for (int32_t v = 0; v < 4; v++) _mm512_mask_storeu_ps(sum + c + 16 * v, lanes[v], total[v]);
+  }
+}
+
+static inline int32_t count_above16(const float *scores, int32_t count, float cut) {
+  const __m512 least = _mm512_set1_ps(cut);
+  __m512i above = _mm512_setzero_si512();
+  for (int32_t i = 0; i < count; i += 16) {
+    const __mmask16 lanes = first_lanes(count - i);
+    const __mmask16 is_above = _mm512_mask_cmp_ps_mask(
+        lanes, _mm512_maskz_loadu_ps(lanes, scores + i), least, _CMP_GT_OQ);
+    above = _mm512_mask_add_epi32(above, is_above, above, _mm512_set1_epi32(1));
+  }
+  return _mm512_reduce_add_epi32(above);
+}
+
+/// The lowest cut above which at most `wanted` scores lie, found by bisection.
+static inline float lowest_cut(const float *scores, int32_t count, int32_t wanted) {
+  __m512 least = _mm512_set1_ps(INFINITY), most = _mm512_set1_ps(-INFINITY);
+  for (int32_t i = 0; i < count; i += 16) {
+    const __mmask16 lanes = first_lanes(count - i);
+    const __m512 score = _mm512_maskz_loadu_ps(lanes, scores + i);
+    least = _mm512_mask_min_ps(least, lanes, least, score);
+    most = _mm512_mask_max_ps(most, lanes, most, score);
+  }
+  int32_t low = rank_bits(_mm512_reduce_min_ps(least));
+  int32_t high = rank_bits(_mm512_reduce_max_ps(most)), above = -1;
+  while (low < high && above != wanted) {
+    const int32_t middle = rank_between(low, high);
+    above = count_above16(scores, count, rank_score(middle));
+    if (above <= wanted) high = middle; else low = middle + 1;
+  }
+  return rank_score(high);
+}
+
+static inline void top16(const float *scores, int32_t count, int32_t wanted, int32_t *ids) {
+  if (wanted <= 0) return;
+  const __m512i lane =
+      _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  if (wanted == count) {
+    for (int32_t i = 0; i < count; i++) ids[i] = i;
+    return;
+  }
+  const float cut = lowest_cut(scores, count, wanted);
+  int32_t equal = wanted - count_above16(scores, count, cut), kept = 0;
+  for (int32_t i = 0; i < count; i += 16) {
+    const __mmask16 lanes = first_lanes(count - i);
+    const __m512 score = _mm512_maskz_loadu_ps(lanes, scores + i);
+    __mmask16 is_kept =
+        _mm512_mask_cmp_ps_mask(lanes, score, _mm512_set1_ps(cut), _CMP_GT_OQ);
+    uint32_t ties = equal > 0 ? _mm512_mask_cmp_ps_mask(lanes, score, _mm512_set1_ps(cut),
+                                                        _CMP_EQ_OQ)
+                              : 0;
+    for (; ties != 0 && equal > 0; equal--, ties &= ties - 1) {
+      is_kept |= (__mmask16)(ties & -ties);
+    }
+    const int32_t found = __builtin_popcount(is_kept);
+    const __m512i index = _mm512_add_epi32(lane, _mm512_set1_epi32(i));
+    _mm512_mask_storeu_epi32(
+        ids + kept, first_lanes(found), _mm512_maskz_compress_epi32(is_kept, index));
+    kept += found;
+  }
+}
+
+static inline void merge_rows16(float *o, float *lse, const int32_t *ids, const float *part,
+                                const float *part_lse, int32_t count, int32_t width) {
+  for (int32_t i = 0; i < count; i++) {
+    if (part_lse[i] == -INFINITY) continue;
+    const float *from = part + (ptrdiff_t)i * width;
+    float *row = o + (ptrdiff_t)ids[i] * width, *row_lse = lse + ids[i];
+    float own = 0.0f, other = 1.0f;
+    const bool is_first = *row_lse == -INFINITY;
+    if (is_first) {
+      *row_lse = part_lse[i];
+    } else {
+      merge_weights(*row_lse, part_lse[i], &own, &other, row_lse);
+    }
+    for (int32_t c = 0; c < width; c += 16) {
+      const __mmask16 lanes = first_lanes(width - c);
+      const __mmask16 known = is_first ? 0 : lanes;
+      const __m512 before =
+          _mm512_mul_ps(_mm512_set1_ps(own), _mm512_maskz_loadu_ps(known, row + c));
+      const __m512 added = _mm512_maskz_loadu_ps(lanes, from + c);
+      _mm512_mask_storeu_ps(row + c, lanes,
+                            _mm512_fmadd_ps(_mm512_set1_ps(other), added, before));
+    }
+  }
+}
+
+#pragma clang attribute pop
+
+#endif
