@@ -13,13 +13,16 @@ struct CaseTiming {
   let timing: SuiteTiming
   let timed: TimedCase
 
+  /// `callNanoseconds` is about how long a call takes.
+  ///
   /// - Throws: ``MeasurementError`` if a closure takes no measurable time, or what a child process
   ///   that could not measure says.
   func measure(
-    _ item: CaseSpecification, engine: any PreparedAttention, plan: Plan, bounds: BoundsRecord
+    _ item: CaseSpecification, engine: any PreparedAttention, plan: Plan, bounds: BoundsRecord,
+    callNanoseconds: Double
   ) throws -> TimingRecord {
     let peakBefore = adjacentPeak()
-    let (result, processes) = try rounds(of: item, engine: engine)
+    let (result, processes) = try rounds(of: item, engine: engine, callNanoseconds)
     let peaks = [peakBefore, adjacentPeak()].compactMap { $0 }
     let own = try result.timing(of: Role.mechanism.rawValue)
     let base = try result.timing(of: Role.flashBaseline.rawValue)
@@ -56,10 +59,12 @@ struct CaseTiming {
 
   /// All rounds of the case and, where several processes took them, the process of each.
   private func rounds(
-    of item: CaseSpecification, engine: any PreparedAttention
+    of item: CaseSpecification, engine: any PreparedAttention, _ callNanoseconds: Double
   ) throws -> (InterleavedTiming, [Int]?) {
     guard timing.processes > 1, let timeInProcess = context.timeInProcess else {
-      return (try timed.measure(item, engine: engine), nil)
+      return (
+        try timed.measure(item, engine: engine, callNanoseconds: callNanoseconds), nil
+      )
     }
     let parts = try context.phases.measure(.sampling) {
       try (0..<timing.processes).map { try timeInProcess(item, $0) }
