@@ -27,6 +27,25 @@ struct InterleavedTimerTests {
     #expect(try timing.timing(of: "long").callsPerSample == 1)
   }
 
+  @Test func longCallsThatWereTimedBeforeNeedNoCalibration() throws {
+    func calls(about nanoseconds: Double?) throws -> (Int, calibration: UInt64) {
+      var count = 0
+      let work = TimedAlternative(name: "a", about: nanoseconds) {
+        count += 1
+        clock.work(3_000_000)
+      }
+      let timing = try timer().measure([work])
+      #expect(timing.alternatives[0].callsPerSample == 1)
+      return (count, timing.calibrationNanoseconds)
+    }
+    let known = try calls(about: 4_000_001)
+    let unknown = try calls(about: nil)
+    #expect(known.calibration == 0 && unknown.calibration == 6_000_000)
+    #expect(unknown.0 == known.0 + 2)
+    // A first run that seems hardly longer than a block may be far from the next.
+    #expect(try calls(about: 4_000_000) == unknown)
+  }
+
   @Test func timesArePerCall() throws {
     let timing = try timer().measure([work("a", 700)])
     #expect(timing.alternatives[0].summary.median == 700)
