@@ -19,7 +19,7 @@ static const attn_kernel_table_t tables[] = {
      &attn_decode_avx512_vnni, &attn_window_avx512},
     {ATTN_ISA_AVX512_BF16, "avx512_bf16", &attn_tiled_avx512, &attn_lowbit_avx512_bf16,
      &attn_scan_avx512, &attn_select_avx512, &attn_rows_avx512, &attn_diagonal_avx512,
-     &attn_decode_avx512_vnni, &attn_window_avx512},
+     &attn_decode_avx512_bf16, &attn_window_avx512},
 #endif
 };
 
