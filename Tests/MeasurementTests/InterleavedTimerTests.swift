@@ -85,15 +85,26 @@ struct InterleavedTimerTests {
     #expect(timing.rounds == 20)
   }
 
-  @Test func timingEndsAtTheTimeLimit() throws {
+  @Test(arguments: [(40, 8), (25, 6), (5, 3)])
+  func timingEndsAtTheTimeLimit(milliseconds: Int64, rounds: Int) throws {
     let slow = timer { plan in
-      plan.timeLimit = .milliseconds(25)
+      plan.timeLimit = .milliseconds(milliseconds)
       plan.minimumRounds = 100
       plan.maximumRounds = 1000
     }
+    // A round takes 5 ms. Six give an interval, for which the limit is stretched up to three times.
     let timing = try slow.measure([work("a", 2_000_000), work("b", 3_000_000)])
     #expect(timing.stop == .timeLimit)
-    #expect(timing.rounds == 5)
+    #expect(timing.rounds == rounds)
+  }
+
+  @Test func everyRoundIsHeardWithAllSamplesSoFar() throws {
+    var heard: [[Int]] = []
+    let timing = try timer { $0.maximumRounds = 4 }
+      .measure([work("a", 1_000_000), work("b", 2_000_000)]) { samples in
+        heard.append(samples.map(\.count))
+      }
+    #expect(heard == (1...timing.rounds).map { [$0, $0] })
   }
 
   @Test func tooFewRoundsNeverCountAsNarrow() throws {

@@ -16,8 +16,10 @@ struct ExactCommand: ParsableCommand {
       equal, allocations inside the timed region zero, and instructions within 0.5 %. Output bits \
       of kernels or libraries that the file does not know are compared by their error instead.
 
-        attnbench exact Suites/smoke.yaml --reference Results/reference/exact/smoke.json
-        attnbench exact Suites/smoke.yaml --reference Results/reference/exact/smoke.json --update
+        attnbench exact Suites/smoke.yaml \\
+          --reference Results/reference/exact/smoke.json
+        attnbench exact Suites/smoke.yaml \\
+          --reference Results/reference/exact/smoke.json --update
 
       Exit code 4 if anything differs.
       """)

@@ -80,10 +80,16 @@ public struct InterleavedTimer {
         // A quarter more each time keeps the resampling a small share of the whole.
         nextCheck = max(round + 2, (round + 1) * 5 / 4)
       }
-      if clock.monotonicNanoseconds() - begin >= plan.timeLimit.nanoseconds { return .timeLimit }
+      let elapsed = clock.monotonicNanoseconds() - begin
+      let limit = plan.timeLimit.nanoseconds
+      // A few samples too little for an interval would be time spent for nothing.
+      if elapsed >= limit, round + 1 >= fewestRounds || elapsed / 3 >= limit { return .timeLimit }
     }
     return .maximumRounds
   }
+
+  /// Rounds that an interval needs.
+  private var fewestRounds: Int { min(plan.minimumRounds, plan.bootstrap.minimumCount) }
 
   private func timeBlock(
     _ alternative: TimedAlternative, calls: Int, round: Int, position: Int

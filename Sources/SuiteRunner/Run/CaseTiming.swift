@@ -95,7 +95,9 @@ struct CaseTiming {
 
   private static func estimate(_ ratio: TimeRatio) -> ResultStore.Known<Estimate> {
     guard let interval = ratio.interval else {
-      return .absent(reason: "too few pairs for an interval")
+      return .absent(
+        reason: "too few pairs for an interval: \(ratio.pairs) fitted into the time of the case; "
+          + "raise timePerCase in the suite, or repeat on a quieter machine")
     }
     return .value(
       Estimate(
