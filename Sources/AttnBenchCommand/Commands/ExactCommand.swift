@@ -94,13 +94,8 @@ struct ExactCommand: ParsableCommand {
       }
       return ExactReference(suite: suite, seed: seed, cases: [:])
     }
-    let found: ExactReference
-    do {
-      let data = try Data(contentsOf: URL(fileURLWithPath: reference))
-      found = try JSONDecoder().decode(ExactReference.self, from: data)
-    } catch {
-      throw Refusal.usage("\(reference) is no reference of exact facts; write it with --update")
-    }
+    let found = try ExactReference(
+      parsing: try PlainFile.contents(of: reference), file: reference)
     guard found.schema == ExactReference.currentSchema, found.suite == suite, found.seed == seed
     else {
       throw Refusal.usage(
