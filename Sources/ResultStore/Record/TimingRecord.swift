@@ -49,6 +49,21 @@ public struct TimingRecord: Codable, Hashable, Sendable {
     self.processes = processes
   }
 
+  /// What the choice of blocks, timed without the attention that follows, is called among the
+  /// alternatives.
+  public static let selectionName = "selection"
+
+  /// Median time of the choice of blocks / that of `flash` in f32; nil where nothing is chosen.
+  public var selectionShareOfFlash: Double? {
+    guard
+      let selection = alternatives.first(where: {
+        $0.role == .other && $0.name == Self.selectionName
+      }), let flash = alternatives.first(where: { $0.role == .flashBaseline }),
+      flash.medianNanoseconds > 0
+    else { return nil }
+    return selection.medianNanoseconds / flash.medianNanoseconds
+  }
+
   /// The share of disturbed samples above which a case is unfit for a verdict.
   public static let maximumDisturbedShare = 0.2
 

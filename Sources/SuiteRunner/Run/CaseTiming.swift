@@ -26,6 +26,7 @@ struct CaseTiming {
     let ratio = try result.ratio(of: Role.flashBaseline.rawValue, to: Role.mechanism.rawValue)
     // Bare transforms stand beside the mechanisms that are made of them.
     let bare = try? result.timing(of: BareTransforms.name)
+    let selection = try? result.timing(of: TimingRecord.selectionName)
     let speedUp = Self.estimate(ratio)
     let hostBound = bounds.bound(on: BoundsRecord.host)
     let seconds = own.summary.median * 1e-9
@@ -38,7 +39,10 @@ struct CaseTiming {
       alternatives: [
         record(.mechanism, item.mechanismID, plan.precisionName, own),
         record(.flashBaseline, Flash.card.id, AttendPrecision.float32.name, base),
-      ] + (bare.map { [record(.other, BareTransforms.name, "f32", $0)] } ?? []),
+      ] + (bare.map { [record(.other, BareTransforms.name, "f32", $0)] } ?? [])
+        + (selection.map {
+          [record(.other, TimingRecord.selectionName, plan.precisionName, $0)]
+        } ?? []),
       speedUpOverFlash: speedUp, speedUpOverDense: overDense(speedUp, plan.precisionName),
       realisedShare: speedUp.flatMap { speedUp in
         hostBound.flatMap { $0.roofline.map { speedUp.value / $0 } }

@@ -58,6 +58,10 @@ public final class TimedCase {
       .init(name: Role.mechanism.rawValue) { rotation.run(engine) },
     ]
     if let bare { alternatives.append(.init(name: BareTransforms.name) { bare.run() }) }
+    if item.mechanism.plan.selectingStage != nil {
+      alternatives.append(
+        .init(name: TimingRecord.selectionName) { rotation.select(engine) })
+    }
     let timer = InterleavedTimer(plan: plan(process: process))
     let result = try spend(.sampling) { try timer.measure(alternatives) }
     phases?.move(result.timedNanoseconds, from: .sampling, to: .timed)
