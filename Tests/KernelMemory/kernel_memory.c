@@ -156,6 +156,7 @@ int main(void) {
         windows[axis] = 1 + random_below(lengths[axis] < 9 ? lengths[axis] : 9);
       }
       diagonal(t, lengths, windows, d, dv);
+      selection(t, attn_kernel_table(ATTN_ISA_SCALAR));
     }
   }
   printf("kernels: %d rounds, %d failures\n", runs, failures);

@@ -15,4 +15,7 @@ void decode(const attn_kernel_table_t *t, attn_decode_format_t format, int32_t q
 void diagonal(const attn_kernel_table_t *t, const int32_t lengths[3], const int32_t windows[3],
               int32_t d, int32_t dv);
 
+/// Scores, ranks and merges of the selection engine against the scalar table, bit by bit.
+void selection(const attn_kernel_table_t *t, const attn_kernel_table_t *scalar);
+
 #endif
