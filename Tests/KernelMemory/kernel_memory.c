@@ -205,6 +205,9 @@ int main(void) {
     tables++;
     random_rounds(t, 40);
     every_size(t);
+    for (int round = 0; round < 40; round++) {
+      selection_bits(t, attn_kernel_table(ATTN_ISA_SCALAR));
+    }
   }
   printf("kernels: %d tables, every size of 1 to 130, %d failures\n", tables, failures);
   return failures != 0;

@@ -29,4 +29,7 @@ void score_row(const attn_kernel_table_t *t, int32_t count);
 void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens, int32_t d,
                int32_t features, int32_t dv);
 
+/// Scores, ranks and merges of the selection engine against the scalar table, bit by bit.
+void selection_bits(const attn_kernel_table_t *t, const attn_kernel_table_t *scalar);
+
 #endif

@@ -27,9 +27,13 @@ struct CaseTiming {
     let own = try result.timing(of: Role.mechanism.rawValue)
     let base = try result.timing(of: Role.flashBaseline.rawValue)
     let ratio = try result.ratio(of: Role.flashBaseline.rawValue, to: Role.mechanism.rawValue)
-    // Bare transforms stand beside the mechanisms that are made of them, a bare read beside decoding.
-    let bare = [BareTransforms.name, BareRead.name].compactMap { name in
-      (try? result.timing(of: name)).map { record(.other, name, "f32", $0) }
+    // Bare transforms stand beside the mechanisms that are made of them, a bare read beside
+    // decoding, the choice of blocks beside the attention to them.
+    let parts = [
+      (BareTransforms.name, "f32"), (BareRead.name, "f32"),
+      (TimingRecord.selectionName, plan.precisionName),
+    ].compactMap { name, precision in
+      (try? result.timing(of: name)).map { record(.other, name, precision, $0) }
     }
     let speedUp = Self.estimate(ratio)
     let hostBound = bounds.bound(on: BoundsRecord.host)
@@ -43,7 +47,7 @@ struct CaseTiming {
       alternatives: [
         record(.mechanism, item.mechanismID, plan.precisionName, own),
         record(.flashBaseline, Flash.card.id, AttendPrecision.float32.name, base),
-      ] + bare,
+      ] + parts,
       speedUpOverFlash: speedUp, speedUpOverDense: overDense(speedUp, plan.precisionName),
       realisedShare: speedUp.flatMap { speedUp in
         hostBound.flatMap { $0.roofline.map { speedUp.value / $0 } }

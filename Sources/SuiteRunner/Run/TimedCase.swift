@@ -70,6 +70,10 @@ public final class TimedCase {
       // Calibration comes to the read after the mechanism, whose cache is there by then.
       alternatives.append(.init(name: BareRead.name) { read.run() })
     }
+    if item.mechanism.plan.selectingStage != nil {
+      alternatives.append(
+        .init(name: TimingRecord.selectionName) { rotation.select(engine) })
+    }
     let plan = plan(process: process)
     let timer = InterleavedTimer(plan: plan)
     let result = try spend(.sampling) {
