@@ -58,12 +58,23 @@ public struct Selection: Sendable {
   /// Query heads that share one list, 1 where each has its own.
   public let headsPerList: Int
   public let ids: [Int32]
+  /// Token at every place, list head by list head, where every one has an order of its own.
+  public let orders: [Int32]?
 
-  public init(rows: Int, capacity: Int, headsPerList: Int = 1, ids: [Int32]) {
+  public init(
+    rows: Int, capacity: Int, headsPerList: Int = 1, ids: [Int32], orders: [Int32]? = nil
+  ) {
     self.rows = rows
     self.capacity = capacity
     self.headsPerList = headsPerList
     self.ids = ids
+    self.orders = orders
+  }
+
+  /// The token at every place of one query head, counted over the whole batch; nil where heads
+  /// have no order of their own.
+  public func order(head: Int, queryLength: Int) -> ArraySlice<Int32>? {
+    orders.map { $0.dropFirst(head / headsPerList * queryLength).prefix(queryLength) }
   }
 
   /// The ids chosen for one row unit of one query head, counted over the whole batch.

@@ -19,11 +19,15 @@ public protocol PreparedAttention: AnyObject {
 
   /// - Requires: inputs and output have the extents of the plan's shape.
   func run(_ inputs: AttentionInputs, into output: Tensor<Float>)
+  /// Does what ``run(_:into:)`` does before it attends, so that the choice can be timed by itself;
+  /// false where nothing is selected.
+  func select(_ inputs: AttentionInputs, into output: Tensor<Float>) -> Bool
 }
 
 extension PreparedAttention {
   public var tiles: TileCounts? { nil }
   public var selection: Selection? { nil }
+  public func select(_ inputs: AttentionInputs, into output: Tensor<Float>) -> Bool { false }
 }
 
 /// A plan that no engine executes.

@@ -44,7 +44,8 @@ struct NoisyNightsTests {
     machine.drift = 0.1
     let drowned = counts(machine, ratio: 1, nights: 200)
     #expect(drowned.slower == 0, "\(drowned)")
-    #expect(drowned.open >= 190, "\(drowned)")
+    // A faster time needs one round and comes by chance: it is not red.
+    #expect(drowned.open >= 180, "\(drowned)")
     let evidence = TimeEvidence.interleaved(machine.pairs(ratio: 1, processes: 5))
     #expect(TimeJudgement(evidence, policy: policy)?.isDrowned == true)
   }
@@ -66,8 +67,9 @@ struct NoisyNightsTests {
     var all = policy
     all.takesLopsidedPairs = true
     var machine = NoisyMachine(seed: 17)
+    // Bursts that are over with the next sample: most of the pairs that meet one are lopsided.
     machine.burstBegin = 0.2
-    machine.burstStay = 0.6
+    machine.burstStay = 0.2
     var widths = (even: 0.0, all: 0.0)
     for _ in 0..<50 {
       let evidence = TimeEvidence.interleaved(machine.pairs(ratio: 1, processes: 10))

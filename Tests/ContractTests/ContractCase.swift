@@ -172,6 +172,33 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
       ContractCase("dsv", ["cube": "2x2x2", "share": "0.3"], grid: [4, 9, 8]),
       ContractCase("dsv", ["cube": "3x4", "share": "0.2", "rank": "5"], grid: [13, 14]),
     ],
+    "psa": [
+      ContractCase("psa", ["queryBlock": "64", "keyBlock": "32"]),
+      ContractCase(
+        "psa",
+        [
+          "queryBlock": "48", "keyBlock": "16", "whole": "0.2", "pairs": "0.4", "fours": "0.7",
+          "eights": "0.9",
+        ]),
+    ],
+    "paro": [
+      ContractCase("paro", ["blockSize": "32"]),
+      ContractCase("paro", ["blockSize": "16", "density": "0.3"], grid: [4, 9, 8]),
+      ContractCase(
+        "paro", ["blockSize": "32", "density": "0.25", "negligible": "0.5"], grid: [14, 16]),
+    ],
+    "dhsa": [
+      ContractCase("dhsa", ["leastChunk": "8", "mostChunk": "32", "budget": "64"]),
+      ContractCase(
+        "dhsa",
+        [
+          "leastChunk": "16", "mostChunk": "48", "budget": "96", "borders": "fixed",
+          "order": "byBlock",
+        ]),
+      ContractCase(
+        "dhsa",
+        ["leastChunk": "1", "mostChunk": "24", "window": "4", "budget": "40", "order": "byRow"]),
+    ],
     "minference-vertical-slash": [
       ContractCase(
         "minference-vertical-slash",

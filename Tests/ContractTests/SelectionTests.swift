@@ -31,6 +31,11 @@ import Testing
     ContractCase("longheads", ["chunkSize": "32", "topK": "99"]),
     ContractCase("dsv", ["cube": "8", "share": "1"]),
     ContractCase("dsv", ["cube": "2x2x2", "share": "1"], grid: [4, 9, 8]),
+    ContractCase(
+      "psa", ["queryBlock": "64", "whole": "1", "pairs": "1", "fours": "1", "eights": "1"]),
+    ContractCase("paro", ["blockSize": "32", "density": "1"]),
+    ContractCase("paro", ["blockSize": "32", "density": "1"], grid: [4, 9, 8]),
+    ContractCase("dhsa", ["budget": "1024"]),
     ContractCase("minference-vertical-slash", ["columns": "1000"]),
     ContractCase("minference-vertical-slash", ["diagonals": "1000"]),
   ]
@@ -145,5 +150,41 @@ import Testing
     let dense = SoftmaxReference.dense(ReferenceProblem(shape: shape, inputs: problem.inputs))
     let tolerance = Tolerance(problem.mechanism.plan)
     #expect(OutputComparison(output, dense).relativeL2 <= tolerance.relativeL2)
+  }
+}
+
+/// Keys at several resolutions.
+@Suite struct PyramidTests {
+  /// A mean of equal keys, weighed by their number, is those keys.
+  @Test func keysThatAreConstantInPoolsGiveDenseAttentionAtAnyResolution() throws {
+    let shape = try AttentionShape(queryHeads: 2, queryLength: 320, headDim: 16)
+    let item = ContractCase(
+      "psa",
+      [
+        "queryBlock": "64", "keyBlock": "32", "whole": "0.2", "pairs": "0.4", "fours": "0.6",
+        "eights": "1",
+      ])
+    let problem = try ContractProblem(item, shape: shape)
+    guard case .queryKeyValue(_, let key, let value) = problem.inputs else { return }
+    for head in 0..<2 {
+      for rows in [key.matrix(batch: 0, head: head), value.matrix(batch: 0, head: head)] {
+        for row in 0..<320 { (rows + row * 16).update(from: rows + row / 8 * 8 * 16, count: 16) }
+      }
+    }
+    let output = try problem.run(Contexts.best).output
+    let dense = SoftmaxReference.dense(ReferenceProblem(shape: shape, inputs: problem.inputs))
+    let tolerance = Tolerance(problem.mechanism.plan)
+    #expect(OutputComparison(output, dense).relativeL2 <= tolerance.relativeL2)
+  }
+
+  /// Lengths are rounded up to multiples, down where ranks end.
+  @Test func resolutionsEndAtTheirShares() {
+    let search = PyramidSearch(
+      ends: [0.1, 0.15, 0.15, 0.35], queryOffsets: [0], keyOffsets: [0], multiples: [1, 1, 2, 4])
+    #expect(search.ranks(0) == [0, 0, 0, 0])
+    #expect(search.ranks(2) == [1, 1, 1, 1])
+    #expect(search.ranks(40) == [4, 6, 6, 14])
+    #expect(search.ranks(100) == [10, 15, 15, 35])
+    #expect(search.ranks(9) == [1, 1, 1, 5])
   }
 }

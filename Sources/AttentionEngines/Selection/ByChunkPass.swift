@@ -21,8 +21,9 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
   private let routes: Workspace
   /// Per worker: partial rows of a strip, their log-sum-exp, rows that they are merged into.
   private let partial: Workspace
-  /// Log-sum-exp of the output rows `[heads, queryLength]`, by token.
-  private let logSumExp: Tensor<Float>
+  /// What output rows weigh until they are divided: `sums` times e^`tops`, by head and token.
+  private let tops: Tensor<Float>
+  private let sums: Tensor<Float>
   private static let mostLanes = 32
 
   init(_ stage: AttendSelected, shape: AttentionShape, setting: SelectionSetting) {
@@ -42,11 +43,13 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
       workers: workers)
     partial = Workspace(
       bytesPerWorker: 4 * Self.mostLanes * (shape.valueDim + 4), workers: workers)
-    logSumExp = Tensor([shape.batch * shape.queryHeads, shape.queryLength])
+    tops = Tensor([shape.batch * shape.queryHeads, shape.queryLength])
+    sums = Tensor([shape.batch * shape.queryHeads, shape.queryLength])
   }
 
   var bytes: Int {
-    scratch.bytes + runMemory.bytes + routes.bytes + partial.bytes + logSumExp.byteCount
+    scratch.bytes + runMemory.bytes + routes.bytes + partial.bytes + tops.byteCount
+      + sums.byteCount
   }
 
   var phases: [SelectionPhase] {
@@ -70,6 +73,7 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
       let range = Int(begins[block])..<Int(begins[block + 1])
       attend(rows, range, block: block, head: head, at: at, operands, worker: worker)
     }
+    divide(places, head: head, at)
     setting.board.add(
       worker: worker, elementsSorted: 0, rowsGathered: Int(begins[geometry.blockCount]))
   }
@@ -78,11 +82,27 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
   private func clear(_ places: Range<Int>, head: Int, _ at: AttendOperands.Head) {
     for index in 0..<heads {
       let output = at.output + index * shape.queryLength * shape.valueDim
-      let sums = logSumExp.base + (head + index) * shape.queryLength
+      let first = (head + index) * shape.queryLength
       for place in places {
         let token = token(place)
         (output + token * shape.valueDim).update(repeating: 0, count: shape.valueDim)
-        sums[token] = -.infinity
+        tops[first + token] = -.infinity
+        sums[first + token] = 0
+      }
+    }
+  }
+
+  /// Makes weighted means of weighted sums; a row without any key stays zero.
+  private func divide(_ places: Range<Int>, head: Int, _ at: AttendOperands.Head) {
+    for index in 0..<heads {
+      let output = at.output + index * shape.queryLength * shape.valueDim
+      for place in places {
+        let token = token(place)
+        let sum = sums[(head + index) * shape.queryLength + token]
+        guard sum > 0 else { continue }
+        let share = 1 / sum
+        let row = output + token * shape.valueDim
+        for channel in 0..<shape.valueDim { row[channel] *= share }
       }
     }
   }
@@ -126,8 +146,9 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
     let lanes = setting.context.kernels.tile.lanes
     let kernels = setting.context.kernels.tiled
     let part = partial[worker].assumingMemoryBound(to: Float.self)
-    let sums = part + Self.mostLanes * shape.valueDim
-    let ids = UnsafeMutableRawPointer(sums + Self.mostLanes).assumingMemoryBound(to: Int32.self)
+    let logSumExp = part + Self.mostLanes * shape.valueDim
+    let ids = UnsafeMutableRawPointer(logSumExp + Self.mostLanes).assumingMemoryBound(
+      to: Int32.self)
     let own = ids + Self.mostLanes
     for first in Swift.stride(from: range.lowerBound, to: range.upperBound, by: lanes) {
       let count = min(lanes, range.upperBound - first)
@@ -147,10 +168,10 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
         scratch[worker], setting.source.keys(at.keyValueIndex, operands), shape.headDim,
         setting.source.values(at.keyValueIndex, operands), shape.valueDim, nil, runs.runs,
         Int32(runs.runCount), runs.masks, setting.board[worker])
-      kernels.store(scratch[worker], part, shape.valueDim, own, Int32(count), sums)
+      kernels.store(scratch[worker], part, shape.valueDim, own, Int32(count), logSumExp)
       setting.context.kernels.select.merge_rows(
-        at.output, logSumExp.base + head * shape.queryLength, ids, part, sums, Int32(count),
-        Int32(shape.valueDim))
+        at.output, tops.base + head * shape.queryLength, sums.base + head * shape.queryLength,
+        ids, part, logSumExp, Int32(count), Int32(shape.valueDim))
       setting.board.add(worker: worker, keyRows: runs.keyRows, queryRows: count, shape)
     }
   }

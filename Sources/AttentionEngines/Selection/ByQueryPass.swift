@@ -61,13 +61,19 @@ final class ByQueryPass: SelectedPass, @unchecked Sendable {
     var runs = runMemory.runs(
       worker: worker, lanes: lanes, keyTile: setting.context.kernels.tile.keys)
     let ids = ids[worker].assumingMemoryBound(to: Int32.self)
-    fill(strip, runs.visible, ids)
+    fill(strip, head: head, runs.visible, ids)
     if let row = strip.row {
-      for block in setting.lists.blocks(head: head, row: row) {
+      for block in setting.lists.blocks(head: head, row: row) where block < geometry.wholeBlocks {
         runs.append(geometry.keys(block: Int(block)), chosen: TileSchedule.laneMask(lanes))
       }
     } else {
       appendUnion(strip, head: head, worker: worker, &runs)
+    }
+    let wholeRuns = runs.runCount
+    if setting.pyramid != nil, let row = strip.row {
+      for block in setting.lists.blocks(head: head, row: row) where block >= geometry.wholeBlocks {
+        runs.append(mean: geometry.keys(block: Int(block)), from: shape.keyLength)
+      }
     }
     let at = operands.head(head, shape: shape)
     let kernels = setting.context.kernels.tiled
@@ -78,19 +84,27 @@ final class ByQueryPass: SelectedPass, @unchecked Sendable {
     kernels.attend(
       memory, setting.source.keys(at.keyValueIndex, operands), shape.headDim,
       setting.source.values(at.keyValueIndex, operands), shape.valueDim, nil, runs.runs,
-      Int32(runs.runCount), runs.masks, setting.board[worker])
+      Int32(wholeRuns), runs.masks, setting.board[worker])
+    if let pyramid = setting.pyramid, runs.runCount > wholeRuns {
+      kernels.attend(
+        memory, pyramid.keys(at.keyValueIndex), shape.headDim, pyramid.values(at.keyValueIndex),
+        shape.valueDim, pyramid.bias.base, runs.runs + wholeRuns,
+        Int32(runs.runCount - wholeRuns), runs.masks, setting.board[worker])
+    }
     kernels.store(memory, at.output, shape.valueDim, ids, Int32(lanes), nil)
     setting.board.add(worker: worker, keyRows: runs.keyRows, queryRows: lanes, shape)
   }
 
   /// Writes what every lane sees and its row, counted from the first head's first query.
   private func fill(
-    _ strip: SelectedStrip, _ visible: UnsafeMutablePointer<Int32>,
+    _ strip: SelectedStrip, head first: Int, _ visible: UnsafeMutablePointer<Int32>,
     _ ids: UnsafeMutablePointer<Int32>
   ) {
     var lane = 0
     for place in strip.places {
-      let token = geometry.order.map { Int($0[place]) } ?? place
+      let token =
+        setting.orders?.token(head: first, place: place)
+        ?? geometry.order.map { Int($0[place]) } ?? place
       for head in 0..<headsPerStrip {
         visible[lane] = Int32(geometry.visibleKeys(place: place))
         ids[lane] = Int32(head * shape.queryLength + token)

@@ -58,4 +58,8 @@ struct SelectionSetting {
   let board: CountBoard
   let weights: WeightSet
   let context: ExecutionContext
+  /// Mean keys beside the keys, where there are any.
+  var pyramid: KeyPyramid?
+  /// Orders that are chosen in every run, where heads have their own.
+  var orders: HeadOrders?
 }

@@ -119,10 +119,11 @@ final class CompressedChooser: Chooser, BlockChooser, @unchecked Sendable {
         let seen = scores.compression.count(keys: geometry.visibleKeys(place: row))
         let weights = weights + offset * pooled.count
         let share = soften(weights, count: seen)
-        for stretch in 0..<seen { weights[stretch] *= share }
-        spread(
-          weights, seen: seen, importance + offset * geometry.blockCount,
-          blocks: Int(rowPlaces[row].visible))
+        // A block scores every stretch as often as its steps lie in the block.
+        kernels.spread(
+          weights, Int32(seen), share, Int32(scores.compression.length / scores.compression.step),
+          Int32(scores.blockSize / scores.compression.step),
+          importance + offset * geometry.blockCount, rowPlaces[row].visible)
       }
     }
     var compared = 0
@@ -136,24 +137,5 @@ final class CompressedChooser: Chooser, BlockChooser, @unchecked Sendable {
       compared += candidates.count
     }
     return compared
-  }
-
-  /// Adds every stretch's weight to the blocks in which its steps lie, stretch by stretch.
-  private func spread(
-    _ weights: UnsafePointer<Float>, seen: Int, _ importance: UnsafeMutablePointer<Float>,
-    blocks: Int
-  ) {
-    let steps = scores.compression.length / scores.compression.step
-    let perBlock = scores.blockSize / scores.compression.step
-    for block in 0..<blocks {
-      let first = block * perBlock
-      var sum = importance[block]
-      let low = max(first - steps + 1, 0)
-      for stretch in low..<max(min(first + perBlock, seen), low) {
-        let shared = min(stretch + steps, first + perBlock) - max(stretch, first)
-        for _ in 0..<shared { sum += weights[stretch] }
-      }
-      importance[block] = sum
-    }
   }
 }

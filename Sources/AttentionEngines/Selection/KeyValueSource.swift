@@ -3,25 +3,30 @@
 import AttentionCore
 
 /// Keys and values in the order of places: the tensors themselves, or reordered copies.
+///
+/// Copies follow one order for all, or the order that a key-value head was given in the run.
 final class KeyValueSource: @unchecked Sendable {
   private let shape: AttentionShape
   private let order: [Int32]?
+  private let orders: HeadOrders?
   private let keys: Tensor<Float>?
   private let values: Tensor<Float>?
   private static let rowsPerUnit = 256
 
-  init(shape: AttentionShape, geometry: SelectionGeometry) {
+  init(shape: AttentionShape, geometry: SelectionGeometry, orders: HeadOrders? = nil) {
     self.shape = shape
+    self.orders = orders
     order = geometry.order
-    keys = order == nil ? nil : Tensor(shape.keyExtents)
-    values = order == nil ? nil : Tensor(shape.valueExtents)
+    let copies = order != nil || orders != nil
+    keys = copies ? Tensor(shape.keyExtents) : nil
+    values = copies ? Tensor(shape.valueExtents) : nil
   }
 
   var bytes: Int { (keys?.byteCount ?? 0) + (values?.byteCount ?? 0) }
 
   /// Copies rows into their places; nothing where places are tokens.
   func phases(_ current: CurrentOperands) -> [SelectionPhase] {
-    guard order != nil else { return [] }
+    guard keys != nil else { return [] }
     let perHead = (shape.keyLength + Self.rowsPerUnit - 1) / Self.rowsPerUnit
     return [
       SelectionPhase(units: shape.batch * shape.keyValueHeads * perHead) { [self] _, unit in
@@ -42,10 +47,12 @@ final class KeyValueSource: @unchecked Sendable {
   }
 
   private func copy(head: Int, part: Int, _ operands: AttendOperands) {
-    guard let order, let keys, let values else { return }
+    guard let keys, let values else { return }
+    let order = orders?.tokens(keyValueHead: head)
     let places = part * Self.rowsPerUnit..<min((part + 1) * Self.rowsPerUnit, shape.keyLength)
     for place in places {
-      let from = head * shape.keyLength + Int(order[place])
+      let token = order.map { $0[place] } ?? self.order.map { $0[place] } ?? Int32(place)
+      let from = head * shape.keyLength + Int(token)
       let to = head * shape.keyLength + place
       (keys.base + to * shape.headDim).update(
         from: operands.key.base + from * shape.headDim, count: shape.headDim)

@@ -64,6 +64,10 @@ final class PreparedGatedBranches: PreparedAttention, @unchecked Sendable {
     counts += pooled.counts
   }
 
+  func select(_ inputs: AttentionInputs, into output: Tensor<Float>) -> Bool {
+    selected.select(inputs, into: selectedOutput)
+  }
+
   private var unitsPerHead: Int { (shape.queryLength + Self.rowsPerUnit - 1) / Self.rowsPerUnit }
 
   private func gate(worker: Int, unit: Int) {

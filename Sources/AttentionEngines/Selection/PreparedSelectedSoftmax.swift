@@ -15,6 +15,7 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
   private let chooser: any BlockChooser
   private let pass: any SelectedPass
   private let phases: [SelectionPhase]
+  private let selectionPhases: [SelectionPhase]
 
   private(set) var counts = EngineCounts()
 
@@ -24,10 +25,16 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
     self.stage = stage
     self.shape = shape
     let geometry = SelectionGeometry(stage, shape: shape)
-    let setting = SelectionSetting(
+    var orders: HeadOrders?
+    if case .axisOrders = stage.scoring { orders = HeadOrders(shape: shape) }
+    var setting = SelectionSetting(
       geometry: geometry, lists: SelectionLists(stage, shape: shape, geometry: geometry),
-      source: KeyValueSource(shape: shape, geometry: geometry), current: CurrentOperands(),
-      board: CountBoard(workers: context.pool.count), weights: weights, context: context)
+      source: KeyValueSource(shape: shape, geometry: geometry, orders: orders),
+      current: CurrentOperands(), board: CountBoard(workers: context.pool.count),
+      weights: weights, context: context, orders: orders)
+    if case .pyramid = stage.scoring {
+      setting.pyramid = KeyPyramid(shape: shape, geometry: geometry, context: context)
+    }
     self.setting = setting
     switch stage.scoring {
     case .product(let product):
@@ -44,6 +51,12 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
       chooser = EstimateChooser(stage, pattern: pattern, shape: shape, setting: setting)
     case .verticalSlash(let pattern):
       chooser = VerticalSlashChooser(pattern, shape: shape, setting: setting)
+    case .pyramid(let search):
+      chooser = PyramidChooser(stage, search: search, shape: shape, setting: setting)
+    case .chunks(let search):
+      chooser = ChunkChooser(search, shape: shape, setting: setting)
+    case .axisOrders(let search):
+      chooser = AxisOrderChooser(stage, search: search, shape: shape, setting: setting)
     }
     switch stage.order {
     case .byBlock:
@@ -54,21 +67,39 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
     case .byRow: pass = ByRowPass(shape: shape, setting: setting)
     case .byQuery: pass = ByQueryPass(stage, shape: shape, setting: setting)
     }
-    phases = setting.source.phases(setting.current) + chooser.phases + pass.phases
+    let copying = setting.source.phases(setting.current)
+    // Orders of a head's own are known once it has chosen.
+    let levels = setting.pyramid.map { [$0.phase(setting.source, setting.current)] } ?? []
+    selectionPhases =
+      (orders == nil ? copying + chooser.phases : chooser.phases + copying) + levels
+    phases = selectionPhases + pass.phases
   }
 
   var workspaceBytes: Int {
     setting.lists.bytes + setting.source.bytes + chooser.bytes + pass.bytes
+      + (setting.pyramid?.bytes ?? 0) + (setting.orders?.bytes ?? 0)
   }
 
-  var selection: Selection? { setting.lists.selection }
+  var selection: Selection? { setting.lists.selection(orders: setting.orders) }
 
   var expectedCounts: EngineCounts? {
     stage.expectedCounts(
-      selection: setting.lists.selection, shape: shape, tile: setting.context.kernels.tile)
+      selection: setting.lists.selection(orders: nil), shape: shape,
+      tile: setting.context.kernels.tile)
   }
 
   func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {
+    run(phases, inputs, output)
+  }
+
+  func select(_ inputs: AttentionInputs, into output: Tensor<Float>) -> Bool {
+    run(selectionPhases, inputs, output)
+    return true
+  }
+
+  private func run(
+    _ phases: [SelectionPhase], _ inputs: AttentionInputs, _ output: Tensor<Float>
+  ) {
     guard case .queryKeyValue(let query, let key, let value) = inputs else {
       preconditionFailure("block selection takes query, key and value")
     }

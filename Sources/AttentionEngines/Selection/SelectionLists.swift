@@ -29,15 +29,17 @@ final class SelectionLists: @unchecked Sendable {
 
   var bytes: Int { 4 * lists * rows * (capacity + 1) }
 
-  /// What was chosen, for checks.
-  var selection: Selection {
+  /// What was chosen, for checks, with the heads' own orders where there are any.
+  func selection(orders: HeadOrders?) -> Selection {
     var copy = [Int32](repeating: -1, count: lists * rows * capacity)
     for unit in 0..<lists * rows {
       for rank in 0..<Int(counts[unit]) {
         copy[unit * capacity + rank] = ids[unit * capacity + rank]
       }
     }
-    return Selection(rows: rows, capacity: capacity, headsPerList: headsPerList, ids: copy)
+    return Selection(
+      rows: rows, capacity: capacity, headsPerList: headsPerList, ids: copy,
+      orders: orders.map { orders in (0..<lists).flatMap { orders.tokens(list: $0) } })
   }
 
   /// The blocks of one row unit of a query head, counted over the whole batch.

@@ -51,6 +51,12 @@ struct StripRuns {
     }
   }
 
+  /// Adds mean keys, which every lane sees; places are counted from `first`.
+  mutating func append(mean keys: Range<Int>, from first: Int) {
+    keyRows += keys.count
+    addRun(first: keys.lowerBound - first, count: keys.count, mask: -1)
+  }
+
   private mutating func addRun(first: Int, count: Int, mask: Int32) {
     runs[runCount] = attn_run_t(
       first_key: Int32(first), count: Int32(count), step: 1, mask: mask)

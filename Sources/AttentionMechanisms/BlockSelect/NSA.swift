@@ -29,7 +29,7 @@ public struct NSA: AttentionMechanism {
     public var initialBlocks = 1
     public var localBlocks = 2
     public var window = 512
-    public var order = AttendSelected.Order.byQuery
+    public var order = AttendSelected.Order.byBlock
 
     public init() {}
 

@@ -28,7 +28,7 @@ public struct SeerR: AttentionMechanism {
     public var method = Method.budget
     public var budget = 4096
     public var threshold = 4e-3
-    public var order = AttendSelected.Order.byQuery
+    public var order = AttendSelected.Order.byBlock
 
     public init() {}
 

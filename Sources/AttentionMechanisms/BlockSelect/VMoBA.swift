@@ -81,13 +81,44 @@ public struct VMoBA: AttentionMechanism {
   }
 
   public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
-    guard let selection = problem.selection else {
-      preconditionFailure("scores compete across queries: the oracle evaluates a given selection")
-    }
     let reference = reference
+    // Scores compete across queries and heads, so that a batch entry is chosen for as a whole.
+    let chosen = problem.selection == nil ? choices(problem, reference) : [:]
     return reference.attend(problem) { _, batch, queryHead in
-      reference.rows.indices.map {
-        .everything(selection.blocks(head: batch * shape.queryHeads + queryHead, row: $0))
+      let head = batch * shape.queryHeads + queryHead
+      return reference.rows.indices.map { row in
+        .everything(
+          problem.selection?.blocks(head: head, row: row) ?? chosen[[head, row]] ?? [])
+      }
+    }
+  }
+
+  /// Blocks by head over the whole batch and row unit.
+  private func choices(_ problem: ReferenceProblem, _ reference: BlockReference) -> [[Int]: [Int]] {
+    var chosen: [[Int]: [Int]] = [:]
+    for batch in 0..<shape.batch {
+      let entries = (0..<shape.queryHeads).flatMap {
+        self.entries(problem, reference, nil, batch: batch, queryHead: $0)
+      }
+      for members in scopes(entries).values {
+        let kept = SelectionReference.choose(row(members))
+        for (index, entry) in members.enumerated() where entry.isOwn || kept.contains(index) {
+          chosen[[batch * shape.queryHeads + entry.head, entry.row], default: []]
+            .append(entry.block)
+        }
+      }
+    }
+    return chosen
+  }
+
+  /// The entries that compete with each other.
+  private func scopes(_ entries: [Entry]) -> [[Int]: [Entry]] {
+    Dictionary(grouping: entries) { entry -> [Int] in
+      switch parameters.scope {
+      case .row: [entry.head, entry.row]
+      case .block: [entry.block]
+      case .head: [entry.head]
+      case .overall: []
       }
     }
   }
@@ -101,15 +132,8 @@ public struct VMoBA: AttentionMechanism {
       for queryHead in 0..<shape.queryHeads {
         entries += self.entries(problem, reference, selection, batch: batch, queryHead: queryHead)
       }
-      let scopes = Dictionary(grouping: entries) { entry -> [Int] in
-        switch parameters.scope {
-        case .row: [entry.head, entry.row]
-        case .block: [entry.block]
-        case .head: [entry.head]
-        case .overall: []
-        }
-      }
-      for (scope, members) in scopes.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+      let scopes = scopes(entries).sorted { $0.key.lexicographicallyPrecedes($1.key) }
+      for (scope, members) in scopes {
         if let defect = defect(members) {
           defects.append("batch \(batch), scope \(scope): \(defect)")
         }
@@ -126,13 +150,13 @@ public struct VMoBA: AttentionMechanism {
   }
 
   private func entries(
-    _ problem: ReferenceProblem, _ reference: BlockReference, _ selection: Selection, batch: Int,
+    _ problem: ReferenceProblem, _ reference: BlockReference, _ selection: Selection?, batch: Int,
     queryHead: Int
   ) -> [Entry] {
     let head = problem.head(batch: batch, queryHead: queryHead)
     let means = reference.blocks.map { BlockReference.mean(head.key, $0) }
     return reference.rows.enumerated().flatMap { row, queries -> [Entry] in
-      let kept = selection.blocks(head: batch * shape.queryHeads + queryHead, row: row)
+      let kept = selection?.blocks(head: batch * shape.queryHeads + queryHead, row: row) ?? []
       return means.enumerated().map { block, mean in
         Entry(
           head: queryHead, row: row, block: block,
@@ -144,6 +168,14 @@ public struct VMoBA: AttentionMechanism {
 
   private func defect(_ entries: [Entry]) -> String? {
     guard entries.allSatisfy({ $0.isKept || !$0.isOwn }) else { return "an own chunk is missing" }
+    let row = row(entries)
+    guard !row.scores.isEmpty else { return nil }
+    return SelectionReference.defect(
+      chosen: Set(row.scores.keys.filter { entries[$0].isKept }), row: row)
+  }
+
+  /// The entries that are nobody's own, by their place among all that compete.
+  private func row(_ entries: [Entry]) -> SelectionReference.Row {
     let least = entries.map(\.score).min() ?? 0
     let range = (entries.map(\.score).max() ?? 0) - least
     let isMapped = parameters.mode == .threshold
@@ -161,14 +193,11 @@ public struct VMoBA: AttentionMechanism {
       ? .reaching(
         parameters.threshold >= 1 ? .infinity : Swift.max(0, parameters.threshold * all - own))
       : .top(parameters.topK * queries - entries.count(where: \.isOwn))
-    guard !others.isEmpty else { return nil }
     // Scores in Float32 are off by 1e-5 of the largest, sums of them by as much per member.
     let size = isMapped ? 1 : 1 + (entries.map { abs($0.score) }.max() ?? 0)
     let tolerance = 1e-5 * size
-    return SelectionReference.defect(
-      chosen: Set(others.filter(\.element.isKept).map(\.offset)),
-      row: SelectionReference.Row(
-        scores: scores, rule: rule, tolerance: tolerance,
-        sumTolerance: tolerance * Double(entries.count)))
+    return SelectionReference.Row(
+      scores: scores, rule: rule, tolerance: tolerance,
+      sumTolerance: tolerance * Double(entries.count))
   }
 }

@@ -68,10 +68,16 @@ typedef struct {
                               const int32_t *sums, const float *key_scales, const float *offsets,
                               const float *scales, const float *thresholds);
 
-  /// Merges `count` partial rows into the rows `ids` of `o` and `lse` by log-sum-exp, as
-  /// `merge_row`; rows of `part` lie side by side. A row with an `lse` of -inf is taken over.
-  void (*merge_rows)(float *o, float *lse, const int32_t *ids, const float *part,
+  /// Adds `count` partial rows, each weighing e^part_lse, to the rows `ids` of `o`; rows of `part`
+  /// lie side by side. A row of `o` is a weighted sum that weighs `sums` times e^`tops`: it begins
+  /// as 0, 0 and -inf, and is an output row once it is divided by its sum. Ids are distinct.
+  void (*merge_rows)(float *o, float *tops, float *sums, const int32_t *ids, const float *part,
                      const float *part_lse, int32_t count, int32_t width);
+
+  /// importance[b] += scale times each of `count` weights as often as one of the `steps` steps from
+  /// the weight's own on lies in b, blocks being `per_block` steps; weight by weight, step by step.
+  void (*spread)(const float *weights, int32_t count, float scale, int32_t steps,
+                 int32_t per_block, float *importance, int32_t blocks);
 } attn_select_kernels_t;
 
 extern const attn_select_kernels_t attn_select_scalar;

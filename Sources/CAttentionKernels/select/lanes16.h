@@ -132,17 +132,39 @@ static inline __m128 largest_columns(__m512 x) {
   return _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
 }
 
+/// The keys of a list of blocks, one after the other.
+typedef struct {
+  const int32_t *first;
+  int32_t count, size, block, offset;
+} block_keys_t;
+
+/// Row of the next key, the last one again at the end.
+static inline int32_t next_key(block_keys_t *keys) {
+  const int32_t row = keys->first[keys->block] + keys->offset;
+  if (keys->offset + 1 < keys->size) {
+    keys->offset++;
+  } else if (keys->block + 1 < keys->count) {
+    keys->block++;
+    keys->offset = 0;
+  }
+  return row;
+}
+
 static inline void raise_products16(const float *x, ptrdiff_t x_stride, int32_t x_count,
                                     const float *rows, ptrdiff_t stride, const int32_t *first,
                                     int32_t count, int32_t size, int32_t width, float *best) {
-  // Four keys at a time, of one block or of several.
+  if (count <= 0) return;
+  block_keys_t keys = {first, count, size, 0, 0}, coming = keys;
+  // Rows lie anywhere: they are fetched two groups of four ahead.
+  for (int32_t j = 0; j < 8; j++) next_key(&coming);
   for (int32_t k = 0; k < count * size; k += 4) {
     const float *right[4];
     int32_t block[4];
     for (int32_t j = 0; j < 4; j++) {
-      const int32_t key = least_of(k + j, count * size - 1);
-      block[j] = key / size;
-      right[j] = rows + (ptrdiff_t)(first[block[j]] + key % size) * stride;
+      block[j] = keys.block;
+      right[j] = rows + (ptrdiff_t)next_key(&keys) * stride;
+      const float *ahead = rows + (ptrdiff_t)next_key(&coming) * stride;
+      for (int32_t e = 0; e < width; e += 16) _mm_prefetch((const char *)(ahead + e), _MM_HINT_T0);
     }
     __m512 most = _mm512_set1_ps(-INFINITY);
     for (int32_t q = 0; q < x_count; q += 4) {
@@ -277,27 +299,48 @@ static inline void top16(const float *scores, int32_t count, int32_t wanted, int
   }
 }
 
-static inline void merge_rows16(float *o, float *lse, const int32_t *ids, const float *part,
-                                const float *part_lse, int32_t count, int32_t width) {
-  for (int32_t i = 0; i < count; i++) {
-    if (part_lse[i] == -INFINITY) continue;
-    const float *from = part + (ptrdiff_t)i * width;
-    float *row = o + (ptrdiff_t)ids[i] * width, *row_lse = lse + ids[i];
-    float own = 0.0f, other = 1.0f;
-    const bool is_first = *row_lse == -INFINITY;
-    if (is_first) {
-      *row_lse = part_lse[i];
-    } else {
-      merge_weights(*row_lse, part_lse[i], &own, &other, row_lse);
-    }
-    for (int32_t c = 0; c < width; c += 16) {
-      const __mmask16 lanes = first_lanes(width - c);
-      const __mmask16 known = is_first ? 0 : lanes;
-      const __m512 before =
-          _mm512_mul_ps(_mm512_set1_ps(own), _mm512_maskz_loadu_ps(known, row + c));
-      const __m512 added = _mm512_maskz_loadu_ps(lanes, from + c);
-      _mm512_mask_storeu_ps(row + c, lanes,
-                            _mm512_fmadd_ps(_mm512_set1_ps(other), added, before));
+/// e^x for x up to 0; below e^-27 it is 0.
+static inline __m512 exponential16(__m512 x) {
+  const __m512 exponent = _mm512_mul_ps(x, _mm512_set1_ps(SELECT_LOG2E));
+  const __m512 least = _mm512_set1_ps(SELECT_LEAST);
+  const __mmask16 counts = _mm512_cmp_ps_mask(exponent, least, _CMP_GT_OQ);
+  return _mm512_maskz_mov_ps(counts, power_of_two16(_mm512_max_ps(exponent, least)));
+}
+
+static inline void merge_rows16(float *o, float *tops, float *sums, const int32_t *ids,
+                                const float *part, const float *part_lse, int32_t count,
+                                int32_t width) {
+  for (int32_t first = 0; first < count; first += 16) {
+    const int32_t rows = least_of(16, count - first);
+    const __m512i id = _mm512_maskz_loadu_epi32(first_lanes(rows), ids + first);
+    const __m512 lse = _mm512_maskz_loadu_ps(first_lanes(rows), part_lse + first);
+    // Rows that saw no key change nothing.
+    const __mmask16 lanes = _mm512_mask_cmp_ps_mask(
+        first_lanes(rows), lse, _mm512_set1_ps(-INFINITY), _CMP_NEQ_OQ);
+    const __m512 before =
+        _mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes, id, tops, sizeof(float));
+    const __m512 top = _mm512_max_ps(before, lse);
+    const __m512 own = exponential16(_mm512_sub_ps(before, top));
+    const __m512 other = exponential16(_mm512_sub_ps(lse, top));
+    const __m512 sum =
+        _mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes, id, sums, sizeof(float));
+    _mm512_mask_i32scatter_ps(tops, lanes, id, top, sizeof(float));
+    _mm512_mask_i32scatter_ps(sums, lanes, id, _mm512_fmadd_ps(own, sum, other), sizeof(float));
+    float kept[16], added[16];
+    _mm512_storeu_ps(kept, own);
+    _mm512_storeu_ps(added, other);
+    for (int32_t i = 0; i < rows; i++) {
+      if (!(lanes >> i & 1)) continue;
+      const float *from = part + (ptrdiff_t)(first + i) * width;
+      float *row = o + (ptrdiff_t)ids[first + i] * width;
+      for (int32_t c = 0; c < width; c += 16) {
+        const __mmask16 valid = first_lanes(width - c);
+        const __m512 scaled =
+            _mm512_mul_ps(_mm512_set1_ps(kept[i]), _mm512_maskz_loadu_ps(valid, row + c));
+        _mm512_mask_storeu_ps(row + c, valid,
+                              _mm512_fmadd_ps(_mm512_set1_ps(added[i]),
+                                              _mm512_maskz_loadu_ps(valid, from + c), scaled));
+      }
     }
   }
 }

@@ -316,19 +316,17 @@ static inline int32_t estimates_exceed(const uint8_t *queries, ptrdiff_t query_s
   return 0;
 }
 
-static inline void merge_rows(float *o, float *lse, const int32_t *ids, const float *part,
-                              const float *part_lse, int32_t count, int32_t width) {
+static inline void merge_rows(float *o, float *tops, float *sums, const int32_t *ids,
+                              const float *part, const float *part_lse, int32_t count,
+                              int32_t width) {
   for (int32_t i = 0; i < count; i++) {
     if (part_lse[i] == -INFINITY) continue;
     const float *from = part + (ptrdiff_t)i * width;
-    float *row = o + (ptrdiff_t)ids[i] * width, *row_lse = lse + ids[i];
-    if (*row_lse == -INFINITY) {
-      memcpy(row, from, sizeof(float) * (size_t)width);
-      *row_lse = part_lse[i];
-      continue;
-    }
-    float own, other;
-    merge_weights(*row_lse, part_lse[i], &own, &other, row_lse);
+    float *row = o + (ptrdiff_t)ids[i] * width;
+    const float top = fmaxf(tops[ids[i]], part_lse[i]);
+    const float own = expf(tops[ids[i]] - top), other = expf(part_lse[i] - top);
+    tops[ids[i]] = top;
+    sums[ids[i]] = fmaf(own, sums[ids[i]], other);
     int32_t c = 0;
     for (; c + 8 <= width; c += 8) {
       const __m256 sum = _mm256_mul_ps(_mm256_set1_ps(own), _mm256_loadu_ps(row + c));

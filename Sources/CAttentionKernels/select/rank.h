@@ -27,15 +27,37 @@ static inline int32_t rank_between(int32_t low, int32_t high) {
   return (int32_t)(((int64_t)low + high) >> 1);
 }
 
-/// Weights by which two partial results are merged, and the log-sum-exp of both.
-static inline void merge_weights(float lse, float part_lse, float *own, float *other,
-                                 float *merged) {
-  const float top = fmaxf(lse, part_lse);
-  const float a = expf(lse - top), b = expf(part_lse - top);
-  const float scale = 1.0f / (a + b);
-  *own = a * scale;
-  *other = b * scale;
-  *merged = top - logf(scale);
+static inline void spread_weights(const float *weights, int32_t count, float scale, int32_t steps,
+                                  int32_t per_block, float *importance, int32_t blocks) {
+  int32_t block = 0;
+  // The usual sizes, unrolled: stretches of two steps, blocks of four.
+  if (steps == 2 && per_block == 4 && blocks > 0 && count >= 4) {
+    float last = 0.0f;
+    for (; block < blocks && 4 * block + 4 <= count; block++) {
+      const float *w = weights + 4 * block;
+      const float w0 = w[0] * scale, w1 = w[1] * scale, w2 = w[2] * scale, w3 = w[3] * scale;
+      float sum = importance[block];
+      if (block > 0) sum += last;
+      sum += w0;
+      sum += w0;
+      sum += w1;
+      sum += w1;
+      sum += w2;
+      sum += w2;
+      importance[block] = sum + w3;
+      last = w3;
+    }
+  }
+  for (; block < blocks; block++) {
+    const int32_t first = block * per_block, end = first + per_block;
+    float sum = importance[block];
+    for (int32_t i = first >= steps ? first - steps + 1 : 0; i < end && i < count; i++) {
+      const float weight = weights[i] * scale;
+      const int32_t from = i > first ? i : first, to = i + steps < end ? i + steps : end;
+      for (int32_t step = from; step < to; step++) sum += weight;
+    }
+    importance[block] = sum;
+  }
 }
 
 #endif

@@ -184,18 +184,15 @@ static int32_t estimates_exceed(const uint8_t *queries, ptrdiff_t query_stride,
   return 0;
 }
 
-static void merge_rows(float *o, float *lse, const int32_t *ids, const float *part,
+static void merge_rows(float *o, float *tops, float *sums, const int32_t *ids, const float *part,
                        const float *part_lse, int32_t count, int32_t width) {
   for (int32_t i = 0; i < count; i++) {
     if (part_lse[i] == -INFINITY) continue;
-    float *row = o + (ptrdiff_t)ids[i] * width, *row_lse = lse + ids[i];
-    if (*row_lse == -INFINITY) {
-      memcpy(row, part + (ptrdiff_t)i * width, sizeof(float) * (size_t)width);
-      *row_lse = part_lse[i];
-      continue;
-    }
-    float own, other;
-    merge_weights(*row_lse, part_lse[i], &own, &other, row_lse);
+    const float top = fmaxf(tops[ids[i]], part_lse[i]);
+    const float own = expf(tops[ids[i]] - top), other = expf(part_lse[i] - top);
+    tops[ids[i]] = top;
+    sums[ids[i]] = fmaf(own, sums[ids[i]], other);
+    float *row = o + (ptrdiff_t)ids[i] * width;
     for (int32_t c = 0; c < width; c++) {
       row[c] = fmaf(other, part[(ptrdiff_t)i * width + c], own * row[c]);
     }
@@ -205,5 +202,5 @@ static void merge_rows(float *o, float *lse, const int32_t *ids, const float *pa
 const attn_select_kernels_t attn_select_scalar = {
     pool_mean,        dot_rows,   pool_extrema, soften,         weigh_rows,
     estimate_exceeds, merge_row,  dot_block,    raise_products, raise_blocks,
-    top,              estimates_exceed, merge_rows,
+    top,              estimates_exceed, merge_rows, spread_weights,
 };

@@ -80,10 +80,16 @@ public struct InterleavedTimer {
         // A quarter more each time keeps the resampling a small share of the whole.
         nextCheck = max(round + 2, (round + 1) * 5 / 4)
       }
-      if clock.monotonicNanoseconds() - begin >= plan.timeLimit.nanoseconds { return .timeLimit }
+      let elapsed = clock.monotonicNanoseconds() - begin
+      let limit = plan.timeLimit.nanoseconds
+      // A few samples too little for an interval would be time spent for nothing.
+      if elapsed >= limit, round + 1 >= fewestRounds || elapsed / 3 >= limit { return .timeLimit }
     }
     return .maximumRounds
   }
+
+  /// Rounds that an interval needs.
+  private var fewestRounds: Int { min(plan.minimumRounds, plan.bootstrap.minimumCount) }
 
   private func timeBlock(
     _ alternative: TimedAlternative, calls: Int, round: Int, position: Int
@@ -111,6 +117,9 @@ public struct InterleavedTimer {
   /// The calls that make a block long enough for the clock.
   private func calibrate(_ alternative: TimedAlternative) throws(MeasurementError) -> Int {
     let target = max(1, plan.minimumBlock.nanoseconds)
+    // A first run is slower than those that follow, hardly by a factor of four: one call fills a
+    // block, and neither warming up nor calibrating would tell more.
+    if let known = alternative.callNanoseconds, known > 4 * Double(target) { return 1 }
     alternative.prepare?()
     // The first call faults pages in and trains predictors: it says little.
     _ = time(alternative.body, calls: 1)

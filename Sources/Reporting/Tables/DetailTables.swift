@@ -112,6 +112,8 @@ enum DetailTables {
           "attention mass kept", kept.map { $0.map(\.attentionMassKept) },
           style: NumberText.percent),
         Column("worst row", kept.map { $0.map(\.worstRowMassKept) }, style: NumberText.percent),
+        Column(
+          "choosing / flash", rows.map(\.record.choosingShare), style: NumberText.percent),
         Column("cosine to dense", rows.map { $0.denseError(\.cosine) }, style: NumberText.cosine),
         Column("rows compared", cells: kept.map { Cell($0.map(\.rows)) }),
       ])

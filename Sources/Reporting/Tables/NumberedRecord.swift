@@ -41,6 +41,14 @@ extension CaseRecord {
   /// The shown parameters as `stride=64 window=256`, by name.
   var parametersText: String { Self.text(shownParameters) }
 
+  /// Time of the choice of blocks over that of dense attention.
+  var choosingShare: Quantity {
+    timing.flatMap { timing in
+      timing.selectionShareOfFlash.map { .value($0) }
+        ?? .absent(reason: "the choice was not timed by itself")
+    }
+  }
+
   /// What a selection kept, or that there is none.
   var selection: Known<SelectionRecord> {
     accuracy.selection.map { .value($0) } ?? .absent(reason: "nothing is selected, or nothing ran")

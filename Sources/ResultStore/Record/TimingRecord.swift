@@ -53,6 +53,21 @@ public struct TimingRecord: Codable, Hashable, Sendable {
   /// a gate looks for.
   public static let widestInterval = 0.06
 
+  /// What the choice of blocks, timed without the attention that follows, is called among the
+  /// alternatives.
+  public static let selectionName = "selection"
+
+  /// Median time of the choice of blocks / that of `flash` in f32; nil where nothing is chosen.
+  public var selectionShareOfFlash: Double? {
+    guard
+      let selection = alternatives.first(where: {
+        $0.role == .other && $0.name == Self.selectionName
+      }), let flash = alternatives.first(where: { $0.role == .flashBaseline }),
+      flash.medianNanoseconds > 0
+    else { return nil }
+    return selection.medianNanoseconds / flash.medianNanoseconds
+  }
+
   /// Whether the interval of the speed-up, or else of the time, is too wide to decide anything.
   ///
   /// How many samples others disturbed does not matter here: what they did to the figure is in the

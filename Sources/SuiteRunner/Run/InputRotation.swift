@@ -36,6 +36,12 @@ final class InputRotation {
     engine.run(set.inputs, into: set.output)
   }
 
+  /// Lets `engine` choose what it would attend to on the set that the last run was for.
+  func select(_ engine: any PreparedAttention) {
+    let set = sets[next == 0 ? sets.count - 1 : next - 1]
+    _ = engine.select(set.inputs, into: set.output)
+  }
+
   /// Copies whose total is at least twice the cache: one that fits is there no longer by then.
   static func copies(of bytes: Int, cacheBytes: Int) -> Int {
     guard bytes > 0, bytes < 2 * cacheBytes else { return 1 }

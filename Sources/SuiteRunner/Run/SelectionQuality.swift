@@ -29,7 +29,7 @@ struct SelectionQuality {
       for place in places {
         guard let row = geometry.rowsCovering(place..<place + 1).first else { continue }
         let keys = stage.keys(of: selection, head: index, row: row, place: place, geometry)
-        let query = geometry.order.map { Int($0[place]) } ?? place
+        let query = stage.token(at: place, of: selection, head: index, geometry)
         let kept = Self.mass(head, query: query, keys: keys, shape: shape)
         sum += kept
         worst = min(worst, kept)

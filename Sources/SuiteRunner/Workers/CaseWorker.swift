@@ -14,9 +14,13 @@ public final class CaseWorker {
   private var bodies: [TimedThing: () -> Void] = [:]
   private var makeFlash: (() throws -> () -> Void)?
   private var sources: InputSource?
+  private let cpus: [Int]
 
-  public init(context: RunContext) {
+  /// A worker that makes cases ready on any of `cpus`; the pool of `context` keeps each thread to
+  /// one CPU, which is the same one in every process that takes turns.
+  public init(context: RunContext, cpus: [Int]) {
     self.context = context
+    self.cpus = cpus
   }
 
   /// The first line that the other side reads.
@@ -39,12 +43,16 @@ public final class CaseWorker {
   }
 
   private func prepare(_ item: WorkerCase, verify: Bool) -> WorkerReply {
+    let own = Affinity.current
+    _ = Affinity.pin(to: cpus)
+    defer { _ = Affinity.pin(to: own) }
     bodies = [:]
     makeFlash = nil
     var record: CaseRecord?
     do {
       let specification = try Self.specification(item)
-      if let shortage = MemoryNeed(specification).shortage {
+      let cacheBytes = context.cacheBytes
+      if let shortage = MemoryNeed(specification, cacheBytes: cacheBytes).shortage {
         throw WorkerRefusal.skipped(reason: shortage)
       }
       if verify {
@@ -65,7 +73,7 @@ public final class CaseWorker {
   private static func specification(_ item: WorkerCase) throws -> CaseSpecification {
     try CaseSpecification(
       mechanismID: item.mechanism, overrides: item.parameters, shape: item.shape,
-      input: try inputs(item.input))
+      input: try inputs(item.input), cache: item.cache ?? .warm)
   }
 
   private static func inputs(_ input: WorkerInput) throws -> InputSpecification {
@@ -116,16 +124,20 @@ public final class CaseWorker {
 
   private func makeReady(_ item: CaseSpecification, seed: Seed) throws {
     let sources =
-      sources?.seed == seed ? sources ?? InputSource(seed: seed) : InputSource(seed: seed)
+      sources.flatMap { $0.seed == seed ? $0 : nil }
+      ?? InputSource(seed: seed, pool: context.execution.pool)
     self.sources = sources
     let inputs = try sources.inputs(
       item.input, kind: item.mechanism.card.inputs, shape: item.shape)
     let engine = try Engines.prepare(
       item.mechanism.plan, weights: item.mechanism.drawWeights(seed.child("weights")),
       context: context.execution)
-    let output = Tensor<Float>(item.mechanism.outputExtents)
-    bodies[.mechanism] = { engine.run(inputs, into: output) }
+    let rotation = InputRotation(
+      inputs, outputExtents: item.mechanism.outputExtents, mode: item.cache,
+      cacheBytes: context.cacheBytes)
+    bodies[.mechanism] = { rotation.run(engine) }
     let execution = context.execution
+    let cacheBytes = context.cacheBytes
     makeFlash = {
       let shape = try CaseBounds.denseShape(item.shape)
       var denseInputs = inputs
@@ -135,8 +147,10 @@ public final class CaseWorker {
       }
       let flash = try Engines.prepare(
         try Flash(NoParameters(), shape: shape).plan, context: execution)
-      let output = Tensor<Float>(shape.outputExtents)
-      return { [denseInputs] in flash.run(denseInputs, into: output) }
+      let rotation = InputRotation(
+        denseInputs, outputExtents: shape.outputExtents, mode: item.cache,
+        cacheBytes: cacheBytes)
+      return { rotation.run(flash) }
     }
   }
 

@@ -38,6 +38,8 @@ public struct WorkerCase: Codable, Hashable, Sendable {
   public var shape: AttentionShape
   public var seed: UInt64
   public var input: WorkerInput
+  /// Nil in requests of builds that knew warm caches alone.
+  public var cache: CacheMode?
   /// The command that repeats this case.
   public var command: String
 
@@ -50,6 +52,7 @@ public struct WorkerCase: Codable, Hashable, Sendable {
     shape = item.shape
     self.seed = seed.value
     input = WorkerInput(item.input)
+    cache = item.cache
     self.command = command
   }
 }

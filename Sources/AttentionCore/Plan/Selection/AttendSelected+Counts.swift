@@ -167,7 +167,7 @@ private struct SelectionTally {
   /// Counts the tiles of one block for one strip and returns how many keys are read.
   private mutating func add(block: Int, places: [Int], isChosen: [Bool]) -> Int {
     let keys = geometry.keys(block: block)
-    let visible = places.map { min(geometry.visibleKeys(place: $0), keys.upperBound) }
+    let visible = places.map { keys.lowerBound + geometry.seenKeys(place: $0, block: block) }
     let end = zip(visible, isChosen).reduce(keys.lowerBound) { $1.1 ? max($0, $1.0) : $0 }
     for first in stride(from: keys.lowerBound, to: end, by: tile.keys) {
       let tileEnd = min(first + tile.keys, end)

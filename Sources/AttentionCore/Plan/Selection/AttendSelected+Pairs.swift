@@ -29,27 +29,34 @@ extension AttendSelected {
       for row in 0..<geometry.rowCount {
         let chosen = selection.blocks(head: head, row: row)
         for place in geometry.queries(row: row) {
-          let visible = geometry.visibleKeys(place: place)
-          for block in chosen {
-            let keys = geometry.keys(block: block)
-            pairs += max(min(keys.upperBound, visible) - keys.lowerBound, 0)
-          }
+          for block in chosen { pairs += geometry.seenKeys(place: place, block: block) }
         }
       }
     }
     return pairs
   }
 
-  /// Tokens that a query attends to under a selection.
+  /// Tokens that a query attends to under a selection, by themselves or in a mean.
   public func keys(
     of selection: Selection, head: Int, row: Int, place: Int, _ geometry: SelectionGeometry
   ) -> [Int] {
     let visible = geometry.visibleKeys(place: place)
     return selection.blocks(head: head, row: row).flatMap { block -> [Int] in
-      let keys = geometry.keys(block: block)
+      let keys = geometry.places(block: block)
       let seen = keys.lowerBound..<max(min(keys.upperBound, visible), keys.lowerBound)
-      return seen.map { place in geometry.order.map { Int($0[place]) } ?? place }
+      return seen.map { token(at: $0, of: selection, head: head, geometry) }
     }
+  }
+
+  /// The token at a place of one query head.
+  public func token(
+    at place: Int, of selection: Selection, head: Int, _ geometry: SelectionGeometry
+  ) -> Int {
+    if let orders = selection.orders {
+      let queries = geometry.rowStarts[geometry.rowCount]
+      return Int(orders[head / selection.headsPerList * queries + place])
+    }
+    return geometry.order.map { Int($0[place]) } ?? place
   }
 
   /// Blocks of one row unit that compete by their scores.
@@ -64,7 +71,7 @@ extension AttendSelected {
   public func scoredBlocks(shape: AttentionShape) -> Int {
     let geometry = SelectionGeometry(self, shape: shape)
     switch scoring {
-    case .product, .compressed, .lowBitEstimate: break
+    case .product, .compressed, .lowBitEstimate, .pyramid, .chunks, .axisOrders: break
     case .tree(let search):
       return (0..<geometry.rowCount).reduce(0) { sum, row in
         let places = geometry.forcedBlocks(row: row, forced)
@@ -148,7 +155,7 @@ extension AttendSelected {
     _ places: ForcedPlaces, seen: Int, _ geometry: SelectionGeometry
   ) -> (count: Int, smallest: Int, largest: Int) {
     switch blocks {
-    case .consecutive:
+    case .consecutive, .pyramid:
       let size = blockStep(geometry)
       // Only the last block can be shorter, and only a query that sees everything sees it whole.
       let last = geometry.keys(block: geometry.blockCount - 1)

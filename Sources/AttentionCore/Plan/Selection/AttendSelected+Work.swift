@@ -15,7 +15,13 @@ extension AttendSelected {
 
   private func reordering(_ shape: AttentionShape, _ geometry: SelectionGeometry) -> StageWork {
     let bytes = TensorBytes(shape)
-    let moved = geometry.order == nil ? 0 : bytes.key + bytes.value
+    let isReordered: Bool
+    if case .axisOrders = scoring {
+      isReordered = true
+    } else {
+      isReordered = geometry.order != nil
+    }
+    let moved = isReordered ? bytes.key + bytes.value : 0
     return StageWork(
       name: "reorder keys and values", operations: OperationCounts(), bytesRead: moved,
       bytesWritten: moved, parallelUnits: shape.batch * shape.keyValueHeads * shape.keyLength)
@@ -40,6 +46,12 @@ extension AttendSelected {
     case .tree(let search): [treeSearch(search, shape, geometry)]
     case .verticalSlash(let pattern):
       [lastRows(queries: pattern.lastQueries, shape), choosing(shape, geometry)]
+    case .pyramid(let search):
+      [
+        poolingLevels(shape), sampledRows(search, shape, geometry), choosing(shape, geometry),
+      ]
+    case .chunks: [chunkScores(shape, geometry), choosing(shape, geometry)]
+    case .axisOrders: [axisRows(shape, geometry), choosing(shape, geometry)]
     }
   }
 
@@ -139,6 +151,9 @@ extension AttendSelected {
   private func estimates(_ shape: AttentionShape, _ geometry: SelectionGeometry) -> [StageWork] {
     let heads = shape.batch * shape.queryHeads
     let bytes = TensorBytes(shape)
+    let estimates =
+      realisedEstimates
+      ?? heads * scoredBlocks(shape: shape) * geometry.keys(block: 0).count
     var exact = 0
     for row in 0..<geometry.rowCount where candidates(row: row, geometry) > 0 {
       let places = geometry.forcedBlocks(row: row, forced)
@@ -162,13 +177,12 @@ extension AttendSelected {
           .float32: 2 * heads * exact * shape.headDim, .exponential: heads * exact,
         ]),
         bytesRead: 0, bytesWritten: 0, parallelUnits: heads * geometry.rowCount),
-      // How many estimates a block needs before one is large depends on the data: one at least.
+      // How many estimates a block needs before one is large depends on the data: one row of keys
+      // at least, and all where none is.
       StageWork(
         name: "estimate blocks",
         operations: OperationCounts([
-          .int8: 2 * heads * scoredBlocks(shape: shape) * geometry.keys(block: 0).count
-            * shape.headDim,
-          .compare: heads * scoredBlocks(shape: shape) * geometry.keys(block: 0).count,
+          .int8: 2 * estimates * shape.headDim, .compare: estimates,
         ]),
         bytesRead: 0, bytesWritten: 4 * heads * geometry.rowCount,
         parallelUnits: heads * geometry.rowCount),

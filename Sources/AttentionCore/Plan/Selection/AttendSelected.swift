@@ -44,6 +44,8 @@ public struct AttendSelected: Hashable, Sendable {
   public let merging: Merging
   /// Pairs over all heads that a known selection attends to; see ``realised(_:shape:)``.
   public private(set) var realisedPairs: Int?
+  /// Pairs over all heads whose estimates a known selection took at least.
+  private(set) var realisedEstimates: Int?
 
   public init(
     rows: RowUnit, blocks: BlockPartition, sharing: Sharing = .none,
@@ -96,6 +98,7 @@ public struct AttendSelected: Hashable, Sendable {
   public func realised(_ selection: Selection, shape: AttentionShape) -> AttendSelected {
     var copy = self
     copy.realisedPairs = attendedPairs(of: selection, shape: shape)
+    copy.realisedEstimates = estimatedPairs(of: selection, shape: shape)
     return copy
   }
 
@@ -110,7 +113,7 @@ public struct AttendSelected: Hashable, Sendable {
 
   /// Places that a list needs, whatever the data.
   public func capacity(_ geometry: SelectionGeometry) -> Int {
-    let all = geometry.blockCount
+    let all = geometry.wholeBlocks
     guard rule.scope == .row, forced.lastRows == 0, case .top(let count) = rule.measure else {
       return all
     }
@@ -142,6 +145,9 @@ public enum BlockPartition: Hashable, Sendable {
   case gridTiles(Extents)
   /// Single keys, in the order in which ``gridTiles(_:)`` has them; row units can be the tiles.
   case gridTokens(Extents)
+  /// As many consecutive keys, then the same blocks as means of 2, 4 and 8 keys each: places from
+  /// the number of keys on are mean keys. Order `byQuery` only.
+  case pyramid(Int)
 }
 
 /// Blocks that a row unit attends to whatever their scores.

@@ -16,6 +16,13 @@ public enum BlockScoring: Hashable, Sendable {
   case proxyHeads(ProxyHeads)
   /// 4-bit estimates of all scores, against exact scores of the forced blocks.
   case lowBitEstimate(LowBitEstimate)
+  /// Sampled tokens score blocks, which are then attended to at full or lower resolution.
+  case pyramid(PyramidSearch)
+  /// Blocks are joined to chunks where keys change; chunks are chosen by their mean features.
+  case chunks(ChunkSearch)
+  /// Every key-value head has the order of the grid's axes in which its weights fall into few
+  /// blocks; the heaviest blocks of a head are kept.
+  case axisOrders(AxisOrderSearch)
 }
 
 extension BlockScoring {
@@ -23,7 +30,9 @@ extension BlockScoring {
   var keepsCounts: Bool {
     switch self {
     case .product, .compressed: true
-    case .tree, .verticalSlash, .sortedSegments, .proxyHeads, .lowBitEstimate: false
+    case .tree, .verticalSlash, .sortedSegments, .proxyHeads, .lowBitEstimate, .pyramid, .chunks,
+      .axisOrders:
+      false
     }
   }
 }
@@ -192,9 +201,10 @@ public struct PooledFeature: Hashable, Sendable {
       case .maximum, .minimum: operations[.compare] += count * headDim
       case .last: break
       case .attention:
-        // The causal square, then one more weighting of the rows.
-        operations[.float32] += 2 * count * (count + 1) * headDim + 4 * count * headDim
+        // The causal square; values weighed by its column sums, then keys scored and weighed.
+        operations[.float32] += count * (count + 1) * headDim + 6 * count * headDim
         operations[.exponential] += count * (count + 1) / 2 + count
+        operations[.elementwise] += count * (count + 1) / 2
       }
     }
     if let projection {

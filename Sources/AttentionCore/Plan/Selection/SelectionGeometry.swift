@@ -14,6 +14,8 @@ public struct SelectionGeometry: Sendable {
   private let blockOfKey: [Int32]
   private let shape: AttentionShape
   private let rowsAreEven: Bool
+  /// Blocks of keys themselves; those after them are of mean keys.
+  public let wholeBlocks: Int
   /// Whether a block's last key only weighs the block; never that of an unfinished block.
   private let lastKeysWeigh: Bool
   private let blockSize: Int
@@ -28,14 +30,23 @@ public struct SelectionGeometry: Sendable {
       blockSize = size
       tileStarts = Self.starts(every: size, of: shape.keyLength)
       blockStarts = tileStarts
+      wholeBlocks = blockStarts.count - 1
+    case .pyramid(let size):
+      order = nil
+      blockSize = size
+      tileStarts = Self.starts(every: size, of: shape.keyLength)
+      blockStarts = Self.pyramid(tileStarts)
+      wholeBlocks = tileStarts.count - 1
     case .gridTiles(let tile):
       blockSize = tile.count
       (order, tileStarts) = Self.gridTiles(tile, grid: shape.grid ?? [shape.keyLength])
       blockStarts = tileStarts
+      wholeBlocks = blockStarts.count - 1
     case .gridTokens(let tile):
       blockSize = 1
       (order, tileStarts) = Self.gridTiles(tile, grid: shape.grid ?? [shape.keyLength])
       blockStarts = Array(0...shape.keyLength)
+      wholeBlocks = shape.keyLength
     }
     switch stage.rows {
     case .queries(let size): rowStarts = Self.starts(every: size, of: shape.queryLength)
@@ -62,6 +73,17 @@ public struct SelectionGeometry: Sendable {
   public func keys(block: Int) -> Range<Int> {
     let range = blockStarts[block]..<blockStarts[block + 1]
     return lastKeysWeigh && range.count == blockSize ? range.dropLast() : range
+  }
+
+  /// Tokens' places that a block stands for.
+  public func places(block: Int) -> Range<Int> { keys(block: block % wholeBlocks) }
+
+  /// Keys of a block that the query at `place` sees, counted from the block's first; mean keys are
+  /// seen by every query that chose them.
+  public func seenKeys(place: Int, block: Int) -> Int {
+    let keys = keys(block: block)
+    guard block < wholeBlocks else { return keys.count }
+    return max(min(keys.upperBound, visibleKeys(place: place)) - keys.lowerBound, 0)
   }
 
   /// Row units that hold any of `places`.
@@ -108,6 +130,17 @@ public struct SelectionGeometry: Sendable {
     return ForcedPlaces(
       first: first,
       near: max(near.lowerBound, first.upperBound)..<max(near.upperBound, first.upperBound))
+  }
+
+  /// The blocks at every lower resolution after the blocks themselves.
+  private static func pyramid(_ starts: [Int]) -> [Int] {
+    var all = starts
+    for level in PyramidSearch.levels.dropFirst() {
+      for (first, end) in zip(starts, starts.dropFirst()) {
+        all.append((all.last ?? 0) + (end - first + level - 1) / level)
+      }
+    }
+    return all
   }
 
   private static func starts(every size: Int, of length: Int) -> [Int] {

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#include "guarded.h"
+#include "kernel_memory.h"
+
+/// Bytes that differ from those of the scalar table.
+static double differing(const void *x, const void *y, size_t bytes) {
+  double count = 0;
+  for (size_t i = 0; i < bytes; i++) count += ((const char *)x)[i] != ((const char *)y)[i];
+  return count;
+}
+
+static float *copy(const float *x, int32_t count) {
+  float *y = guarded((size_t)count * sizeof(float), sizeof(float));
+  memcpy(y, x, (size_t)count * sizeof(float));
+  return y;
+}
+
+static void products(const attn_kernel_table_t *t, const attn_select_kernels_t *s, int32_t queries,
+                     int32_t keys, int32_t d) {
+  const int32_t scores = queries * keys;
+  float *x = random_matrix(queries, d), *k = random_matrix(keys, d);
+  float *a = random_matrix(1, scores), *b = random_matrix(1, scores);
+  t->select->dot_block(x, d, queries, k, d, keys, d, a, keys);
+  s->dot_block(x, d, queries, k, d, keys, d, b, keys);
+  check(t->name, "dot_block", differing(a, b, (size_t)scores * sizeof(float)), 0);
+  for (int32_t i = 0; i < queries; i++) s->dot_rows(x + i * d, k, d, keys, d, a + i * keys);
+  check(t->name, "dot_block as dot_rows", differing(a, b, (size_t)scores * sizeof(float)), 0);
+
+  const int32_t size = 1 + random_below(keys < 5 ? keys : 5), blocks = keys / size;
+  int32_t *first = guarded((size_t)blocks * sizeof(int32_t), sizeof(int32_t));
+  for (int32_t i = 0; i < blocks; i++) first[i] = random_below(blocks) * size;
+  float *best = random_matrix(1, blocks), *other = copy(best, blocks);
+  t->select->raise_products(x, d, queries, k, d, first, blocks, size, d, best);
+  s->raise_products(x, d, queries, k, d, first, blocks, size, d, other);
+  check(t->name, "raise_products", differing(best, other, (size_t)blocks * sizeof(float)), 0);
+
+  release(first, (size_t)blocks * sizeof(int32_t), sizeof(int32_t));
+  release_matrix(best, 1, blocks);
+  release_matrix(other, 1, blocks);
+  release_matrix(a, 1, scores);
+  release_matrix(b, 1, scores);
+  release_matrix(x, queries, d);
+  release_matrix(k, keys, d);
+}
+
+static void ranks(const attn_kernel_table_t *t, const attn_select_kernels_t *s, int32_t count) {
+  float *x = random_matrix(1, count), *y = copy(x, count);
+  const int32_t size = 1 + random_below(9), blocks = (count + size - 1) / size;
+  float *best = random_matrix(1, blocks), *same = copy(best, blocks);
+  t->select->raise_blocks(x, count, size, 0.3f, best);
+  s->raise_blocks(x, count, size, 0.3f, same);
+  check(t->name, "raise_blocks", differing(best, same, (size_t)blocks * sizeof(float)), 0);
+  const int32_t wanted = random_below(count + 1);
+  // Many ties, some of them between 0 and -0.
+  for (int32_t i = 0; i < count; i += 2) x[i] = y[i] = (float)(random_below(5) - 2) * -0.0f;
+  int32_t *ids = guarded((size_t)wanted * sizeof(int32_t), sizeof(int32_t));
+  int32_t *other = guarded((size_t)wanted * sizeof(int32_t), sizeof(int32_t));
+  t->select->top(x, count, wanted, ids);
+  // The definition: how many are better decides.
+  int32_t kept = 0;
+  for (int32_t i = 0; i < count; i++) {
+    int32_t better = 0;
+    for (int32_t j = 0; j < count; j++) better += x[j] > x[i] || (x[j] == x[i] && j < i);
+    if (better < wanted) other[kept++] = i;
+  }
+  check(t->name, "top", differing(ids, other, (size_t)wanted * sizeof(int32_t)), 0);
+
+  const float sum = t->select->soften(x, count, 3.0f), plain = s->soften(y, count, 3.0f);
+  check(t->name, "soften", differing(x, y, (size_t)count * sizeof(float)), 0);
+  check(t->name, "sum of soften", differing(&sum, &plain, sizeof sum), 0);
+
+  release(ids, (size_t)wanted * sizeof(int32_t), sizeof(int32_t));
+  release(other, (size_t)wanted * sizeof(int32_t), sizeof(int32_t));
+  release_matrix(best, 1, blocks);
+  release_matrix(same, 1, blocks);
+  release_matrix(x, 1, count);
+  release_matrix(y, 1, count);
+}
+
+static void sums(const attn_kernel_table_t *t, const attn_select_kernels_t *s, int32_t rows,
+                 int32_t d) {
+  float *weights = random_matrix(1, rows), *x = random_matrix(rows, d);
+  float *a = random_matrix(1, d), *b = random_matrix(1, d);
+  t->select->weigh_rows(weights, x, d, rows, d, a);
+  s->weigh_rows(weights, x, d, rows, d, b);
+  check(t->name, "weigh_rows", differing(a, b, (size_t)d * sizeof(float)), 0);
+
+  const int32_t steps = 1 + random_below(3), per_block = 1 + random_below(5);
+  const int32_t blocks = rows / per_block + 1;
+  float *importance = random_matrix(1, blocks), *other = copy(importance, blocks);
+  t->select->spread(weights, rows, 0.7f, steps, per_block, importance, blocks);
+  for (int32_t i = 0; i < rows; i++) {
+    const float weight = weights[i] * 0.7f;
+    for (int32_t step = i; step < i + steps; step++) {
+      if (step / per_block < blocks) other[step / per_block] += weight;
+    }
+  }
+  check(t->name, "spread", differing(importance, other, (size_t)blocks * sizeof(float)), 0);
+  release_matrix(importance, 1, blocks);
+  release_matrix(other, 1, blocks);
+  release_matrix(a, 1, d);
+  release_matrix(b, 1, d);
+  release_matrix(weights, 1, rows);
+  release_matrix(x, rows, d);
+}
+
+/// Two strips are merged into the same rows, then divided by their sums.
+static void merges(const attn_kernel_table_t *t, int32_t count, int32_t d) {
+  const size_t bytes = (size_t)count * sizeof(float);
+  float *parts[2] = {random_matrix(count, d), random_matrix(count, d)};
+  float *lses[2] = {random_matrix(1, count), random_matrix(1, count)};
+  float *o = random_matrix(count, d), *tops = random_matrix(1, count);
+  float *weights = random_matrix(1, count);
+  int32_t *ids = guarded(bytes, sizeof(int32_t));
+  for (int32_t i = 0; i < count; i++) {
+    ids[i] = count - 1 - i;
+    tops[i] = -INFINITY;
+    weights[i] = 0;
+    if (i % 5 == 1) lses[i % 2][i] = -INFINITY;
+    lses[1][i] *= 4;
+  }
+  memset(o, 0, bytes * (size_t)d);
+  for (int part = 0; part < 2; part++)
+    t->select->merge_rows(o, tops, weights, ids, parts[part], lses[part], count, d);
+  double worst = 0;
+  for (int32_t i = 0; i < count; i++) {
+    const double a = exp(lses[0][i]), b = exp(lses[1][i]);
+    for (int32_t c = 0; c < d; c++) {
+      const double e = (a * parts[0][i * d + c] + b * parts[1][i * d + c]) / (a + b);
+      worst = fmax(worst, fabs(o[ids[i] * d + c] / weights[ids[i]] - e));
+    }
+  }
+  // Two exponentials and three operations in float32.
+  check(t->name, "merge_rows", worst, 2e-6);
+  for (int part = 0; part < 2; part++) {
+    release_matrix(parts[part], count, d);
+    release_matrix(lses[part], 1, count);
+  }
+  release_matrix(o, count, d);
+  release_matrix(tops, 1, count);
+  release_matrix(weights, 1, count);
+  release(ids, bytes, sizeof(int32_t));
+}
+
+static void estimates(const attn_kernel_table_t *t, const attn_select_kernels_t *s,
+                      int32_t queries, int32_t keys, int32_t width) {
+  uint8_t *codes = guarded((size_t)(queries * width), 1);
+  int8_t *packed = guarded((size_t)width * 32, 1);
+  for (int32_t i = 0; i < queries * width; i++) codes[i] = (uint8_t)(1 + random_below(15));
+  for (int32_t i = 0; i < width * 32; i++) packed[i] = (int8_t)(random_below(15) - 7);
+  int32_t *offsets = guarded((size_t)keys * sizeof(int32_t), sizeof(int32_t));
+  for (int32_t i = 0; i < keys; i++) offsets[i] = random_below(200);
+  float *scales = random_matrix(1, keys), *terms = random_matrix(1, keys);
+  float *factors = random_matrix(1, queries), *least = random_matrix(1, queries);
+  for (int32_t i = 0; i < queries; i++) least[i] = 20.0f * (float)random_below(60);
+  const int32_t found = t->select->estimates_exceed(codes, width, queries, packed, width, keys,
+                                                    offsets, scales, terms, factors, least);
+  int32_t expected = 0;
+  for (int32_t i = 0; i < queries; i++) {
+    expected |= s->estimate_exceeds(codes + i * width, packed, width, keys, offsets, scales, terms,
+                                    factors[i], least[i]);
+  }
+  check(t->name, "estimates_exceed", found != expected, 0);
+  release(codes, (size_t)(queries * width), 1);
+  release(packed, (size_t)width * 32, 1);
+  release(offsets, (size_t)keys * sizeof(int32_t), sizeof(int32_t));
+  release_matrix(scales, 1, keys);
+  release_matrix(terms, 1, keys);
+  release_matrix(factors, 1, queries);
+  release_matrix(least, 1, queries);
+}
+
+void selection_bits(const attn_kernel_table_t *t, const attn_kernel_table_t *scalar) {
+  const attn_select_kernels_t *s = scalar->select;
+  const int32_t d = 1 + random_below(100);
+  products(t, s, 1 + random_below(20), 1 + random_below(150), d);
+  ranks(t, s, 1 + random_below(90));
+  sums(t, s, 1 + random_below(80), d);
+  merges(t, 1 + random_below(40), d);
+  estimates(t, s, 1 + random_below(9), 1 + random_below(32), 2 * (1 + random_below(40)));
+}
