@@ -31,7 +31,7 @@ enum BarsPlot {
     script.add("set border 1 linecolor rgb '#404040'")
     script.add(
       "set key at screen \(PlotScript.number((frame.left + frame.right) / 2)),"
-        + "\(PlotScript.number(26 / frame.height)) center center horizontal maxrows 1 "
+        + "\(PlotScript.number(28 / frame.height)) center center horizontal maxcols 3 "
         + "Left reverse noenhanced")
     script.setAxis("x", range, ticks: LogAxis.decimalTicks(range))
     script.setNames("y", lines.map(\.name), reversed: true)

@@ -85,7 +85,7 @@ struct PlotFrame {
     left = min((Self.room(names) * 0.88 + 40) / Self.width, 0.54)
     right = 0.97
     height = max(360, Double(names.count + 7) * 23)
-    bottom = 108 / height
+    bottom = 120 / height
     top = 1 - 52 / height
   }
 

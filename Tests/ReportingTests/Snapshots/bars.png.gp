@@ -4,7 +4,7 @@ set output 'bars.png'
 set encoding utf8
 set lmargin at screen 0.330773
 set rmargin at screen 0.97
-set bmargin at screen 0.180602
+set bmargin at screen 0.200669
 set tmargin at screen 0.913043
 set title 'Bound and measured speed-up over dense attention' font ',15'
 set xlabel 'speed-up over flash f32; bars begin at 1'
@@ -19,7 +19,7 @@ unset logscale y
 unset grid
 set grid xtics linetype 1 linewidth 0.6 linecolor rgb '#E2E2E2'
 set border 1 linecolor rgb '#404040'
-set key at screen 0.650387,0.0434783 center center horizontal maxrows 1 Left reverse noenhanced
+set key at screen 0.650387,0.0468227 center center horizontal maxcols 3 Left reverse noenhanced
 set xrange [0.8:390.095]
 set xtics ('1' 1, '2' 2, '5' 5, '10' 10, '20' 20, '50' 50, '100' 100, '200' 200)
 set yrange [18.5:-0.5]
