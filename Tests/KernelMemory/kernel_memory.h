@@ -19,4 +19,8 @@ void diagonal(const attn_kernel_table_t *t, const int32_t lengths[3], const int3
 void window(const attn_kernel_table_t *t, int32_t queries, int32_t keys, int32_t d, int32_t dv,
             int biased);
 
+/// Quantised attention, causal, with scores from codes or numbers.
+void quantised(const attn_kernel_table_t *t, attn_keys_t form, attn_weights_t weights,
+               attn_sum_t sum, int32_t queries, int32_t keys, int32_t d, int32_t dv);
+
 #endif

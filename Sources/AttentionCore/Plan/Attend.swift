@@ -129,12 +129,15 @@ public enum AttendPrecision: Hashable, Sendable {
   /// Both products in bfloat16 with Float32 accumulation; inputs are converted in the timed region.
   case bfloat16
   case int8(QuantizationRule)
+  /// Any formats; integer scores are instructions of the CPU, what it lacks is emulated.
+  case quantised(QuantisationPlan)
 
   public var scoreClass: OperationClass {
     switch self {
     case .float32: .float32
     case .bfloat16: .bfloat16
     case .int8: .int8
+    case .quantised(let plan): plan.scoreClass
     }
   }
 
@@ -148,6 +151,7 @@ public enum AttendPrecision: Hashable, Sendable {
       case .bfloat16: .bfloat16
       case .int8: .int8
       }
+    case .quantised(let plan): plan.valueClass
     }
   }
 
@@ -157,6 +161,7 @@ public enum AttendPrecision: Hashable, Sendable {
     case .float32: "f32"
     case .bfloat16: "bf16"
     case .int8(let rule): "int8+" + rule.valuePrecision.shortName
+    case .quantised(let plan): plan.name
     }
   }
 
@@ -169,6 +174,7 @@ public enum AttendPrecision: Hashable, Sendable {
       let value = bytes.value / 4 * rule.valuePrecision.elementBytes
       let narrowValue = rule.valuePrecision == .float32 ? 0 : value
       return (bytes.key / 4, value, bytes.key / 4 + narrowValue)
+    case .quantised(let plan): return plan.preparedBytes(bytes)
     }
   }
 
@@ -214,6 +220,8 @@ public enum AttendPrecision: Hashable, Sendable {
       }
       stage.operations = OperationCounts([.elementwise: operations])
       return [stage] + stages
+    case .quantised(let plan):
+      return plan.preparation(shape: shape)
     }
   }
 }

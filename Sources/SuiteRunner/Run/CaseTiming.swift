@@ -31,7 +31,7 @@ struct CaseTiming {
     let bare = [BareTransforms.name, BareRead.name].compactMap { name in
       (try? result.timing(of: name)).map { record(.other, name, "f32", $0) }
     }
-    let speedUp = Self.estimate(ratio)
+    let speedUp = Self.speedUp(ratio, of: plan)
     let hostBound = bounds.bound(on: BoundsRecord.host)
     let seconds = own.summary.median * 1e-9
     let rate = Double(plan.operations.products) / seconds * 1e-9
@@ -52,8 +52,8 @@ struct CaseTiming {
       flashFloorShare: hostBound.flatMap {
         $0.denseFloorSeconds.map { $0 / (base.summary.median * 1e-9) }
       },
-      gigaflopsPerSecond: .value(rate), adjacentPeakGigaflopsPerSecond: peak,
-      shareOfPeak: peak.map { rate / $0 }, cache: item.cache.rawValue,
+      gigaflopsPerSecond: speedUp.map { _ in rate }, adjacentPeakGigaflopsPerSecond: peak,
+      shareOfPeak: speedUp.flatMap { _ in peak.map { rate / $0 } }, cache: item.cache.rawValue,
       stop: result.stop.rawValue, processes: processes)
   }
 
@@ -91,6 +91,19 @@ struct CaseTiming {
       return .absent(reason: "the mechanism is itself dense attention in \(precision)")
     }
     return speedUp
+  }
+
+  /// The ratio of times, unless formats are emulated: then the time is that of an emulation.
+  private static func speedUp(
+    _ ratio: TimeRatio, of plan: Plan
+  ) -> ResultStore.Known<Estimate> {
+    let emulated = plan.emulatedFormats
+    guard emulated.isEmpty else {
+      return .absent(
+        reason: "no CPU multiplies \(emulated.joined(separator: " or ")): their accuracy is real, "
+          + "the time is that of an emulation")
+    }
+    return estimate(ratio)
   }
 
   private static func estimate(_ ratio: TimeRatio) -> ResultStore.Known<Estimate> {

@@ -166,7 +166,7 @@ extension AttendSelected {
       StageWork(
         name: "estimate blocks",
         operations: OperationCounts([
-          .int8: 2 * heads * scoredBlocks(shape: shape) * geometry.keys(block: 0).count
+          .int4: 2 * heads * scoredBlocks(shape: shape) * geometry.keys(block: 0).count
             * shape.headDim,
           .compare: heads * scoredBlocks(shape: shape) * geometry.keys(block: 0).count,
         ]),
