@@ -74,8 +74,13 @@ public struct KernelTable: @unchecked Sendable {
 
   /// Strip width and key tile of the kernels that run `plan`.
   public func tile(of plan: Plan) -> TileSize {
-    guard case .attend(let stage) = plan.stages.first else { return tile }
-    switch stage.precision {
+    let precision: AttendPrecision
+    switch plan.stages.first {
+    case .attend(let stage): precision = stage.precision
+    case .attendSelected(let stage): precision = stage.precision
+    default: return tile
+    }
+    switch precision {
     case .float32: return tile
     case .bfloat16, .int8: return lowBitTile
     case .quantised: return quantisedTile

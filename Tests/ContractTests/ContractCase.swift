@@ -230,6 +230,9 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
       ContractCase("sparge", ["queryBlock": "64", "keyBlock": "32", "similarity": "0.02"]),
       ContractCase(
         "sparge",
+        ["queryBlock": "64", "keyBlock": "32", "similarity": "-1", "scores": "int8"]),
+      ContractCase(
+        "sparge",
         [
           "queryBlock": "48", "keyBlock": "16", "similarity": "-1", "cumulative": "0.7",
           "order": "byBlock",

@@ -9,11 +9,17 @@ public struct Attend: Hashable, Sendable {
   public let keyChunk: Int?
   /// What is done about the rest that the mask leaves out; nil for nothing.
   public let residual: Residual?
+  /// Whether operands that were quantised in the first run serve all later ones.
+  ///
+  /// The inputs must not change then; it tells the time of attention without its preparation.
+  public let keepsOperands: Bool
 
   public init(
     rule: MaskRule = .sequence, precision: AttendPrecision = .float32,
-    queryTiling: QueryTiling = .fitted, keyChunk: Int? = nil, residual: Residual? = nil
+    queryTiling: QueryTiling = .fitted, keyChunk: Int? = nil, residual: Residual? = nil,
+    keepsOperands: Bool = false
   ) {
+    self.keepsOperands = keepsOperands
     self.keyChunk = keyChunk
     self.rule = rule
     self.precision = precision
@@ -34,7 +40,8 @@ public struct Attend: Hashable, Sendable {
       bytesRead: bytes.query + prepared.key + prepared.value,
       bytesWritten: bytes.output, narrowBytes: prepared.narrow, parallelUnits: units)
     let merge = keyChunk.map { [merging($0, shape: shape)] } ?? []
-    return precision.preparation(shape: shape) + summing(shape: shape) + choosing(shape: shape)
+    let preparation = keepsOperands ? [] : precision.preparation(shape: shape)
+    return preparation + summing(shape: shape) + choosing(shape: shape)
       + [attend] + merge + residualWork(shape: shape)
   }
 

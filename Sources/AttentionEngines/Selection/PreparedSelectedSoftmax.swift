@@ -65,7 +65,8 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
 
   var expectedCounts: EngineCounts? {
     stage.expectedCounts(
-      selection: setting.lists.selection, shape: shape, tile: setting.context.kernels.tile)
+      selection: setting.lists.selection, shape: shape,
+      tile: setting.context.kernels.tile(of: Plan(shape: shape, stages: [.attendSelected(stage)])))
   }
 
   func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {

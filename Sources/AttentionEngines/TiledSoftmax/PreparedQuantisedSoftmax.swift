@@ -21,6 +21,8 @@ package final class PreparedQuantisedSoftmax: PreparedAttention, @unchecked Send
   private let strips: Workspace
   private let scratch: Workspace
   private let board: CountBoard
+  private let keepsOperands: Bool
+  private var isPacked = false
   private var operands: AttendOperands?
   private var logSumExp: Tensor<Float>?
   private var keyValueBody: WorkerPool.UnitBody?
@@ -42,6 +44,7 @@ package final class PreparedQuantisedSoftmax: PreparedAttention, @unchecked Send
     self.shape = shape
     self.plan = plan
     self.context = context
+    keepsOperands = stage.keepsOperands
     kernels = context.kernels.quantised
     quantiser = Quantiser(context.kernels, rounding: plan.rounding)
     let schedule = TileSchedule(stage: stage, shape: shape, tile: context.kernels.quantisedTile)
@@ -86,10 +89,13 @@ package final class PreparedQuantisedSoftmax: PreparedAttention, @unchecked Send
     operands = AttendOperands(query: query, key: key, value: value, output: output)
     let queryHeads = shape.batch * shape.queryHeads
     let keyValueHeads = shape.batch * shape.keyValueHeads
-    context.pool.run(units: 2 * keyValueHeads, keyValueBody)
-    context.pool.run(units: queryHeads, queryBody)
-    // Means of queries have met the keys by now, which were not rounded yet.
-    context.pool.run(units: keyValueHeads, roundBody)
+    if !(keepsOperands && isPacked) {
+      context.pool.run(units: 2 * keyValueHeads, keyValueBody)
+      context.pool.run(units: queryHeads, queryBody)
+      // Means of queries have met the keys by now, which were not rounded yet.
+      context.pool.run(units: keyValueHeads, roundBody)
+      isPacked = true
+    }
     context.pool.run(units: queryHeads * schedule.stripCount, attendBody)
     counts = board.sum
   }

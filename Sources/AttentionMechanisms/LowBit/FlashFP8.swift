@@ -29,6 +29,7 @@ public struct FlashFP8: AttentionMechanism {
     public var keyBlock = 128
     public var sums = SumRule.Kind.fp22
     public var denominator = WeightSum.exact
+    public var preparation = Preparation.everyCall
 
     public init() {}
 
@@ -43,6 +44,8 @@ public struct FlashFP8: AttentionMechanism {
         "keyBlock", \.keyBlock, "Keys per scale and between updates of the running maximum."),
       ParameterField("sums", \.sums, "What holds the sums of weighted values."),
       ParameterField("denominator", \.denominator, "Sum of exact or of quantised weights."),
+      ParameterField(
+        "preparation", \.preparation, LowBitRules.preparation, changesResult: false),
     ]
   }
 
@@ -74,7 +77,7 @@ public struct FlashFP8: AttentionMechanism {
     self.shape = shape
   }
 
-  public var plan: Plan { LowBitRules.plan(quantisation, shape: shape) }
+  public var plan: Plan { LowBitRules.plan(quantisation, parameters.preparation, shape: shape) }
 
   public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
     LowBitRules.oracle(quantisation, problem, shape: shape)

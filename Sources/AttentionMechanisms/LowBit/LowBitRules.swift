@@ -24,9 +24,18 @@ enum LowBitRules {
     }
   }
 
-  static func plan(_ plan: QuantisationPlan, shape: AttentionShape) -> Plan {
-    Plan(shape: shape, stages: [.attend(Attend(precision: .quantised(plan)))])
+  static func plan(
+    _ plan: QuantisationPlan, _ preparation: Preparation, shape: AttentionShape
+  ) -> Plan {
+    Plan(
+      shape: shape,
+      stages: [
+        .attend(Attend(precision: .quantised(plan), keepsOperands: preparation == .once))
+      ])
   }
+
+  static let preparation =
+    "When tensors are quantised: in every call, or in the first only, if they do not change."
 
   static func oracle(
     _ plan: QuantisationPlan, _ problem: ReferenceProblem, shape: AttentionShape
@@ -67,4 +76,11 @@ public enum WeightSum: String, ParameterChoice {
   case exact
   /// The weights as they meet the values, which reproduces constant values.
   case quantised
+}
+
+/// When the tensors of a call are quantised.
+public enum Preparation: String, ParameterChoice {
+  case everyCall
+  /// In the first call only: what attention takes when its operands are quantised already.
+  case once
 }

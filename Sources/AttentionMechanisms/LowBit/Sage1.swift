@@ -27,6 +27,7 @@ public struct Sage1: AttentionMechanism {
     public var keyBlock = 64
     public var weightLevels = 127
     public var denominator = Denominator.exact
+    public var preparation = Preparation.everyCall
 
     public init() {}
 
@@ -45,6 +46,8 @@ public struct Sage1: AttentionMechanism {
       ParameterField("weightLevels", \.weightLevels, "vT, vB: steps of the weights, 127 or 255."),
       ParameterField(
         "denominator", \.denominator, "vT, vB: sum of exact or of quantised weights."),
+      ParameterField(
+        "preparation", \.preparation, LowBitRules.preparation, changesResult: false),
     ]
   }
 
@@ -116,7 +119,9 @@ public struct Sage1: AttentionMechanism {
   }
 
   public var plan: Plan {
-    Plan(shape: shape, stages: [.attend(Attend(precision: .int8(rule)))])
+    let keeps = parameters.preparation == .once
+    return Plan(
+      shape: shape, stages: [.attend(Attend(precision: .int8(rule), keepsOperands: keeps))])
   }
 
   private var rule: QuantizationRule {

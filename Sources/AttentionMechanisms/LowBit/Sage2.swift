@@ -35,6 +35,7 @@ public struct Sage2: AttentionMechanism {
     public var sums = SumRule.Kind.fp22
     public var twoLevel = true
     public var denominator = WeightSum.exact
+    public var preparation = Preparation.everyCall
 
     public init() {}
 
@@ -55,6 +56,8 @@ public struct Sage2: AttentionMechanism {
       ParameterField(
         "twoLevel", \.twoLevel, "Whether key blocks are summed apart and added in Float32."),
       ParameterField("denominator", \.denominator, "Sum of exact or of quantised weights."),
+      ParameterField(
+        "preparation", \.preparation, LowBitRules.preparation, changesResult: false),
     ]
   }
 
@@ -93,7 +96,7 @@ public struct Sage2: AttentionMechanism {
     self.shape = shape
   }
 
-  public var plan: Plan { LowBitRules.plan(quantisation, shape: shape) }
+  public var plan: Plan { LowBitRules.plan(quantisation, parameters.preparation, shape: shape) }
 
   public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
     LowBitRules.oracle(quantisation, problem, shape: shape)

@@ -29,6 +29,7 @@ public struct Sage3: AttentionMechanism {
     public var queryBlock = 128
     public var keyBlock = 128
     public var denominator = WeightSum.exact
+    public var preparation = Preparation.everyCall
 
     public init() {}
 
@@ -44,6 +45,8 @@ public struct Sage3: AttentionMechanism {
       ParameterField("queryBlock", \.queryBlock, "Queries that share a mean."),
       ParameterField("keyBlock", \.keyBlock, "Keys between updates of the running maximum."),
       ParameterField("denominator", \.denominator, "Sum of exact or of quantised weights."),
+      ParameterField(
+        "preparation", \.preparation, LowBitRules.preparation, changesResult: false),
     ]
   }
 
@@ -67,7 +70,7 @@ public struct Sage3: AttentionMechanism {
     self.shape = shape
   }
 
-  public var plan: Plan { LowBitRules.plan(quantisation, shape: shape) }
+  public var plan: Plan { LowBitRules.plan(quantisation, parameters.preparation, shape: shape) }
 
   public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
     LowBitRules.oracle(quantisation, problem, shape: shape)

@@ -41,8 +41,9 @@ INLINE vi vi_lane_mask(uint32_t word, int vector) {
   return (vi)((vi_set1((int32_t)(word >> (vector * VECTOR_LANES))) & bit) != 0);
 }
 
-/// 2^x for x <= 127, relative error below 1e-7 (minimax of degree 5 on [-0.5, 0.5]); below -126 it
-/// stays at 2^-126.
+/// 2^x for x <= 127, relative error below 2.5e-7 (degree 5 on [-0.5, 0.5]); below -126 it stays at
+/// 2^-126. Exact for whole x: quantised scores often differ by whole numbers, and a weight that is
+/// a power of two may be a tie of its format.
 INLINE vf vf_exp2(vf x) {
   const vf magic = vf_set1(0x1.8p23f);
   x = vf_max(x, vf_set1(-126.0f));
@@ -52,7 +53,7 @@ INLINE vf vf_exp2(vf x) {
   p = vf_fma(f, p, vf_set1(0x1.c6b6e6p-5f));
   p = vf_fma(f, p, vf_set1(0x1.ebf918p-3f));
   p = vf_fma(f, p, vf_set1(0x1.62e428p-1f));
-  p = vf_fma(f, p, vf_set1(0x1.000002p+0f));
+  p = vf_fma(f, p, vf_set1(1.0f));
   return (vf)((vi)p + ((vi)shifted << 23));
 }
 

@@ -48,12 +48,14 @@ struct CaseTiming {
       realisedShare: speedUp.flatMap { speedUp in
         hostBound.flatMap { $0.roofline.map { speedUp.value / $0 } }
       },
-      floorShare: hostBound.flatMap { $0.floorSeconds.map { $0 / seconds } },
+      floorShare: Self.figure(
+        hostBound.flatMap { $0.floorSeconds.map { $0 / seconds } }, of: plan),
       flashFloorShare: hostBound.flatMap {
         $0.denseFloorSeconds.map { $0 / (base.summary.median * 1e-9) }
       },
-      gigaflopsPerSecond: speedUp.map { _ in rate }, adjacentPeakGigaflopsPerSecond: peak,
-      shareOfPeak: speedUp.flatMap { _ in peak.map { rate / $0 } }, cache: item.cache.rawValue,
+      gigaflopsPerSecond: Self.figure(.value(rate), of: plan),
+      adjacentPeakGigaflopsPerSecond: peak,
+      shareOfPeak: Self.figure(peak.map { rate / $0 }, of: plan), cache: item.cache.rawValue,
       stop: result.stop.rawValue, processes: processes)
   }
 
@@ -97,13 +99,20 @@ struct CaseTiming {
   private static func speedUp(
     _ ratio: TimeRatio, of plan: Plan
   ) -> ResultStore.Known<Estimate> {
-    let emulated = plan.emulatedFormats
-    guard emulated.isEmpty else {
-      return .absent(
-        reason: "no CPU multiplies \(emulated.joined(separator: " or ")): their accuracy is real, "
-          + "the time is that of an emulation")
-    }
-    return estimate(ratio)
+    emulation(plan).map { .absent(reason: $0) } ?? estimate(ratio)
+  }
+
+  /// A figure of speed, unless formats are emulated.
+  private static func figure(_ value: Quantity, of plan: Plan) -> Quantity {
+    emulation(plan).map { .absent(reason: $0) } ?? value
+  }
+
+  /// Why the times of `plan` are no speeds, or nil where they are.
+  private static func emulation(_ plan: Plan) -> String? {
+    let formats = plan.emulatedFormats
+    guard !formats.isEmpty else { return nil }
+    return "no CPU multiplies \(formats.joined(separator: " or ")): the accuracy is real, the time "
+      + "is that of an emulation"
   }
 
   private static func estimate(_ ratio: TimeRatio) -> ResultStore.Known<Estimate> {

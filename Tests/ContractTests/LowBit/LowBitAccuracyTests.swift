@@ -134,9 +134,9 @@ import Testing
     #expect(rough >= 3 * smooth)
   }
 
-  /// Linear steps of weights drop the tail of a row; biased values show it.
+  /// Linear steps of weights drop the tail of a row, which values around 5 show.
   @Test func quantisedDenominatorsAndSmoothValuesKeepBiasedValues() throws {
-    let data = try LowBitData(.biasedValues, keys: 2048, seed: 4)
+    let data = try LowBitData(.peaky, keys: 8192, seed: 4, valueBias: 5)
     let int8 = ["valueFormat": "int8", "sums": "float32"]
     let plain = try data.error("sage2", int8).rmse
     let denominator = try data.error(
@@ -144,7 +144,7 @@ import Testing
     ).rmse
     let smooth = try data.error("sage2", int8.merging(["smoothValue": "true"]) { $1 }).rmse
     #expect(smooth * 10 <= plain, "\(smooth) beside \(plain)")
-    #expect(denominator < plain, "\(denominator) beside \(plain)")
+    #expect(denominator * 10 <= plain, "\(denominator) beside \(plain)")
   }
 
   @Test func rotationAndBlocksTameRareOutliers() throws {

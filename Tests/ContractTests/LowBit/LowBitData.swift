@@ -15,10 +15,15 @@ struct LowBitData {
   let dense: ReferenceOutput
   let rows: [Int]
 
-  init(_ input: GeneratedInput, keys: Int = 4096, seed: Int = 1) throws {
+  init(
+    _ input: GeneratedInput, keys: Int = 4096, seed: Int = 1, valueBias: Float = 0
+  ) throws {
     shape = try AttentionShape(queryLength: 512, keyLength: keys, headDim: 128)
     inputs = InputGenerator(seed: Seed(UInt64(seed))).inputs(
       input, kind: .queryKeyValue, shape: shape)
+    if case .queryKeyValue(_, _, let value) = inputs {
+      for index in 0..<value.count { value[index] += valueBias }
+    }
     rows = Array(stride(from: 0, to: 512, by: 8))
     dense = SoftmaxReference.dense(
       ReferenceProblem(shape: shape, inputs: inputs), queries: rows)
