@@ -31,7 +31,10 @@ import Testing
     #expect(own.seconds < (try floor("flash", on: machine)).seconds)
   }
 
-  @Test(arguments: [("flash-fp8", OperationClass.fp8), ("sage3", .fp4), ("sage2pp", .fp8Narrow)])
+  @Test(arguments: [
+    ("flash-fp8", OperationClass.fp8), ("sage3", OperationClass.fp4),
+    ("sage2pp", OperationClass.fp8Narrow),
+  ])
   func processorsHaveNoRateForWhatTheyEmulate(id: String, kind: OperationClass) throws {
     #expect(try floor(id, on: "zen4").unpriced == [kind])
     #expect(!(try plan(id)).emulatedFormats.isEmpty)

@@ -121,8 +121,10 @@ struct CaseBounds {
 }
 
 extension Plan {
-  /// The element types of the products that `floor` priced: those of the plan, or the machine's own
-  /// where the plan's are Float32. Mean queries in Float32 beside quantised products do not count.
+  /// The element types of the products that `floor` priced.
+  ///
+  /// They are those of the plan, or the machine's own where the plan's are Float32. Mean queries in
+  /// Float32 beside quantised products do not count.
   func precisionName(on floor: RooflineFloor) -> String {
     if case .attend(let attend) = stages.first, attend.quantisation != nil { return precisionName }
     return floor.repricedPrecision?.rawValue ?? precisionName

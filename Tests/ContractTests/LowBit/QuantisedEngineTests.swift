@@ -155,7 +155,7 @@ import Testing
     }
   }
 
-  /// Sums of rounded weights over the exact sum, the worst row: a scale for 0 ... 1 drops the tail.
+  /// Sums of rounded weights over the exact sum, the worst row; scales of direct weights drop the tail.
   @Test func stretchedWeightsKeepTheTailOfARow() throws {
     let shape = try AttentionShape(queryLength: 256, keyLength: 8192, headDim: 128)
     guard case .queryKeyValue(let query, let key, let value) = inputs(shape, .peaky) else { return }

@@ -16,8 +16,9 @@ public struct QuantisationPlan: Hashable, Sendable {
   public var rounding = RoundingRule.even
   /// Whether the mean key is subtracted; softmax does not see it.
   public var smoothsKeys = false
-  /// Consecutive queries whose mean is subtracted; its products with the keys are added to the
-  /// scores in Float32. Nil for none, else a multiple of 32.
+  /// Consecutive queries whose mean is subtracted: a multiple of 32, or nil for none.
+  ///
+  /// The products of the mean with the keys are added to the scores in Float32.
   public var smoothedQueries: Int?
   /// Whether the mean value is subtracted and added to the output.
   public var smoothsValues = false
@@ -90,8 +91,9 @@ public struct OperandRule: Hashable, Sendable {
 /// How softmax weights are rounded before they meet the values.
 public struct WeightRule: Hashable, Sendable {
   public var format: OperandFormat
-  /// Weights are in 0 ... scale: the largest number of an integer or 8-bit format, or how far a
-  /// micro format's scales reach.
+  /// The largest weight, before it is rounded.
+  ///
+  /// It is the largest number of an integer or 8-bit format, or how far a micro format's scales reach.
   public var scale: Float
 
   public init(_ format: OperandFormat, scale: Float = 1) {
