@@ -28,6 +28,8 @@ public enum Engines {
           stage, residual, shape: plan.shape, weights: weights, context: context)
       }
       return PreparedTiledSoftmax(stage, shape: plan.shape, weights: weights, context: context)
+    case .attend(let stage) where stage.quantisation != nil:
+      return try PreparedQuantisedSoftmax(stage, shape: plan.shape, context: context)
     case .attend(let stage):
       return try PreparedLowBitSoftmax(stage, shape: plan.shape, context: context)
     case .attendSelected(let stage):

@@ -22,6 +22,21 @@ public enum MechanismCatalogue {
       parameters: ["sharedHeads": "1"]),
     MechanismEntry(BFloat16Flash.self),
     MechanismEntry(Sage1.self),
+    MechanismEntry(Sage2.self),
+    MechanismEntry(
+      preset: "sage2-4b", of: Sage2.self, title: "SageAttention2 with INT4 scores",
+      origin: Sage2.card.origin,
+      summary: "INT4 scores after smoothing queries and keys, FP8 values summed on two levels.",
+      parameters: ["scores": "int4", "smoothQuery": "true"]),
+    MechanismEntry(
+      preset: "sage2pp", of: Sage2.self, title: "SageAttention2++",
+      origin: Citation(
+        "SageAttention2++: A More Efficient Implementation of SageAttention2",
+        arXiv: "2505.21136", year: 2025),
+      summary: "SageAttention2 whose FP8 products are summed in Float16 over each key block.",
+      parameters: ["sums": "float16", "valueRange": "2.25"]),
+    MechanismEntry(Sage3.self),
+    MechanismEntry(FlashFP8.self),
     MechanismEntry(SplitKV.self),
     MechanismEntry(Neighborhood.self),
     MechanismEntry(AShape.self),

@@ -148,6 +148,8 @@ static void random_rounds(const attn_kernel_table_t *t, int rounds) {
            round % 3 == 0 ? ATTN_LOWBIT_F32 : round % 3 == 1 ? ATTN_LOWBIT_BF16 : ATTN_LOWBIT_INT8);
     decode(t, (attn_decode_format_t)(round % 3), 1 + random_below(4), 1 + random_below(8), keys + 5,
            d, dv);
+    quantised(t, (attn_keys_t)(round % 3), (attn_weights_t)(round % 2), (attn_sum_t)(round / 3 % 3),
+              queries, keys, d, dv);
     int32_t lengths[3], windows[3];
     for (int axis = 0; axis < 3; axis++) {
       lengths[axis] = axis == 0 && round % 2 ? 1 : 2 + random_below(axis == 2 ? 40 : 6);

@@ -55,7 +55,7 @@ struct DescribeCommand: ParsableCommand {
       """
       Paper      \(card.origin.title)\(card.origin.year.map { " (\($0))" } ?? "")\(paper)
       Family     \(card.family.rawValue)
-      Result     \(card.exactness.rawValue)
+      Result     \(card.kind)
       Inputs     \(inputs)
       Patterns   \(card.patterns.sorted().map(\.rawValue).joined(separator: ", "))
       Cost       \(card.cost)

@@ -42,7 +42,16 @@ public struct Tolerance: Hashable, Sendable {
         return Tolerance(
           5e-3, "the same codes; weights near a rounding step may fall on either side of it")
       }
+    case .quantised(let plan): return quantised(plan)
     }
+  }
+
+  private static func quantised(_ plan: QuantisationPlan) -> Tolerance {
+    guard plan.weights.format == .number(.float32), plan.sums.kind == .float32 else {
+      return Tolerance(
+        5e-3, "the same numbers; weights and sums near a rounding step may fall on either side")
+    }
+    return Tolerance(3e-6, "the same numbers as the oracle; Float32 after them")
   }
 
   private static func decode(_ precision: DecodePrecision) -> Tolerance {
