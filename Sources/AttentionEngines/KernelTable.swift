@@ -34,13 +34,14 @@ public struct KernelTable: @unchecked Sendable {
   package let decode: attn_decode_kernels_t
   /// Kernels of short windows; nil where strips serve them too.
   package let window: attn_window_kernels_t?
+  package let features: attn_features_kernels_t
 
   /// The table of `instructionSet`, or nil where this CPU lacks the instructions.
   public init?(_ instructionSet: InstructionSet) {
     guard let table = attn_kernel_table(instructionSet.code)?.pointee,
       let tiled = table.tiled, let lowBit = table.lowbit, let scan = table.scan,
       let select = table.select, let rows = table.rows, let diagonal = table.diagonal,
-      let decode = table.decode
+      let decode = table.decode, let features = table.features
     else { return nil }
     self.instructionSet = instructionSet
     self.tiled = tiled.pointee
@@ -51,6 +52,7 @@ public struct KernelTable: @unchecked Sendable {
     self.diagonal = diagonal.pointee
     self.decode = decode.pointee
     window = table.window?.pointee
+    self.features = features.pointee
   }
 
   /// Every table that this CPU has, weakest first; never empty.

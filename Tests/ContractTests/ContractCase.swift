@@ -39,7 +39,9 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
 
   /// Every registered mechanism; those whose defaults do not fit small problems get parameters.
   static let all: [ContractCase] = MechanismCatalogue.ids.flatMap { id in
-    variants[id] ?? localVariants[id] ?? gridVariants[id] ?? [ContractCase(id)]
+    variants[id] ?? localVariants[id] ?? gridVariants[id] ?? linearVariants[id] ?? [
+      ContractCase(id)
+    ]
   }
 
   private static let variants: [String: [ContractCase]] = [
