@@ -76,6 +76,7 @@ public enum MechanismFamily: String, Hashable, Sendable, Codable, CaseIterable {
   case decode = "Decode"
   case linear = "Linear"
   case scan = "Scan"
+  case longConvolution = "LongConvolution"
   case spectral = "Spectral"
 }
 

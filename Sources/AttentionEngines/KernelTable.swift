@@ -35,14 +35,15 @@ public struct KernelTable: @unchecked Sendable {
   /// Kernels of short windows; nil where strips serve them too.
   package let window: attn_window_kernels_t?
   package let quantised: attn_quantised_kernels_t
+  package let features: attn_features_kernels_t
 
   /// The table of `instructionSet`, or nil where this CPU lacks the instructions.
   public init?(_ instructionSet: InstructionSet) {
     guard let table = attn_kernel_table(instructionSet.code)?.pointee,
       let tiled = table.tiled, let lowBit = table.lowbit, let scan = table.scan,
       let select = table.select, let rows = table.rows, let diagonal = table.diagonal,
-      let decode = table.decode,
-      let quantised = table.quantised
+      let decode = table.decode, let quantised = table.quantised,
+      let features = table.features
     else { return nil }
     self.instructionSet = instructionSet
     self.tiled = tiled.pointee
@@ -54,6 +55,7 @@ public struct KernelTable: @unchecked Sendable {
     self.decode = decode.pointee
     window = table.window?.pointee
     self.quantised = quantised.pointee
+    self.features = features.pointee
   }
 
   /// Every table that this CPU has, weakest first; never empty.

@@ -39,7 +39,8 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
 
   /// Every registered mechanism; those whose defaults do not fit small problems get parameters.
   static let all: [ContractCase] = MechanismCatalogue.ids.flatMap { id in
-    variants[id] ?? lowBitVariants[id] ?? localVariants[id] ?? gridVariants[id] ?? [
+    variants[id] ?? lowBitVariants[id] ?? localVariants[id] ?? gridVariants[id]
+      ?? linearVariants[id] ?? [
       ContractCase(id)
     ]
   }

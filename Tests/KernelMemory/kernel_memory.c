@@ -205,6 +205,7 @@ int main(void) {
     const attn_kernel_table_t *t = attn_kernel_table((attn_isa_t)isa);
     if (!t) continue;
     tables++;
+    features_memory(t);
     random_rounds(t, 40);
     every_size(t);
     for (int round = 0; round < 40; round++) {

@@ -85,6 +85,9 @@ struct DescribeCommand: ParsableCommand {
       if hasShape { _ = try entry.make(try parameters.overrides(), shape: try options.shape()) }
       return
     }
+    if mechanism.plan.shape.isCausal, let bytes = mechanism.plan.stateBytes {
+      print("State      \(bytes) bytes at \(mechanism.plan.shape), whatever the length")
+    }
     guard !mechanism.weightSpecifications.isEmpty else { return print("\nWeights    none") }
     print("\nWeights (apply --weights w.npz), at \(mechanism.plan.shape)")
     for weight in mechanism.weightSpecifications {

@@ -4,6 +4,7 @@
 
 #include "attn_decode.h"
 #include "attn_diagonal.h"
+#include "attn_features.h"
 #include "attn_lowbit.h"
 #include "attn_quantised.h"
 #include "attn_rows.h"
@@ -27,6 +28,7 @@ typedef struct {
   const attn_decode_kernels_t *decode;
   const attn_window_kernels_t *window;  ///< NULL where strips serve short windows too
   const attn_quantised_kernels_t *quantised;
+  const attn_features_kernels_t *features;
 } attn_kernel_table_t;
 
 /// The table of `isa`, or NULL where this CPU or its system lacks the instructions.
