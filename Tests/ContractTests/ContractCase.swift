@@ -41,8 +41,8 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
   static let all: [ContractCase] = MechanismCatalogue.ids.flatMap { id in
     variants[id] ?? lowBitVariants[id] ?? localVariants[id] ?? gridVariants[id]
       ?? linearVariants[id] ?? [
-      ContractCase(id)
-    ]
+        ContractCase(id)
+      ]
   }
 
   private static let variants: [String: [ContractCase]] = [
