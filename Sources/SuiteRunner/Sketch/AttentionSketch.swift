@@ -177,7 +177,7 @@ public struct AttentionSketch: Sendable {
     guard let kernels = KernelTable.available.last else { return nil }
     let engine = try Engines.prepare(
       mechanism.plan, weights: weights,
-      context: ExecutionContext(kernels: kernels, pool: WorkerPool(threads: 1)))
+      context: ExecutionContext(kernels: kernels, pool: WorkerPool(threads: 1, pins: false)))
     engine.run(inputs, into: Tensor<Float>(mechanism.outputExtents))
     return engine.selection
   }
