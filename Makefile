@@ -8,7 +8,7 @@
 #   make format  format the Swift sources; make lint checks without writing
 #   make deterministic-gate compare work, allocations, output bits and instructions with a file
 #   make static-gate compare the inner loops of the AVX-512 kernels with a file; both have -update
-#   make install PREFIX=/usr/local: the binary, completions for three shells, the suites
+#   make install PREFIX=/usr/local: the binary, completions, manual page, suites
 #   make readme  write the table of mechanisms into the README anew
 #   make docs    documentation of the libraries with docc, below .build/docs
 #   make golden  record the snapshots of the tests anew
@@ -87,7 +87,7 @@ docs:
 figures:
 	gnuplot Documentation/Figures/bounds.gp
 
-# The binary, its completions and the suites, which it finds from anywhere.
+# The binary, its completions, its manual page and the suites, which it finds from anywhere.
 install: build
 	install -Dm755 $(ATTNBENCH) $(DESTDIR)$(PREFIX)/bin/attnbench
 	install -d $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions \
@@ -96,10 +96,13 @@ install: build
 	$(ATTNBENCH) --generate-completion-script zsh > $(SHARE)/zsh/site-functions/_attnbench
 	$(ATTNBENCH) --generate-completion-script fish > $(SHARE)/fish/vendor_completions.d/attnbench.fish
 	cp -R Suites $(SHARE)/attnbench/
+	install -d $(SHARE)/man/man1
+	$(ATTNBENCH) manual > $(SHARE)/man/man1/attnbench.1
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/attnbench $(SHARE)/bash-completion/completions/attnbench \
-	  $(SHARE)/zsh/site-functions/_attnbench $(SHARE)/fish/vendor_completions.d/attnbench.fish
+	  $(SHARE)/zsh/site-functions/_attnbench $(SHARE)/fish/vendor_completions.d/attnbench.fish \
+	  $(SHARE)/man/man1/attnbench.1
 	rm -rf $(SHARE)/attnbench
 
 readme: build

@@ -125,6 +125,18 @@ let package = Package(
       name: "CZlib", path: "Sources/SystemLibraries/CZlib", pkgConfig: "zlib",
       providers: [.apt(["zlib1g-dev"])]),
 
+    // Hostile inputs: what tests and the long form of `make torture` read.
+    .target(
+      name: "HostileInput",
+      dependencies: [
+        "SuiteRunner", "Reporting", "ResultStore", "Measurement", "Simulator",
+        "AttentionMechanisms", "AttentionCore", "Configuration", "TensorFiles",
+      ],
+      path: "Tests/HostileInput", exclude: ["Corpus"]),
+    .executableTarget(
+      name: "attnbench-fuzz", dependencies: ["HostileInput"], path: "Tests/FuzzCommand"),
+    .testTarget(name: "HostileInputTests", dependencies: ["HostileInput"]),
+
     // Tests.
     .testTarget(name: "AttentionCoreTests", dependencies: ["AttentionCore"]),
     .testTarget(name: "AttentionEnginesTests", dependencies: ["AttentionEngines"]),

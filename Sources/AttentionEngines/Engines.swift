@@ -55,4 +55,9 @@ public enum Engines {
     guard case .mixTokens(.fourier2D) = plan.stages.first else { return nil }
     return try BareTransforms(shape: plan.shape, context: context)
   }
+
+  /// A read of what `engine` reads, to be timed next to it; nil where it is no decode engine.
+  public static func bareRead(of engine: any PreparedAttention) -> BareRead? {
+    (engine as? PreparedDecode).map { BareRead($0) }
+  }
 }

@@ -32,6 +32,8 @@ public struct KernelTable: @unchecked Sendable {
   package let rows: attn_rows_kernels_t
   package let diagonal: attn_diagonal_kernels_t
   package let decode: attn_decode_kernels_t
+  /// Kernels of short windows; nil where strips serve them too.
+  package let window: attn_window_kernels_t?
 
   /// The table of `instructionSet`, or nil where this CPU lacks the instructions.
   public init?(_ instructionSet: InstructionSet) {
@@ -48,6 +50,7 @@ public struct KernelTable: @unchecked Sendable {
     self.rows = rows.pointee
     self.diagonal = diagonal.pointee
     self.decode = decode.pointee
+    window = table.window?.pointee
   }
 
   /// Every table that this CPU has, weakest first; never empty.

@@ -15,11 +15,15 @@ public struct AttnBench: ParsableCommand {
       For a mechanism, a shape and a machine it answers: how much can it gain over dense attention \
       at most, how much of that does a good kernel get here, and what does it cost in accuracy?
 
-        attnbench list                                  what there is
-        attnbench describe neighborhood                 one mechanism, its parameters and paper
-        attnbench run Suites/card.yaml                  verify, simulate, measure, report
-        attnbench simulate moba --length 32768 --causal bounds only, any size, any machine
-        attnbench apply flash --q q.npy --k k.npy --v v.npy --out o.npy
+        attnbench list                            what there is
+        attnbench describe moba                   one mechanism and its paper
+        attnbench try moba sage1 --length 8192 --causal
+                                                  which one suits, on this machine
+        attnbench run card                        a suite: verify, measure, report
+        attnbench simulate moba --length 131072 --causal --machine h100
+                                                  bounds alone: any size, any machine
+        attnbench apply moba --causal --qkv c.npz --out o.npy
+                                                  what it does to your tensors
 
       Exit codes: 0 fine; 1 run or internal error; 2 bad usage, suite, tensor or machine file; \
       3 confirmed regression; 4 accuracy or exact-work failure, or a time below the roofline floor; \
@@ -27,11 +31,12 @@ public struct AttnBench: ParsableCommand {
       """,
     version: "attnbench \(Product.version)",
     subcommands: [
-      RunCommand.self, ListCommand.self, DescribeCommand.self, SimulateCommand.self,
+      RunCommand.self, TryCommand.self, ListCommand.self, DescribeCommand.self,
+      SimulateCommand.self,
       VerifyCommand.self, ApplyCommand.self, CompareCommand.self, ABCommand.self, GateCommand.self,
       NightsCommand.self, ExactCommand.self, HistoryCommand.self, MachineCommand.self,
-      ReportCommand.self, DoctorCommand.self, MeasureWorkerCommand.self, CachegrindWorker.self,
-      TimingWorker.self,
+      ReportCommand.self, DoctorCommand.self, ManualCommand.self, MeasureWorkerCommand.self,
+      CachegrindWorker.self, TimingWorker.self,
     ])
 
   public init() {}

@@ -19,8 +19,9 @@ public struct ComparisonPolicy: Hashable, Codable, Sendable {
   public var confidence = 0.95
   /// Times that a case is measured at most; a slower one must be seen slower twice.
   public var rounds = 3
-  /// Share of disturbed samples above which a slower time is no regression yet.
-  public var maximumDisturbedShare = 0.2
+  /// Whether pairs of which other work disturbed one partner alone take part as well, and whatever
+  /// side they are on.
+  public var takesLopsidedPairs = false
   /// Deviation of the logarithm of one process's ratio about the true one, for one or two processes.
   ///
   /// Where a side has more, their own deviation is used instead.

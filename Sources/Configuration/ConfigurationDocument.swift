@@ -39,14 +39,28 @@ public struct ConfigurationDocument: Sendable {
   }
 
   private static func contents(of path: String) throws(ConfigurationFailure) -> [UInt8] {
-    guard let stream = fopen(path, "rbe") else {
+    // Without O_NONBLOCK, opening a named pipe would wait for a writer.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else {
       throw failure(path, .unreadable(reason: String(cString: strerror(errno))))
     }
-    defer { fclose(stream) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw failure(path, .unreadable(reason: "it is not a plain file"))
+    }
     var bytes = [UInt8](repeating: 0, count: maximumBytes + 1)
-    let count = fread(&bytes, 1, bytes.count, stream)
-    guard ferror(stream) == 0 else {
-      throw failure(path, .unreadable(reason: String(cString: strerror(errno))))
+    var count = 0
+    while count < bytes.count {
+      let moved = bytes.withUnsafeMutableBytes { buffer in
+        read(descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count)
+      }
+      if moved < 0 && errno == EINTR { continue }
+      guard moved >= 0 else {
+        throw failure(path, .unreadable(reason: String(cString: strerror(errno))))
+      }
+      if moved == 0 { break }
+      count += moved
     }
     guard count <= maximumBytes else {
       throw failure(path, .tooLarge(limit: maximumBytes))

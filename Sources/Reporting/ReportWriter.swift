@@ -27,18 +27,13 @@ public struct ReportWriter: Sendable {
   ) throws -> Outcome {
     var outcome = Outcome()
     var images: Set<PlotKind> = []
-    for kind in PlotKind.allCases {
-      for format in ImageFormat.allCases {
-        do {
-          switch try renderer.draw(kind, of: report, as: format, in: folder.path) {
-          case .value(let name):
-            outcome.files.append(name)
-            if format == .svg { images.insert(kind) }
-          case .absent(let reason): outcome.note("\(kind.rawValue): \(reason)")
-          }
-        } catch {
-          outcome.note("\(kind.rawValue): \(error)")
-        }
+    for plot in renderer.drawAll(of: report, in: folder.path) {
+      switch plot.outcome {
+      case .success(.value(let name)):
+        outcome.files.append(name)
+        if plot.format == .svg { images.insert(plot.kind) }
+      case .success(.absent(let reason)): outcome.note("\(plot.kind.rawValue): \(reason)")
+      case .failure(let error): outcome.note("\(plot.kind.rawValue): \(error)")
       }
     }
     for format in TextFormat.allCases {

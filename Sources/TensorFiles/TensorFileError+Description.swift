@@ -17,6 +17,7 @@ extension TensorFileError: CustomStringConvertible {
       .tooManyAxes(let file, _, _), .extentsOverflow(let file, _), .truncated(let file, _, _),
       .trailingBytes(let file, _, _), .nonFinite(let file, _, _),
       .notRepresentable(let file, _, _, _), .wrongRank(let file, _, _),
+      .wrongLayout(let file, _, _),
       .wrongExtents(let file, _, _), .wrongElementType(let file, _, _),
       .elementCountMismatch(let file, _, _), .missingArray(let file, _, _),
       .arrayNameNeeded(let file, _), .duplicateArray(let file, _),
@@ -100,6 +101,9 @@ extension TensorFileError: CustomStringConvertible {
     switch self {
     case .wrongRank(_, let expected, let found):
       "has \(found.count) axes, shape \(found); \(expected) are expected; reshape it"
+    case .wrongLayout(_, let layout, let found):
+      "has \(found.count) axes, shape \(found); layout \(layout.rawValue) has \(layout.rank): "
+        + "\(layout.axes); \(advice(forRank: found.count))"
     case .wrongExtents(_, let expected, let found):
       "has shape \(found); expected "
         + "[\(expected.map { $0.map(String.init) ?? "any" }.joined(separator: ", "))]"
@@ -198,6 +202,12 @@ private func list(_ names: [String]) -> String {
 
 private func suggestion(for name: String, among known: [String]) -> String {
   nearestName(to: name, among: known).map { " (did you mean '\($0)'?)" } ?? ""
+}
+
+private func advice(forRank rank: Int) -> String {
+  let fitting = TensorLayout.allCases.filter { $0.rank == rank }.map(\.rawValue)
+  return fitting.isEmpty
+    ? "reshape it" : "with \(rank) axes the layout is \(fitting.joined(separator: " or "))"
 }
 
 private func advice(forElementType name: String) -> String {

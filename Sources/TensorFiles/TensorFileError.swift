@@ -33,6 +33,7 @@ public enum TensorFileError: Error, Hashable, Sendable {
 
   // What the caller expected.
   case wrongRank(file: String, expected: Int, found: [Int])
+  case wrongLayout(file: String, layout: TensorLayout, found: [Int])
   case wrongExtents(file: String, expected: [Int?], found: [Int])
   case wrongElementType(file: String, expected: [ElementType], found: ElementType)
   case elementCountMismatch(file: String, extents: [Int], count: Int)

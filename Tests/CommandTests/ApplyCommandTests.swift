@@ -125,4 +125,74 @@ import Testing
     #expect(notANumber.errors.lowercased().contains("nan"))
     #expect(!FileManager.default.fileExists(atPath: command.path("o.npy")))
   }
+
+  /// `[tokens, heads, width]` with the elements of `[1, heads, tokens, width]`.
+  private func turned(_ tensor: StoredTensor) throws -> StoredTensor {
+    try TensorLayout.tokensHeads.arranged(tensor)
+  }
+
+  @Test func groupedHeadsOfAnyLayoutAndFileGiveTheSameOutput() throws {
+    let command = try Command()
+    defer { command.remove() }
+    try store(command, "q.npy", [1, 4, 50, 16])
+    try store(command, "k.npy", [1, 2, 50, 16])
+    try store(command, "v.npy", [1, 2, 50, 16])
+    var arrays: [(name: String, tensor: StoredTensor)] = []
+    for name in ["q", "k", "v"] {
+      let tensor = try turned(TensorFile.read(path: command.path("\(name).npy")))
+      try NumpyArray.write(tensor, to: command.path("\(name)-nhd.npy"))
+      arrays.append((name, tensor))
+    }
+    try NumpyArchive.write(arrays, to: command.path("c.npz"))
+    let plain = ["flash", "--causal"]
+    let forms: [[String]] = [
+      ["--layout", "NHD", "--q", "q-nhd.npy", "--k", "k-nhd.npy", "--v", "v-nhd.npy"],
+      ["--layout", "NHD", "--qkv", "c.npz"],
+      ["--layout", "NHD", "--q", "c.npz:q", "--k", "c.npz:k", "--v", "c.npz:v"],
+    ]
+    #expect(try run(command, plain + Self.qkv + ["--out", "o.npy"]).code == 0)
+    let expected = try turned(TensorFile.read(path: command.path("o.npy")))
+    for form in forms {
+      let result = try run(command, plain + form + ["--out", "p.npy"])
+      #expect(result.code == 0, "\(result.errors)")
+      let output = try TensorFile.read(path: command.path("p.npy"))
+      #expect(output.extents == [50, 4, 16])
+      #expect(try output.floats() == expected.floats())
+    }
+    let both = try run(command, plain + Self.qkv + ["--qkv", "c.npz", "--out", "p.npy"])
+    #expect(both.code == 2 && both.errors.contains("not both"))
+    let axes = try run(command, plain + ["--qkv", "c.npz", "--out", "p.npy"])
+    #expect(axes.code == 2 && axes.errors.contains("HND or NHD"), "\(axes.errors)")
+  }
+
+  @Test func aSuiteTakesFilesOfALayout() throws {
+    let command = try Command()
+    defer { command.remove() }
+    for (name, heads) in [("q", 4), ("k", 2), ("v", 2)] {
+      try store(command, "\(name).npy", [50, heads, 16])
+    }
+    try command.write(
+      """
+      suite: mine
+      machines: [h100]
+      cases:
+        - inputs: { query: q.npy, key: k.npy, value: v.npy, layout: NHD }
+          shapes: { causal: true }
+          mechanisms: [flash, linear]
+      """, to: "mine.yaml")
+    let result = try command.run("verify", "mine.yaml")
+    #expect(result.code == 0, "\(result.errors)")
+    #expect(result.errors.contains("flash@1x4x50x16,kvHeads=2,causal/q.npy+k.npy+v.npy"))
+    try command.write(
+      """
+      suite: mine
+      cases:
+        - inputs: { query: q.npy, key: k.npy, value: v.npy, layout: NDH }
+          mechanisms: [flash]
+      """, to: "wrong.yaml")
+    let wrong = try command.run("verify", "wrong.yaml")
+    #expect(wrong.code == 2)
+    #expect(wrong.errors.contains("wrong.yaml:3:"), "\(wrong.errors)")
+    #expect(wrong.errors.contains("BNHD"), "\(wrong.errors)")
+  }
 }

@@ -60,7 +60,11 @@ import Testing
   @Test func aPlantedSlowdownIsARegressionAfterASecondRound() throws {
     let command = try prepared()
     defer { command.remove() }
-    let result = try gate(command, "--plant", "3000%", "--plant-case", "linear")
+    let id = "linear@1x2x96x16,causal/gaussian"
+    let unknown = try gate(command, "--plant", "3000%", "--plant-case", "linaer")
+    #expect(unknown.code == 2)
+    #expect(unknown.errors.contains("Did you mean '\(id)'"), "\(unknown.errors)")
+    let result = try gate(command, "--plant", "3000%", "--plant-case", id)
     #expect(result.code == 3, "\(result.errors)\n\(result.output)")
     #expect(result.errors.contains("round 2"))
     #expect(result.output.contains("is planted"))

@@ -80,7 +80,7 @@ import Testing
     defer { command.remove() }
     try command.write(Self.suite(), to: "s.yaml")
     var counts: [String: Set<Double>] = [:]
-    for run in 1...3 {
+    for run in 1...5 {
       let result = try command.run(
         "run", "s.yaml", "--counters", "cachegrind", "--output", "runs", "--name", "c\(run)")
       #expect(result.code == 0, "\(result.errors)")

@@ -10,6 +10,8 @@ import Testing
     ["flash", "--length", "100", "--causal"],
     ["moba", "--set", "blockSize=16", "topK=2", "--length", "128", "--causal"],
     ["split-kv", "--length", "4", "--key-length", "200", "--causal"],
+    ["longheads", "--set", "chunkSize=16", "topK=3", "--length", "128", "--causal"],
+    ["vmoba", "--set", "chunk=2x4x4", "--grid", "4x8x8"],
   ])
   func describeDrawsWhoAttendsToWhom(arguments: [String]) throws {
     let command = try Command()

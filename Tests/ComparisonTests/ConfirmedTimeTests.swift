@@ -58,10 +58,12 @@ struct ConfirmedTimeTests {
     #expect(try time(.faster).verdict == .faster)
   }
 
-  @Test func disturbedPairsCannotConfirm() throws {
-    let disturbed = try time(.slower, .slower, disturbed: 4)
+  @Test func aSideThatOthersDisturbedAloneCannotConfirm() throws {
+    // Ten of forty, all on one side: a coin does so once in a thousand times; five once in 32.
+    let disturbed = try time(.slower, .slower, .slower, disturbed: 2)
     #expect(disturbed.verdict == .ambiguous)
-    #expect(disturbed.remark?.contains("50 %") == true)
+    #expect(disturbed.remark?.contains("one side alone in 10 pairs and the other in 0") == true)
+    #expect(try time(.slower, .slower, disturbed: 1).verdict == .slower)
   }
 
   @Test func storedRunsCannotBeMeasuredAgain() throws {

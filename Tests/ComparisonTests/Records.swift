@@ -118,7 +118,7 @@ enum Records {
       let base = (0..<pairs).map { _ in milliseconds * 1e6 * (1 + 0.3 * abs(normal())) }
       return PairedTimes(
         numerators: base.map { $0 * level * (1 + within * normal()) }, denominators: base,
-        disturbed: disturbed)
+        disturbedNumerators: Array(0..<disturbed))
     }
   }
 
@@ -130,7 +130,9 @@ enum Records {
     var generator = ResamplingGenerator(seed: seed)
     let judgement = TimeJudgement(
       .interleaved(
-        pairs(ratio: ratios[verdict] ?? 1, disturbed: disturbed, &generator)),
+        pairs(
+          ratio: ratios[verdict] ?? 1, between: verdict == .ambiguous ? 0.02 : 0.002,
+          disturbed: disturbed, &generator)),
       policy: ComparisonPolicy())
     return judgement?.verdict == verdict ? judgement : nil
   }

@@ -12,25 +12,35 @@
 
 #include "attn_types.h"
 
-/// Memory whose last byte lies right before a page that nobody may touch, filled with NaN.
-///
-/// Vector intrinsics are not instrumented by the address sanitizer; the guard page sees them.
-static inline void *guarded(size_t bytes, size_t alignment) {
+/// Whether buffers begin right after a guard page instead of ending right before one.
+extern int guard_in_front;
+
+static inline size_t guarded_body(size_t bytes, size_t alignment) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
-  size_t padded = (bytes + alignment - 1) / alignment * alignment;
-  size_t body = (padded + page - 1) / page * page;
-  char *base = mmap(NULL, body + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (base == MAP_FAILED || mprotect(base + body, page, PROT_NONE) != 0) abort();
-  char *start = base + body - padded;
-  memset(base, 0xFF, body);
-  return start;
+  return ((bytes + alignment - 1) / alignment * alignment + page - 1) / page * page;
+}
+
+/// Memory between two pages that nobody may touch, filled with NaN: its last byte lies right before
+/// the second, or its first right after the first.
+///
+/// Vector intrinsics are not instrumented by the address sanitizer; the guard pages see them. At
+/// the second page a buffer begins at whatever address its size leaves: the unaligned case.
+static inline void *guarded(size_t bytes, size_t alignment) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE), body = guarded_body(bytes, alignment);
+  char *base =
+      mmap(NULL, body + 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED || mprotect(base, page, PROT_NONE) != 0 ||
+      mprotect(base + page + body, page, PROT_NONE) != 0)
+    abort();
+  memset(base + page, 0xFF, body);
+  if (guard_in_front) return base + page;
+  return base + page + body - (bytes + alignment - 1) / alignment * alignment;
 }
 
 static inline void release(void *start, size_t bytes, size_t alignment) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
-  size_t padded = (bytes + alignment - 1) / alignment * alignment;
-  size_t body = (padded + page - 1) / page * page;
-  munmap((char *)start + padded - body, body + page);
+  char *base = (char *)((uintptr_t)start / page * page - page);
+  munmap(base, guarded_body(bytes, alignment) + 2 * page);
 }
 
 static uint64_t random_state = 0x9E3779B97F4A7C15u;

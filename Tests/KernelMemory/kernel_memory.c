@@ -6,6 +6,7 @@
 #include "guarded.h"
 
 static int failures = 0;
+int guard_in_front = 0;
 
 void check(const char *table, const char *what, double error, double tolerance) {
   // A NaN must fail.
@@ -134,31 +135,78 @@ static void scan(const attn_kernel_table_t *t, int32_t tokens, int32_t d, int32_
   release_matrix(v, tokens, dv);
 }
 
-int main(void) {
+static void random_rounds(const attn_kernel_table_t *t, int rounds) {
   static const int32_t dims[] = {1, 8, 31, 64, 80};
-  int runs = 0;
+  for (int round = 0; round < rounds; round++) {
+    int32_t queries = 1 + random_below(90), keys = queries + random_below(120);
+    int32_t d = dims[random_below(5)], dv = dims[random_below(5)];
+    guard_in_front = round % 4 == 3;
+    tiled(t, queries, keys, d, dv, round % 2, round % 3 == 0);
+    scan(t, queries, d, dv);
+    lowbit(t, queries, keys, d, dv, ATTN_LOWBIT_BF16, ATTN_LOWBIT_BF16);
+    lowbit(t, queries, keys, d, dv, ATTN_LOWBIT_INT8,
+           round % 3 == 0 ? ATTN_LOWBIT_F32 : round % 3 == 1 ? ATTN_LOWBIT_BF16 : ATTN_LOWBIT_INT8);
+    decode(t, (attn_decode_format_t)(round % 3), 1 + random_below(4), 1 + random_below(8), keys + 5,
+           d, dv);
+    int32_t lengths[3], windows[3];
+    for (int axis = 0; axis < 3; axis++) {
+      lengths[axis] = axis == 0 && round % 2 ? 1 : 2 + random_below(axis == 2 ? 40 : 6);
+      windows[axis] = 1 + random_below(lengths[axis] < 9 ? lengths[axis] : 9);
+    }
+    diagonal(t, lengths, windows, d, dv);
+    selection_bits(t, attn_kernel_table(ATTN_ISA_SCALAR));
+    window(t, 1 + random_below(64), 1 + random_below(round % 4 ? 80 : 256), d, dv, round % 2);
+  }
+}
+
+/// Every kernel with every size of 1 to 130, past two vectors of every width: first as a number of
+/// rows, then as a width.
+static void every_size(const attn_kernel_table_t *t) {
+  for (int32_t n = 1; n <= 130; n++) {
+    const int32_t other = 1 + n % 19, causal = n % 2;
+    guard_in_front = n % 5 == 4;
+    tiled(t, n, n + other, 17, 9, causal, 0);
+    tiled(t, other, n + other, 5, 12, causal, 1);
+    tiled(t, 3, 21, n, other, 0, 0);
+    tiled(t, 3, 21, other, n, 0, causal);
+    lowbit(t, n, n, 18, 11, ATTN_LOWBIT_BF16, ATTN_LOWBIT_BF16);
+    lowbit(t, other, 23, n, other, ATTN_LOWBIT_INT8, ATTN_LOWBIT_INT8);
+    lowbit(t, other, 70, other, n, ATTN_LOWBIT_INT8, ATTN_LOWBIT_BF16);
+    lowbit(t, other, n, other, n, ATTN_LOWBIT_INT8, ATTN_LOWBIT_F32);
+    for (int format = 0; format < 3; format++) {
+      decode(t, (attn_decode_format_t)format, 1, 1 + n % 3, n, 16, 7);
+      decode(t, (attn_decode_format_t)format, 2, 2, 67, n, other);
+      decode(t, (attn_decode_format_t)format, 2, 1, 67, other, n);
+    }
+    const int32_t line[3] = {1, 1, n}, window[3] = {1, 1, n < other ? n : other};
+    const int32_t grid[3] = {2, 3, 5}, cube[3] = {2, 2, 3};
+    diagonal(t, line, window, 8, 8);
+    diagonal(t, grid, cube, n, other);
+    diagonal(t, grid, cube, other, n);
+    window(t, other, n, 12, 9, causal);
+    window(t, 1 + n % 64, other, n, other, causal);
+    scan(t, n, 6, 5);
+    for (int map = ATTN_SCAN_IDENTITY; map <= ATTN_SCAN_EXP; map++) {
+      scan_maps(t, (attn_scan_map_t)map, n, 5, 7, 3);
+      scan_maps(t, (attn_scan_map_t)map, 9, n, other, 4);
+      scan_maps(t, (attn_scan_map_t)map, 9, other, n, 4);
+      scan_maps(t, (attn_scan_map_t)map, 9, 4, other, n);
+    }
+    selection(t, n, other);
+    selection(t, other, n);
+    score_row(t, n);
+  }
+}
+
+int main(void) {
+  int tables = 0;
   for (int isa = ATTN_ISA_SCALAR; isa <= ATTN_ISA_AVX512_BF16; isa++) {
     const attn_kernel_table_t *t = attn_kernel_table((attn_isa_t)isa);
     if (!t) continue;
-    for (int round = 0; round < 40; round++, runs++) {
-      int32_t queries = 1 + random_below(90), keys = queries + random_below(120);
-      int32_t d = dims[random_below(5)], dv = dims[random_below(5)];
-      tiled(t, queries, keys, d, dv, round % 2, round % 3 == 0);
-      scan(t, queries, d, dv);
-      lowbit(t, queries, keys, d, dv, ATTN_LOWBIT_BF16, ATTN_LOWBIT_BF16);
-      lowbit(t, queries, keys, d, dv, ATTN_LOWBIT_INT8,
-             round % 3 == 0 ? ATTN_LOWBIT_F32 : round % 3 == 1 ? ATTN_LOWBIT_BF16 : ATTN_LOWBIT_INT8);
-      decode(t, (attn_decode_format_t)(round % 3), 1 + random_below(4), 1 + random_below(8), keys + 5,
-             d, dv);
-      int32_t lengths[3], windows[3];
-      for (int axis = 0; axis < 3; axis++) {
-        lengths[axis] = axis == 0 && round % 2 ? 1 : 2 + random_below(axis == 2 ? 40 : 6);
-        windows[axis] = 1 + random_below(lengths[axis] < 9 ? lengths[axis] : 9);
-      }
-      diagonal(t, lengths, windows, d, dv);
-      selection(t, attn_kernel_table(ATTN_ISA_SCALAR));
-    }
+    tables++;
+    random_rounds(t, 40);
+    every_size(t);
   }
-  printf("kernels: %d rounds, %d failures\n", runs, failures);
+  printf("kernels: %d tables, every size of 1 to 130, %d failures\n", tables, failures);
   return failures != 0;
 }

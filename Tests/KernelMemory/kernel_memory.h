@@ -15,7 +15,21 @@ void decode(const attn_kernel_table_t *t, attn_decode_format_t format, int32_t q
 void diagonal(const attn_kernel_table_t *t, const int32_t lengths[3], const int32_t windows[3],
               int32_t d, int32_t dv);
 
+/// A short window of scattered rows.
+void window(const attn_kernel_table_t *t, int32_t queries, int32_t keys, int32_t d, int32_t dv,
+            int biased);
+
+/// Every kernel of the selection table on rows of `width` floats, `count` of them.
+void selection(const attn_kernel_table_t *t, int32_t count, int32_t width);
+
+/// Exponentials of one row of `count` scores.
+void score_row(const attn_kernel_table_t *t, int32_t count);
+
+/// Linear attention with `map` by a state of all tokens, by another split, and causally.
+void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens, int32_t d,
+               int32_t features, int32_t dv);
+
 /// Scores, ranks and merges of the selection engine against the scalar table, bit by bit.
-void selection(const attn_kernel_table_t *t, const attn_kernel_table_t *scalar);
+void selection_bits(const attn_kernel_table_t *t, const attn_kernel_table_t *scalar);
 
 #endif

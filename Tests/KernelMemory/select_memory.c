@@ -170,7 +170,7 @@ static void estimates(const attn_kernel_table_t *t, const attn_select_kernels_t 
   release_matrix(least, 1, queries);
 }
 
-void selection(const attn_kernel_table_t *t, const attn_kernel_table_t *scalar) {
+void selection_bits(const attn_kernel_table_t *t, const attn_kernel_table_t *scalar) {
   const attn_select_kernels_t *s = scalar->select;
   const int32_t d = 1 + random_below(100);
   products(t, s, 1 + random_below(20), 1 + random_below(150), d);

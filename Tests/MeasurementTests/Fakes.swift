@@ -24,9 +24,12 @@ final class FakeClock: TimeSource {
 final class FakeDisturbance: DisturbanceSource {
   var switches: UInt64 = 0
   var stolen: UInt64 = 0
+  /// Nil for a kernel that does not tell.
+  var waited: UInt64?
 
   func read() -> DisturbanceReading {
-    DisturbanceReading(involuntarySwitches: switches, stolenNanoseconds: stolen)
+    DisturbanceReading(
+      involuntarySwitches: switches, stolenNanoseconds: stolen, waitedNanoseconds: waited)
   }
 }
 

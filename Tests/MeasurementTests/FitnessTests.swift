@@ -7,10 +7,11 @@ import Testing
 struct FitnessTests {
   /// Times one alternative for ten rounds of which the first `disturbed` are disturbed by `event`.
   private func timing(
-    disturbed: Int, by event: @escaping (FakeDisturbance) -> Void
+    disturbed: Int, tellsWaiting: Bool = false, by event: @escaping (FakeDisturbance) -> Void
   ) throws -> AlternativeTiming {
     let clock = FakeClock()
     let disturbance = FakeDisturbance()
+    if tellsWaiting { disturbance.waited = 0 }
     var calls = 0
     var plan = TimingPlan()
     plan.minimumRounds = 10
@@ -25,12 +26,12 @@ struct FitnessTests {
     return try timer.measure([work]).alternatives[0]
   }
 
-  @Test func switchesDuringASampleMarkIt() throws {
+  @Test func switchesDuringASampleMarkItWhereWaitingIsUnknown() throws {
     let timing = try timing(disturbed: 2) { $0.switches += 3 }
     #expect(timing.samples.map(\.isDisturbed).prefix(3) == [true, true, false])
     #expect(timing.samples[0].involuntarySwitches == 3)
+    #expect(timing.samples[0].waitedNanoseconds == nil)
     #expect(timing.disturbedShare == 0.2)
-    #expect(timing.fitness == .fit)
   }
 
   @Test func stolenTimeDuringASampleMarksIt() throws {
@@ -39,10 +40,15 @@ struct FitnessTests {
     #expect(timing.samples[0].isDisturbed)
   }
 
-  @Test func moreThanAFifthDisturbedIsUnfit() throws {
-    let timing = try timing(disturbed: 3) { $0.switches += 1 }
-    #expect(timing.fitness == .unfit(disturbedShare: 0.3))
-    #expect(timing.samples.count == 10)
+  @Test func onlyWaitingThatCostsAHundredthMarksASample() throws {
+    // A hundredth of the millisecond that a block takes here.
+    for (waited, isDisturbed) in [(10_000, false), (10_001, true)] as [(UInt64, Bool)] {
+      let timing = try timing(disturbed: 1, tellsWaiting: true) {
+        $0.switches += 5
+        $0.waited = ($0.waited ?? 0) + waited
+      }
+      #expect(timing.samples[0].isDisturbed == isDisturbed, "\(waited) ns")
+    }
   }
 
   @Test func timingsSurviveEncoding() throws {

@@ -27,6 +27,25 @@ struct InterleavedTimerTests {
     #expect(try timing.timing(of: "long").callsPerSample == 1)
   }
 
+  @Test func longCallsThatWereTimedBeforeNeedNoCalibration() throws {
+    func calls(about nanoseconds: Double?) throws -> (Int, calibration: UInt64) {
+      var count = 0
+      let work = TimedAlternative(name: "a", about: nanoseconds) {
+        count += 1
+        clock.work(3_000_000)
+      }
+      let timing = try timer().measure([work])
+      #expect(timing.alternatives[0].callsPerSample == 1)
+      return (count, timing.calibrationNanoseconds)
+    }
+    let known = try calls(about: 4_000_001)
+    let unknown = try calls(about: nil)
+    #expect(known.calibration == 0 && unknown.calibration == 6_000_000)
+    #expect(unknown.0 == known.0 + 2)
+    // A first run that seems hardly longer than a block may be far from the next.
+    #expect(try calls(about: 4_000_000) == unknown)
+  }
+
   @Test func timesArePerCall() throws {
     let timing = try timer().measure([work("a", 700)])
     #expect(timing.alternatives[0].summary.median == 700)
@@ -66,15 +85,26 @@ struct InterleavedTimerTests {
     #expect(timing.rounds == 20)
   }
 
-  @Test func timingEndsAtTheTimeLimit() throws {
+  @Test(arguments: [(40, 8), (25, 6), (5, 3)])
+  func timingEndsAtTheTimeLimit(milliseconds: Int64, rounds: Int) throws {
     let slow = timer { plan in
-      plan.timeLimit = .milliseconds(25)
+      plan.timeLimit = .milliseconds(milliseconds)
       plan.minimumRounds = 100
       plan.maximumRounds = 1000
     }
+    // A round takes 5 ms. Six give an interval, for which the limit is stretched up to three times.
     let timing = try slow.measure([work("a", 2_000_000), work("b", 3_000_000)])
     #expect(timing.stop == .timeLimit)
-    #expect(timing.rounds == 5)
+    #expect(timing.rounds == rounds)
+  }
+
+  @Test func everyRoundIsHeardWithAllSamplesSoFar() throws {
+    var heard: [[Int]] = []
+    let timing = try timer { $0.maximumRounds = 4 }
+      .measure([work("a", 1_000_000), work("b", 2_000_000)]) { samples in
+        heard.append(samples.map(\.count))
+      }
+    #expect(heard == (1...timing.rounds).map { [$0, $0] })
   }
 
   @Test func tooFewRoundsNeverCountAsNarrow() throws {

@@ -20,7 +20,7 @@ struct NoiseTests {
     #expect(report.trials.count == 6)
     #expect(report.paired.worst == 0 && report.separate.worst == 0)
     #expect(report.smallestVisibleChange == 0)
-    #expect(report.fitness == .fit)
+    #expect(report.isFit)
   }
 
   /// The clock drifts by one per mille with each call: pairs see it cancel, separate runs do not.
@@ -49,7 +49,7 @@ struct NoiseTests {
     #expect(report.trials.count == 1)
   }
 
-  @Test func disturbancesMakeTheMachineUnfit() throws {
+  @Test func switchesThatCostNothingLeaveTheMachineFit() throws {
     let clock = FakeClock()
     let disturbance = FakeDisturbance()
     let report = try NoiseTest(plan: plan(), clock: clock, disturbance: disturbance)
@@ -58,7 +58,18 @@ struct NoiseTests {
         disturbance.switches += 1
       }
     #expect(report.disturbedShare == 1)
-    #expect(report.fitness != .fit)
+    #expect(report.isFit)
+  }
+
+  @Test func timesThatScatterMakeTheMachineUnfit() throws {
+    let clock = FakeClock()
+    var generator = ResamplingGenerator(seed: 3)
+    let report = try NoiseTest(plan: plan(), clock: clock, disturbance: Undisturbed())
+      .measure(name: "drowned") {
+        clock.work(UInt64(1_000_000 + generator.index(below: 1_000_000)))
+      }
+    #expect(report.smallestVisibleChange > 0.03)
+    #expect(!report.isFit)
   }
 
   @Test func theVisibleChangeCoversErrorAndInterval() {
@@ -84,8 +95,8 @@ struct JoinedTimingTests {
         name: name, callsPerSample: 2,
         samples: values.enumerated().map { index, value in
           TimedSample(
-            round: index, position: 0, nanosecondsPerCall: value * factor,
-            threadCPUNanosecondsPerCall: value, involuntarySwitches: 0, stolenNanoseconds: 0)
+            round: index, position: 0, calls: 2, nanosecondsPerCall: value * factor,
+            threadCPUNanosecondsPerCall: value, disturbance: Undisturbed().read())
         })
     }
     return InterleavedTiming(
@@ -115,8 +126,8 @@ struct JoinedTimingTests {
           name: "c", callsPerSample: 1,
           samples: [
             TimedSample(
-              round: 0, position: 0, nanosecondsPerCall: 1, threadCPUNanosecondsPerCall: 1,
-              involuntarySwitches: 0, stolenNanoseconds: 0)
+              round: 0, position: 0, calls: 1, nanosecondsPerCall: 1,
+              threadCPUNanosecondsPerCall: 1, disturbance: Undisturbed().read())
           ])
       ], stop: .timeLimit)
     #expect(throws: MeasurementError.self) {

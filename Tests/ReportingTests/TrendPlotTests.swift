@@ -18,12 +18,14 @@ import Testing
       points: nights.map { night in
         // A step of 6 % in the middle of a small saw tooth.
         let value = (night < 12 ? 9.8e6 : 10.4e6) * (1 + 0.002 * Double(night % 3))
+        let half = night == 5 ? 0.05 : 0.003
         return HistoryPoint(
           run: HistoryRun(
             key: "\(night)", name: "night-\(night)", suite: "card",
             startedAt: "2026-01-\(night + 1 < 10 ? "0" : "")\(night + 1)T02:00:00Z"),
-          commit: "abc", value: value, interval: Interval(low: value * 0.997, high: value * 1.003),
-          samples: 20, disturbed: night == 5 ? 10 : 0)
+          commit: "abc", value: value,
+          interval: Interval(low: value * (1 - half), high: value * (1 + half)), samples: 20,
+          disturbed: 0)
       })
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import AttentionCore
+import AttentionEngines
 import SuiteRunner
 import Testing
 
@@ -20,6 +21,43 @@ import Testing
     #expect([query, key, value].allSatisfy { $0.array.allSatisfy(\.isFinite) })
     let other = InputGenerator(seed: Seed(4)).inputs(input, kind: .queryKeyValue, shape: shape)
     #expect(first.checksum != other.checksum)
+  }
+
+  @Test(arguments: GeneratedInput.allCases)
+  func workersThatShareTheWorkMakeTheSameBits(input: GeneratedInput) throws {
+    // More elements than one worker takes at a time.
+    let shape = try AttentionShape(
+      queryHeads: 4, keyValueHeads: 2, queryLength: 900, headDim: 64, grid: [30, 30])
+    let alone = InputGenerator(seed: Seed(3))
+    let shared = InputGenerator(seed: Seed(3), pool: WorkerPool(threads: 3, pins: false))
+    for kind in [InputKind.queryKeyValue, .tokens] {
+      let expected = alone.inputs(input, kind: kind, shape: shape).checksum
+      #expect(shared.inputs(input, kind: kind, shape: shape).checksum == expected)
+    }
+  }
+
+  @Test func casesOfOneShapeShareTensorsUntilManyOthersCame() throws {
+    let sources = InputSource(seed: Seed(3))
+    func base(_ length: Int) throws -> UnsafeMutablePointer<Float>? {
+      let shape = try AttentionShape(queryHeads: 4, queryLength: length, headDim: 64)
+      let inputs = try sources.inputs(.generated(.gaussian), kind: .queryKeyValue, shape: shape)
+      guard case .queryKeyValue(let query, _, _) = inputs else { return nil }
+      return query.base
+    }
+    let first = try base(100)
+    // What verification makes in between is smaller.
+    _ = try base(50)
+    #expect(try base(100) == first)
+    // 96 MiB each: the fourth pushes the second out, and with it what is older.
+    let large = try base(1 << 15)
+    _ = try base((1 << 15) + 1)
+    #expect(try base(1 << 15) == large)
+    _ = try base((1 << 15) + 2)
+    _ = try base((1 << 15) + 3)
+    let shape = try AttentionShape(queryHeads: 4, queryLength: 100, headDim: 64)
+    let checksum = try sources.checksum(.generated(.gaussian), kind: .queryKeyValue, shape: shape)
+    let fresh = InputGenerator(seed: Seed(3)).inputs(.gaussian, kind: .queryKeyValue, shape: shape)
+    #expect(checksum == fresh.checksum)
   }
 
   /// Only sums, products and one exact conversion: the bits are the same on every machine.

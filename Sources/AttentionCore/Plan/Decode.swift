@@ -39,8 +39,8 @@ public struct Decode: Hashable, Sendable {
       shape.batch * shape.queryHeads * MaskRule.sequence.attendedPairs(shape: shape)
     let bytes = TensorBytes(shape)
     var operations = OperationCounts([.exponential: pairs])
-    operations[keyValuePrecision.productClass] =
-      2 * pairs * (shape.headDim + shape.valueDim)
+    operations[keyValuePrecision.scoreClass] += 2 * pairs * shape.headDim
+    operations[keyValuePrecision.valueClass] += 2 * pairs * shape.valueDim
     let cache =
       shape.batch * shape.keyValueHeads
       * keyValuePrecision.cacheBytes(keys: shape.keyLength, shape: shape)
@@ -81,8 +81,18 @@ public struct Decode: Hashable, Sendable {
 public enum DecodePrecision: String, Hashable, Sendable, Codable, ParameterChoice {
   case float32, bfloat16, int8
 
-  /// The class of both products: bfloat16 rows are widened and multiplied in Float32.
-  public var productClass: OperationClass {
+  /// The class of the products of queries and keys.
+  public var scoreClass: OperationClass {
+    switch self {
+    case .float32: .float32
+    case .bfloat16: .bfloat16
+    case .int8: .int8
+    }
+  }
+
+  /// The class of the products of weights and values: bfloat16 values are widened, as weights stay
+  /// in Float32.
+  public var valueClass: OperationClass {
     switch self {
     case .float32, .bfloat16: .float32
     case .int8: .int8

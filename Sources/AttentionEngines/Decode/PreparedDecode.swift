@@ -21,6 +21,9 @@ final class PreparedDecode: PreparedAttention, @unchecked Sendable {
   private var operands: AttendOperands?
   private var attendBody: WorkerPool.UnitBody?
   private var joinBody: WorkerPool.UnitBody?
+  private var readBody: WorkerPool.UnitBody?
+  /// What ``readCache()`` read, folded, so that nothing of it can be left out.
+  private let checksums: UnsafeMutablePointer<Int32>
 
   let expectedCounts: EngineCounts?
   private(set) var counts = EngineCounts()
@@ -40,11 +43,15 @@ final class PreparedDecode: PreparedAttention, @unchecked Sendable {
     partials = DecodePartials(stage, shape: shape)
     scratch = Workspace(bytesPerWorker: kernels.state_bytes(plan), workers: context.pool.count)
     board = CountBoard(workers: context.pool.count)
+    checksums = .allocate(capacity: context.pool.count)
+    checksums.initialize(repeating: 0, count: context.pool.count)
     attendBody = { [unowned self] worker, unit in attend(worker: worker, unit: unit) }
     joinBody = { [unowned self] worker, head in join(worker: worker, head: head) }
+    readBody = { [unowned self] worker, unit in readPart(worker: worker, unit: unit) }
   }
 
   deinit {
+    checksums.deallocate()
     plan.deallocate()
   }
 
@@ -63,6 +70,23 @@ final class PreparedDecode: PreparedAttention, @unchecked Sendable {
     context.pool.run(units: keyValueHeads * partials.unitsPerHead, attendBody)
     context.pool.run(units: keyValueHeads, joinBody)
     counts = board.sum
+  }
+
+  /// Reads the cache that the last run met once, and does nothing with it.
+  func readCache() {
+    guard operands != nil, let readBody else { return }
+    context.pool.run(
+      units: shape.batch * shape.keyValueHeads * context.pool.count, readBody)
+  }
+
+  /// Every worker's share of a head is one stretch: the longer, the faster it is read.
+  private func readPart(worker: Int, unit: Int) {
+    let (head, part) = (unit / context.pool.count, unit % context.pool.count)
+    let units = (shape.keyLength + Decode.rangeUnit - 1) / Decode.rangeUnit
+    let first = units * part / context.pool.count * Decode.rangeUnit
+    let last = min(units * (part + 1) / context.pool.count * Decode.rangeUnit, shape.keyLength)
+    guard first < last else { return }
+    checksums[worker] ^= kernels.read(plan, cache[head], Int32(first), Int32(last))
   }
 
   private func attend(worker: Int, unit: Int) {

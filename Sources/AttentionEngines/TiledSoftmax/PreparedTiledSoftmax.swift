@@ -12,6 +12,7 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
   private let shape: AttentionShape
   private let context: ExecutionContext
   private let places: StripPlaces
+  private let windows: PreparedWindows?
   private let summaries: PreparedSummaries?
   private let chooser: PatternChooser?
   private let stage: Attend
@@ -31,19 +32,26 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     self.context = context
     let schedules = HeadSchedules(stage: stage, shape: shape, tile: context.kernels.tile)
     self.schedules = schedules
-    places = StripPlaces(schedules, rule: stage.rule, shape: shape, weights: weights)
+    windows = PreparedWindows(
+      schedules, rule: stage.rule, shape: shape, weights: weights, kernels: context.kernels)
+    places = StripPlaces(
+      schedules, rule: stage.rule,
+      windows: windows?.ofPattern ?? schedules.schedules.map { _ in nil }, shape: shape,
+      weights: weights)
     chooser = PatternChooser(stage.rule, shape: shape, context: context)
     summaries = PreparedSummaries(stage.rule, schedules, shape: shape)
     stripsPerUnit = Self.stripsPerUnit(total: places.count, workers: context.pool.count)
     tiles = schedules.counts
     let stripBytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
-    workspace = Workspace(bytesPerWorker: stripBytes, workers: context.pool.count)
+    workspace = Workspace(
+      bytesPerWorker: max(stripBytes, windows?.scratchBytes ?? 0), workers: context.pool.count)
     board = CountBoard(workers: context.pool.count)
     body = { [unowned self] worker, unit in attend(worker: worker, unit: unit) }
   }
 
   var workspaceBytes: Int {
-    workspace.bytes + places.bytes + (summaries?.bytes ?? 0) + (chooser?.bytes ?? 0)
+    workspace.bytes + places.bytes + (windows?.bytes ?? 0) + (summaries?.bytes ?? 0)
+      + (chooser?.bytes ?? 0)
   }
 
   var selection: Selection? { chooser?.selection }
@@ -82,7 +90,13 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     var place = places[positions.lowerBound]
     for position in positions {
       let next = position + 1 < known ? places[position + 1] : nil
-      attend(worker: worker, place: place, next: next, operands)
+      if let windows, windows.hold(place) {
+        windows.attend(
+          place, next: next, schedules: places.schedules, operands, scratch: workspace[worker],
+          worker: worker, board: board)
+      } else {
+        attend(worker: worker, place: place, next: next, operands)
+      }
       if let next { place = next }
     }
   }

@@ -42,6 +42,18 @@ final class ScheduleMemory: @unchecked Sendable {
     return rows
   }
 
+  /// Counts the runs of a strip as the kernels of strips do.
+  func count(
+    _ strip: TileSchedule.Strip, tileKeys: Int, _ counts: UnsafeMutablePointer<attn_counts_t>
+  ) {
+    for run in strip.runs {
+      let keys = Int(runs[run].count)
+      counts.pointee.tiles_full += UInt64((keys + tileKeys - 1) / tileKeys)
+      counts.pointee.pairs += UInt64(keys * strip.queries.count)
+      counts.pointee.exponentials += UInt64(keys * strip.queries.count)
+    }
+  }
+
   private static func copy<Element: BitwiseCopyable>(_ array: [Element]) -> UnsafeMutableRawPointer
   {
     let bytes = max(array.count * MemoryLayout<Element>.stride, 64)

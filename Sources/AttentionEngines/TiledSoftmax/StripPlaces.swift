@@ -23,7 +23,11 @@ final class StripPlaces: @unchecked Sendable {
   /// First position of each head of the batch, and the end.
   private var firsts: [Int]
 
-  init(_ heads: HeadSchedules, rule: MaskRule, shape: AttentionShape, weights: WeightSet) {
+  /// Strips that `windows` hold need no biases of their own.
+  init(
+    _ heads: HeadSchedules, rule: MaskRule, windows: [ShortWindows?], shape: AttentionShape,
+    weights: WeightSet
+  ) {
     schedules = heads.schedules.map(ScheduleMemory.init)
     arrivals = heads.schedules.map(StripArrivals.init)
     ofHead = (0..<shape.batch).flatMap { _ in heads.ofHead }
@@ -34,9 +38,12 @@ final class StripPlaces: @unchecked Sendable {
       relativeBiases = [nil]
       return
     }
-    relativeBiases = zip(patterns.patterns, heads.schedules).map { pattern, schedule in
-      guard case .relative(let bias) = pattern.bias else { return nil }
-      return RelativeBiasTables(bias, schedule: schedule, weight: weights[bias.weight])
+    relativeBiases = patterns.patterns.indices.map { index in
+      guard case .relative(let bias) = patterns.patterns[index].bias,
+        windows[index]?.holdEveryStrip != true
+      else { return nil }
+      return RelativeBiasTables(
+        bias, schedule: heads.schedules[index], weight: weights[bias.weight])
     }
     biases = patterns.patterns.map { pattern in
       guard case .linear(let slope) = pattern.bias else { return nil }

@@ -11,8 +11,8 @@ import RealModule
 /// joined in order by log-sum-exp. Ranges follow from the problem alone, never from the number of
 /// workers. Tensors are those of ``Flash``; any number of queries is exact, few are fast.
 ///
-/// With `keyValuePrecision` below Float32 the cache is a packed copy. bfloat16 rows are widened and
-/// multiplied in Float32. INT8 keys carry a scale per key, values a scale per channel, queries a
+/// With `keyValuePrecision` below Float32 the cache is a packed copy. With bfloat16 queries are
+/// rounded to it as well, products are summed and weights kept in Float32. INT8 keys carry a scale per key, values a scale per channel, queries a
 /// scale per row; weights are rounded to 255 steps against the largest of their 64 keys, and the
 /// denominator sums the rounded weights. A cache is converted as tokens arrive, not per step: the
 /// packing is left out of work and bytes, and is repeated only for other key or value tensors.
@@ -77,7 +77,8 @@ public struct SplitKV: AttentionMechanism {
     case .bfloat16:
       return problem.mapHeads { head, _, _ in
         let cached = ReferenceHead(
-          query: head.query, key: head.key.map(Self.rounded), value: head.value.map(Self.rounded))
+          query: head.query.map(Self.rounded), key: head.key.map(Self.rounded),
+          value: head.value.map(Self.rounded))
         return SoftmaxReference.attend(cached, scale: shape.softmaxScale) { query, key in
           SoftmaxReference.allows(shape, query: query, key: key)
         }

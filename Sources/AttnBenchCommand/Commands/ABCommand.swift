@@ -13,7 +13,8 @@ struct ABCommand: ParsableCommand {
       several fresh sets of processes. Undecided and slower cases are measured again with twice as \
       many; only a case that is slower twice is a regression.
 
-        attnbench ab --base old/attnbench --head .build/release/attnbench Suites/gate.yaml
+        attnbench ab --base old/attnbench --head .build/release/attnbench \\
+          Suites/gate.yaml
         attnbench ab --base-commit main --head-commit HEAD Suites/gate.yaml
       """)
 

@@ -15,22 +15,46 @@ struct ApplyCommand: ParsableCommand {
     commandName: "apply",
     abstract: "Run one mechanism on your own tensors and write its output.",
     discussion: """
-      Tensors are [batch, heads, sequence, headDim] in .npy (or the only array of a .npz); mechanisms \
-      that mix token features take --x [batch, sequence, channels]. Weights that are not given are \
-      drawn from --seed; `attnbench describe` names them.
+      Tensors are .npy, .npz or .safetensors of any float type; NAME of an archive that holds \
+      several is written FILE:NAME, and --qkv takes one archive that holds q, k and v. Axes are \
+      [batch, heads, tokens, width] unless --layout says otherwise (B batch, H heads, N tokens, \
+      D width); the output has the layout of the query. Keys and values may have fewer heads than \
+      queries: grouped heads follow from the files. Mechanisms that mix token features take \
+      --x [batch, tokens, channels].
+      Weights that are not given are drawn from --seed; `attnbench describe` names them.
 
-        attnbench apply neighborhood --grid 12x15 --set window=4x6 --set dilation=1x2 \
-      --q q.npy --k k.npy --v v.npy --out o.npy
-        attnbench apply performer --causal --weights w.npz --q q.npy --k k.npy --v v.npy --out o.npy
+        attnbench apply moba --causal --qkv capture.npz --out o.npy
+        attnbench apply flash --layout NHD --q q.npy --k k.npy --v v.npy \\
+          --out o.npy
+        attnbench apply flash --causal --q a.safetensors:l0.q \\
+          --k a.safetensors:l0.k --v a.safetensors:l0.v --out o.npy
+        attnbench apply neighborhood --grid 12x15 --set window=4x6 \\
+          --qkv image.npz --out o.npy
+        attnbench apply performer --weights w.npz --qkv capture.npz --out o.npy
         attnbench apply fnet --x x.npy --out y.npy
+
+      To compare mechanisms on your tensors, name the files in a suite: see the README.
       """)
 
   @Argument(help: "The mechanism's id.")
   var id: String
-  @Option(help: "Query tensor.") var q: String?
-  @Option(help: "Key tensor.") var k: String?
-  @Option(help: "Value tensor.") var v: String?
-  @Option(help: "Token features, for mechanisms that take them.") var x: String?
+  @Option(help: ArgumentHelp("Query tensor.", valueName: "file[:name]"), completion: .file())
+  var q: String?
+  @Option(help: ArgumentHelp("Key tensor.", valueName: "file[:name]"), completion: .file())
+  var k: String?
+  @Option(help: ArgumentHelp("Value tensor.", valueName: "file[:name]"), completion: .file())
+  var v: String?
+  @Option(
+    help: ArgumentHelp("An archive that holds q, k and v.", valueName: "file"),
+    completion: .file(extensions: ["npz", "safetensors"]))
+  var qkv: String?
+  @Option(help: "Axes of query, key, value and output: BHND, BNHD, HND or NHD.")
+  var layout = TensorLayout.batchHeadsTokens
+  @Option(
+    help: ArgumentHelp(
+      "Token features, for mechanisms that take them.", valueName: "file[:name]"),
+    completion: .file())
+  var x: String?
   @Option(help: "Weights as .npz, by name.") var weights: String?
   @Option(help: "Heads of --x, where the mechanism has any.") var heads: Int?
   @OptionGroup var parameters: ParameterOptions
@@ -55,16 +79,19 @@ struct ApplyCommand: ParsableCommand {
     guard !oracle else {
       let problem = ReferenceProblem(shape: shape, inputs: inputs, weights: weights)
       let result = mechanism.oracle(problem)
-      try NumpyArray.write(
-        try StoredTensor(extents: result.extents, elements: result.values), to: out)
-      return
+      return try write(StoredTensor(extents: result.extents, elements: result.values), shape)
     }
     let context = try kernelOptions.context()
     let engine = try Engines.prepare(mechanism.plan, weights: weights, context: context)
     let output = Tensor<Float>(mechanism.outputExtents)
     engine.run(inputs, into: output)
-    try NumpyArray.write(
-      try StoredTensor(extents: output.extents, elements: output.array), to: out)
+    try write(StoredTensor(extents: output.extents, elements: output.array), shape)
+  }
+
+  /// Writes the output in the layout of the query.
+  private func write(_ output: StoredTensor, _ shape: AttentionShape) throws {
+    let isPerHead = output.extents == shape.outputExtents
+    try NumpyArray.write(isPerHead ? try layout.arranged(output) : output, to: out)
   }
 
   private var causality: Causality {
@@ -80,13 +107,11 @@ struct ApplyCommand: ParsableCommand {
     guard x == nil else {
       throw Refusal.usage("'\(id)' takes --q, --k and --v, not --x")
     }
-    guard let q, let k, let v else {
-      throw Refusal.usage("'\(id)' needs --q, --k and --v")
-    }
-    let query = try TensorFile.read(path: q).expect(rank: 4)
-    let key = try TensorFile.read(path: k)
+    let files = try headFiles()
+    let query = try layout.standard(files.query.read())
+    let key = try layout.standard(files.key.read())
       .expect(extents: [query.extents[0], nil, nil, query.extents[3]])
-    let value = try TensorFile.read(path: v)
+    let value = try layout.standard(files.value.read())
       .expect(extents: [query.extents[0], key.extents[1], key.extents[2], nil])
     let shape = try AttentionShape(
       batch: query.extents[0], queryHeads: query.extents[1], keyValueHeads: key.extents[1],
@@ -98,11 +123,29 @@ struct ApplyCommand: ParsableCommand {
     return (inputs, shape)
   }
 
+  private typealias HeadFiles = (
+    query: TensorReference, key: TensorReference, value: TensorReference
+  )
+
+  private func headFiles() throws -> HeadFiles {
+    if let qkv {
+      guard q == nil, k == nil, v == nil else {
+        throw Refusal.usage("give --qkv, or --q, --k and --v, not both")
+      }
+      func part(_ name: String) -> TensorReference { TensorReference(path: qkv, name: name) }
+      return (part("q"), part("k"), part("v"))
+    }
+    guard let q, let k, let v else {
+      throw Refusal.usage("'\(id)' needs --q, --k and --v, or --qkv with one archive of all three")
+    }
+    return (TensorReference(q), TensorReference(k), TensorReference(v))
+  }
+
   private func tokenInputs() throws -> (AttentionInputs, AttentionShape) {
-    guard q == nil, k == nil, v == nil, let x else {
+    guard q == nil, k == nil, v == nil, qkv == nil, let x else {
       throw Refusal.usage("'\(id)' mixes token features: it takes --x alone")
     }
-    let tokens = try TensorFile.read(path: x).expect(rank: 3)
+    let tokens = try TensorReference(x).read().expect(rank: 3)
     let heads = heads ?? 1
     guard heads >= 1, tokens.extents[2].isMultiple(of: heads) else {
       throw Refusal.usage(
@@ -147,3 +190,5 @@ struct ApplyCommand: ParsableCommand {
     return set
   }
 }
+
+extension TensorLayout: ExpressibleByArgument {}

@@ -15,7 +15,8 @@ struct DescribeCommand: ParsableCommand {
 
         attnbench describe performer --length 1024 --head-dim 64
         attnbench describe neighborhood --set window=7x7 --grid 16x16 --plot mask.svg
-        attnbench describe moba --set blockSize=32 --length 512 --causal --plot moba.png
+        attnbench describe moba --set blockSize=32 --length 512 --causal \\
+          --plot moba.png
       """)
 
   @Argument(help: "The mechanism's id; `attnbench list` shows all.")

@@ -16,8 +16,10 @@ struct ExactCommand: ParsableCommand {
       equal, allocations inside the timed region zero, and instructions within 0.5 %. Output bits \
       of kernels or libraries that the file does not know are compared by their error instead.
 
-        attnbench exact Suites/smoke.yaml --reference Results/reference/exact/smoke.json
-        attnbench exact Suites/smoke.yaml --reference Results/reference/exact/smoke.json --update
+        attnbench exact Suites/smoke.yaml \\
+          --reference Results/reference/exact/smoke.json
+        attnbench exact Suites/smoke.yaml \\
+          --reference Results/reference/exact/smoke.json --update
 
       Exit code 4 if anything differs.
       """)
@@ -92,13 +94,8 @@ struct ExactCommand: ParsableCommand {
       }
       return ExactReference(suite: suite, seed: seed, cases: [:])
     }
-    let found: ExactReference
-    do {
-      let data = try Data(contentsOf: URL(fileURLWithPath: reference))
-      found = try JSONDecoder().decode(ExactReference.self, from: data)
-    } catch {
-      throw Refusal.usage("\(reference) is no reference of exact facts; write it with --update")
-    }
+    let found = try ExactReference(
+      parsing: try PlainFile.contents(of: reference), file: reference)
     guard found.schema == ExactReference.currentSchema, found.suite == suite, found.seed == seed
     else {
       throw Refusal.usage(

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Comparison
+import Configuration
 import Foundation
 import ResultStore
 import SuiteRunner
@@ -37,8 +38,10 @@ struct GateCommand: ParsableCommand {
   var controls = 2
   @Option(help: "Try the gate out: slow the cases of --plant-case down by this share, such as 5%.")
   var plant: Share?
-  @Option(help: "Part of the ids of the cases that --plant slows down; default is every case.")
-  var plantCase = ""
+  @Option(
+    name: .customLong("plant-case"),
+    help: "Id of a case that --plant slows down; repeatable, default is every case.")
+  var plantCases: [String] = []
   @OptionGroup var gate: GateOptions
   @OptionGroup var output: ComparisonOutput
 
@@ -49,10 +52,27 @@ struct GateCommand: ParsableCommand {
     let baseline = try GateBaseline(baseline, suite: suite, runs: runs)
     var plan = try gate.plan(
       suite, baseline: baseline.source, head: judged.binary, controls: controls)
-    plan.plant = plant.map { GatePlan.Plant(filter: plantCase, share: $0.value) }
+    plan.plant = try plant.map { share in
+      try GatePlan.Plant(
+        caseIDs: Set(plantCases.map { try Self.caseID($0, of: plan) }), share: share.value)
+    }
     var report = try gate.run(plan, command: "gate", base: baseline.name, head: judged.name)
     report.notes = baseline.notes + report.notes
     try output.conclude(report)
+  }
+
+  private static func caseID(_ text: String, of plan: GatePlan) throws -> String {
+    let known = plan.cases.map(\.id)
+    if known.contains(text) { return text }
+    let named = Dictionary(
+      known.map { ($0.prefix { !"[@".contains($0) }, $0) }, uniquingKeysWith: { first, _ in first })
+    let meant =
+      EditDistance.nearest(to: text, among: known)
+      ?? EditDistance.nearest(to: text, among: named.keys.map(String.init).sorted())
+      .flatMap { named[Substring($0)] }
+    throw Refusal.usage(
+      "--plant-case \(text): the suite has no such case"
+        + (meant.map { ". Did you mean '\($0)'?" } ?? "; known: " + known.joined(separator: ", ")))
   }
 }
 

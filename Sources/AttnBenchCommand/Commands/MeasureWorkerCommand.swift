@@ -14,6 +14,7 @@ struct MeasureWorkerCommand: ParsableCommand {
   func run() throws {
     BLASCore.correct(note: { _ in })
     let host = try HostContext(options: kernelOptions, probes: false, note: { _ in })
-    try WorkerConversation(CaseWorker(context: host.runContext(machines: []))).run()
+    let worker = CaseWorker(context: try host.runContext(machines: []), cpus: host.affinity)
+    try WorkerConversation(worker).run()
   }
 }

@@ -80,7 +80,7 @@ struct NightsCommand: ParsableCommand {
     var plan = plan
     // Nights differ in the order of turns as real ones do.
     plan.turnSeed = plan.turnSeed.child(name)
-    plan.plant = planted.map { GatePlan.Plant(filter: $0, share: share ?? 0) }
+    plan.plant = planted.map { GatePlan.Plant(caseIDs: [$0], share: share ?? 0) }
     let report = try gate.run(
       plan, command: "gate", base: base ?? "this build", head: "this build")
     do {

@@ -55,7 +55,7 @@ struct NoiseCommand: ParsableCommand {
     case .json: print(try NoiseText.json(reports, threads: execution.pool.count))
     case .text: print(NoiseText.text(reports, threads: execution.pool.count), terminator: "")
     }
-    let isFit = reports.allSatisfy { $0.fitness == .fit }
+    let isFit = reports.allSatisfy { $0.isFit }
     guard isFit else { throw ExitCode(5) }
   }
 }

@@ -15,8 +15,10 @@ struct ReportCommand: ParsableCommand {
       that folder; plots need --output. The HTML page holds everything it shows and opens from disk.
 
         attnbench report Results/runs/card-20260101-120000 --format md
-        attnbench report Results/reference/card/zen4-2c-avx512 --format html > card.html
-        attnbench report Results/reference/card/zen4-2c-avx512 --format svg --output plots
+        attnbench report Results/reference/card/zen4-2c-avx512 \\
+          --format html > card.html
+        attnbench report Results/reference/card/zen4-2c-avx512 \\
+          --format svg --output plots
       """)
 
   enum Format: String, ExpressibleByArgument, CaseIterable {

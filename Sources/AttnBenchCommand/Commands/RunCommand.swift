@@ -182,9 +182,12 @@ struct SuiteExecution {
       ceilings: host.ceilings, runID: RunHeader.freshID())
   }
 
-  /// The command that repeats one case; the suite by its file name alone, since paths differ.
+  /// The command that repeats one case: the suite as it was named, of an absolute path the end
+  /// alone, since those differ.
   private func command(_ item: CaseSpecification) -> String {
-    let file = suiteOptions.suite.split(separator: "/").suffix(2).joined(separator: "/")
+    let name = suiteOptions.suiteName
+    let file =
+      name.hasPrefix("/") ? name.split(separator: "/").suffix(2).joined(separator: "/") : name
     return "attnbench run \(file) --filter '\(item.id)'"
   }
 

@@ -14,12 +14,12 @@ struct SimulateCommand: ParsableCommand {
     abstract: "Compute the bounds of a suite or of one mechanism on any machine; nothing is timed.",
     discussion: """
         attnbench simulate Suites/gna-paper.yaml
-        attnbench simulate neighborhood --grid 30x48x80 --set window=18x24x24 \
-      --query-tile 4x8x8 --key-tile 2x8x8 --machine b200 --format json
-        attnbench simulate neighborhood --grid 30x48x80 --set window=18x24x24 \
-      --query-tile 4x8x8 --key-tile 2x8x8 --search stride,tiles
-        attnbench simulate flash --length 131072 --causal --heads 32 --head-dim 128 \
-      --devices 8 --partition striped --machine h100
+        attnbench simulate neighborhood --grid 30x48x80 --set window=18x24x24 \\
+          --query-tile 4x8x8 --key-tile 2x8x8 --machine b200 --format json
+        attnbench simulate neighborhood --grid 30x48x80 --set window=18x24x24 \\
+          --query-tile 4x8x8 --key-tile 2x8x8 --search stride,tiles
+        attnbench simulate flash --length 131072 --causal --heads 32 \\
+          --head-dim 128 --devices 8 --partition striped --machine h100
       """)
 
   @Argument(help: "A suite file or the id of a mechanism.")

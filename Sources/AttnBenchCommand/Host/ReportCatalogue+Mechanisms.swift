@@ -10,7 +10,7 @@ extension ReportCatalogue {
   /// What this program knows about the mechanisms of `records`, and the masks of their settings.
   init(_ records: [CaseRecord]) {
     self.init()
-    var drawn: [MaskKey: MaskSource] = [:]
+    var drawn: [MaskKey: Result<[AttentionSketch], any Error>] = [:]
     for record in records {
       guard let entry = MechanismCatalogue.entries.first(where: { $0.id == record.mechanism.id })
       else { continue }
@@ -21,9 +21,9 @@ extension ReportCatalogue {
             name: $0.name, defaultText: $0.defaultText, meaning: $0.meaning)
         })
       let key = MaskKey(record)
-      let source = drawn[key] ?? Self.mask(entry, record: record)
-      drawn[key] = source
-      masks[record.caseID] = source
+      let sketches = drawn[key] ?? Self.sketches(entry, record: record)
+      drawn[key] = sketches
+      masks[record.caseID] = Self.source(sketches, record: record)
     }
   }
 
@@ -34,46 +34,50 @@ extension ReportCatalogue {
   private struct MaskKey: Hashable {
     let mechanism: String
     let parameters: [String: String]
-    let causality: Causality
-    let queryLength: Int
-    let keyLength: Int
-    let grid: Extents?
-    let heads: Int
+    let shape: AttentionShape?
+    let seed: UInt64
 
     init(_ record: CaseRecord) {
-      let shape = record.problem.shape
       mechanism = record.mechanism.id
       parameters = record.mechanism.parameters
-      causality = shape.causality
-      queryLength = shape.queryLength
-      keyLength = shape.keyLength
-      grid = shape.grid
-      heads = shape.queryHeads
+      shape = try? record.problem.shape.reduced(toTokens: ReportCatalogue.maskTokens)
+      seed = record.problem.input.seed
     }
   }
 
-  private static func mask(_ entry: MechanismEntry, record: CaseRecord) -> MaskSource {
+  private static func sketches(
+    _ entry: MechanismEntry, record: CaseRecord
+  ) -> Result<[AttentionSketch], any Error> {
     let overrides = record.mechanism.parameters
     let shape = record.problem.shape
-    do {
+    return Result {
       let heads = try AttentionSketch.distinctHeads(entry, overrides: overrides, shape: shape)
-      let sketches = try heads.prefix(maskHeads).map { head in
+      return try heads.prefix(maskHeads).map { head in
         try AttentionSketch(
           reducing: entry, overrides: overrides, shape: shape, head: head,
           seed: Seed(record.problem.input.seed), limit: maskTokens)
       }
+    }
+  }
+
+  private static func source(
+    _ sketches: Result<[AttentionSketch], any Error>, record: CaseRecord
+  ) -> MaskSource {
+    switch sketches {
+    case .failure(let error): return .absent(reason: "\(error)")
+    case .success(let sketches):
       guard !sketches.allSatisfy(\.map.isDense) else {
         return .absent(reason: "every query attends to every key")
       }
       let settings = (record.mechanism.given ?? [:]).sorted { $0.key < $1.key }
         .map { "\($0.key)=\($0.value)" }
-      let tokens = max(shape.queryLength, shape.keyLength)
+      let shape = record.problem.shape
       return .pictures(
         sketches.map {
-          MaskPicture($0, id: entry.id, settings: settings, tokensOfCase: tokens)
+          MaskPicture(
+            $0, id: record.mechanism.id, settings: settings,
+            tokensOfCase: max(shape.queryLength, shape.keyLength))
         })
-    } catch {
-      return .absent(reason: "\(error)")
     }
   }
 
@@ -84,7 +88,7 @@ extension ReportCatalogue {
 extension MaskPicture {
   /// The picture of a sketch, titled with mechanism, settings and size.
   ///
-  /// Where a case has more tokens than the sketch, the picture says so.
+  /// - Parameter tokensOfCase: Tokens of the case that the picture stands for.
   init(
     _ sketch: AttentionSketch, id: String, settings: [String], query: Int? = nil,
     tokensOfCase: Int? = nil
@@ -93,12 +97,9 @@ extension MaskPicture {
     var size = shape.grid.map { "grid \($0)" } ?? "\(shape.queryLength) queries"
     if shape.keyLength != shape.queryLength { size += ", \(shape.keyLength) keys" }
     if shape.isCausal { size += ", causal" }
-    var notes = [sketch.note].compactMap { $0 }
-    if let tokensOfCase, tokensOfCase > max(shape.queryLength, shape.keyLength) {
-      notes.append("drawn smaller: the case has \(tokensOfCase) tokens")
-    }
+    let isReduced = (tokensOfCase ?? 0) > max(shape.queryLength, shape.keyLength)
     self.init(
       title: ([id] + settings).joined(separator: " ") + ", \(size)", map: sketch.map, query: query,
-      note: notes.isEmpty ? nil : notes.joined(separator: "; "))
+      note: sketch.note, tokensOfCase: isReduced ? tokensOfCase : nil)
   }
 }

@@ -32,7 +32,7 @@ struct PolicyOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Differences of times below this never matter.", valueName: "us"))
   var floor: Double?
 
-  @Flag(help: "Accept a slower time even if other work disturbed more than 20 % of its pairs.")
+  @Flag(help: "Judge by all pairs, even if other work disturbed one of the two builds alone.")
   var allowDisturbed = false
 
   func policy() throws -> ComparisonPolicy {
@@ -51,7 +51,7 @@ struct PolicyOptions: ParsableArguments {
       }
       policy.floorNanoseconds = floor * 1000
     }
-    if allowDisturbed { policy.maximumDisturbedShare = 1 }
+    policy.takesLopsidedPairs = allowDisturbed
     return policy
   }
 }

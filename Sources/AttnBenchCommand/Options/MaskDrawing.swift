@@ -25,7 +25,19 @@ struct MaskDrawing {
       sketch, id: entry.id, settings: settings.settings,
       query: try query.map { try token($0, shape: sketch.shape) })
     try PlotRenderer().draw(picture, as: format, to: path)
-    return picture.facts
+    return picture.facts + (hint(sketch) ?? "")
+  }
+
+  /// What to do where parameters for long sequences keep all of a short one.
+  private func hint(_ sketch: AttentionSketch) -> String? {
+    let visible = (0..<sketch.shape.queryLength).reduce(0) {
+      $0 + sketch.shape.visibleKeys(query: $1)
+    }
+    guard sketch.map.attendedPairs == visible,
+      [.maskedExact, .approximate].contains(entry.card.exactness)
+    else { return nil }
+    return "\nnote: at this size every visible key is attended; take a longer --length or, with "
+      + "--set, smaller parameters than the defaults"
   }
 
   /// The token that `place` names by its index or by its coordinate on the grid.

@@ -34,10 +34,10 @@ enum NoiseText {
     let sentence =
       "On this machine a comparison of \(reports.first?.pairs ?? 0) pairs in one process can see a "
       + "change of \(percent(visible)) or more.\n"
-    guard reports.contains(where: { $0.fitness != .fit }) else { return sentence }
+    guard reports.contains(where: { !$0.isFit }) else { return sentence }
     return sentence
-      + "More than \(Int(Fitness.maximumDisturbedShare * 100)) % of the samples were disturbed: the "
-      + "machine is unfit now. Stop other programs, or use fewer --threads than CPUs.\n"
+      + "That is more than the \(Int(NoiseReport.soughtChange * 100)) % that matter: the machine is "
+      + "unfit now. Stop other programs, or use fewer --threads than CPUs.\n"
   }
 
   static func json(_ reports: [NoiseReport], threads: Int) throws -> String {
@@ -73,7 +73,7 @@ enum NoiseText {
       smallestSeparateChange = report.smallestSeparateChange
       falseAlarms = report.falseAlarms
       disturbedShare = report.disturbedShare
-      isFit = report.fitness == .fit
+      isFit = report.isFit
     }
   }
 

@@ -10,6 +10,7 @@ final class Progress: RunObserver {
   private var total = 0
   private var finished = 0
   private var done = 0
+  private var current: (id: String, index: Int) = ("", 0)
   private let start = ContinuousClock.now
   private let isTerminal = isatty(STDERR_FILENO) == 1
 
@@ -20,9 +21,25 @@ final class Progress: RunObserver {
     note("\(cases) cases\(resumed)")
   }
 
+  var hearsSteps: Bool { isTerminal }
+
   func caseBegan(_ id: String, index: Int) {
+    current = (id, index)
+    caseReached(nil)
+  }
+
+  func caseReached(_ step: CaseStep) { caseReached(Optional(step)) }
+
+  /// Rewrites the line of the case in progress.
+  private func caseReached(_ step: CaseStep?) {
     guard isTerminal else { return }
-    StandardError.write("\r\u{1B}[K[\(index + 1)/\(total)] \(clipped(id))\(timeLeft)")
+    let state = step.map(\.progressText) ?? ""
+    let place = "[\(current.index + 1)/\(total)] "
+    let width = TerminalStyle.width(of: STDERR_FILENO) ?? 80
+    let room = width - place.count - state.count - timeLeft.count - 1
+    let id = room >= 12 ? clipped(current.id, to: room) : ""
+    let line = String((place + id + state + timeLeft).prefix(width - 1))
+    StandardError.write("\r\u{1B}[K" + line)
   }
 
   func caseEnded(_ record: CaseRecord, index: Int) {
@@ -70,7 +87,21 @@ final class Progress: RunObserver {
     return min(max(width - 45, 24), 90)
   }
 
-  private func clipped(_ id: String) -> String {
-    id.count <= idWidth ? id : id.prefix(idWidth - 3) + "..."
+  private func clipped(_ id: String, to width: Int? = nil) -> String {
+    let width = width ?? idWidth
+    return id.count <= width ? id : id.prefix(width - 3) + "..."
+  }
+}
+
+extension CaseStep {
+  /// Such as `  timed 12 of at most 60, 3.21 ms, 4.83x flash`.
+  fileprivate var progressText: String {
+    switch self {
+    case .verifying: "  verifying"
+    case .comparing: "  comparing with dense attention"
+    case .timing(let samples, let limit, let nanoseconds, let speedUp):
+      "  \(samples) of at most \(limit) samples: "
+        + String(format: "%.3g ms, %.2fx flash", nanoseconds * 1e-6, speedUp)
+    }
   }
 }

@@ -24,9 +24,9 @@ struct RunSummary {
     var lines = [time]
     if unfit > 0 {
       lines.append(
-        "\(unfit) cases are unfit for a verdict: more than "
-          + "\(Int(TimingRecord.maximumDisturbedShare * 100)) % of their samples were disturbed by "
-          + "something else; repeat them on a quieter machine")
+        "\(unfit) cases are unfit for a verdict: the interval of their speed-up is wider than "
+          + "\(Int(TimingRecord.widestInterval * 100)) %; give them more rounds or a quieter machine"
+      )
     }
     return lines
   }

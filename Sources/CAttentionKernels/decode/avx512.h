@@ -5,7 +5,16 @@
 
 #define LANES 16
 #define PANEL 4
-#define KEY_SUMS 8
+// Vectors of a wide panel of natural rows, and rows that have it at once.
+#define WIDE_PANEL 8
+#define WIDE_ROWS 2
+// Vectors of keys whose scores are summed at once.
+#define BFLOAT16_SCORE_VECTORS 2
+#define INT8_SCORE_VECTORS 4
+#define MOST_SCORE_VECTORS 4
+#ifndef BFLOAT16_DOTS
+#define BFLOAT16_DOTS 0
+#endif
 #include "vector.h"
 
 INLINE vf all_f(float x) { return (vf)_mm512_set1_ps(x); }

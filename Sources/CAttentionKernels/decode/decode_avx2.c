@@ -6,7 +6,12 @@
 
 #define LANES 8
 #define PANEL 2
-#define KEY_SUMS 8
+#define WIDE_PANEL 16
+#define WIDE_ROWS 1
+#define BFLOAT16_SCORE_VECTORS 2
+#define INT8_SCORE_VECTORS 2
+#define MOST_SCORE_VECTORS 2
+#define BFLOAT16_DOTS 0
 #include "vector.h"
 
 INLINE vf all_f(float x) { return (vf)_mm256_set1_ps(x); }

@@ -4,7 +4,12 @@
 
 #define LANES 4
 #define PANEL 2
-#define KEY_SUMS 8
+#define WIDE_PANEL 2
+#define WIDE_ROWS 4
+#define BFLOAT16_SCORE_VECTORS 2
+#define INT8_SCORE_VECTORS 2
+#define MOST_SCORE_VECTORS 2
+#define BFLOAT16_DOTS 0
 #include "vector.h"
 
 INLINE vf all_f(float x) { return (vf){x, x, x, x}; }

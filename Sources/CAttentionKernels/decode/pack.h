@@ -3,37 +3,27 @@
 #ifndef DECODE_PACK_H
 #define DECODE_PACK_H
 
-#include "state.h"
-
-/// The upper half of a float, nearest, ties to even; NaN stays NaN.
-INLINE uint16_t bfloat16(float x) {
-  uint32_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  if (x != x) return 0x7fc0;
-  return (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
-/// Lines of 32: element i beside element i + 16, so that both widen into natural order.
-static void pack_bfloat16_row(const float *x, int32_t count, uint16_t *to) {
-  for (int32_t line = 0; line < count; line += 32) {
-    for (int32_t i = 0; i < 16; i++) {
-      to[line + 2 * i] = line + i < count ? bfloat16(x[line + i]) : 0;
-      to[line + 2 * i + 1] = line + i + 16 < count ? bfloat16(x[line + i + 16]) : 0;
-    }
-  }
-}
+#include "layout.h"
 
 static void pack_bfloat16_page(const attn_decode_plan_t *plan, const attn_decode_cache_t *source,
-                               int32_t first, int32_t count, uint16_t *to) {
+                               int32_t first, int32_t count, char *to) {
   const int32_t page = attn_decode_page_keys(plan->format);
-  const ptrdiff_t key_width = (ptrdiff_t)attn_decode_key_bytes(plan) / 2;
-  const ptrdiff_t value_width = attn_decode_value_columns(plan);
-  uint16_t *values = to + page * key_width;
+  const int32_t columns = attn_decode_value_columns(plan);
+  uint16_t *values = (uint16_t *)(to + page * attn_decode_key_bytes(plan));
   for (int32_t i = 0; i < count; i++) {
-    const int32_t key = first + i;
-    pack_bfloat16_row(source->k + key * source->k_stride, plan->head_dim, to + i * key_width);
-    pack_bfloat16_row(source->v + key * source->v_stride, plan->value_dim,
-                      values + i * value_width);
+    const float *k = source->k + (first + i) * source->k_stride;
+    const float *v = source->v + (first + i) * source->v_stride;
+    for (int32_t c = 0; c < plan->head_dim; c++) {
+      *(uint16_t *)(to + key_place(plan, i, c)) = bfloat16(k[c]);
+    }
+    int32_t width = 0;
+    for (int32_t from = 0; from < plan->value_dim; from += width) {
+      width = panel_width(from, columns);
+      uint16_t *panel = values + (ptrdiff_t)page * from;
+      for (int32_t c = 0; c < width && from + c < plan->value_dim; c++) {
+        panel[value_place(plan->format, width, i, c)] = bfloat16(v[from + c]);
+      }
+    }
   }
 }
 
@@ -41,20 +31,26 @@ static void pack_int8_page(const attn_decode_plan_t *plan, const attn_decode_cac
                            int32_t first, int32_t count, char *to) {
   float *scales = (float *)to;
   uint8_t *keys = (uint8_t *)to + MOST_PAGE_KEYS * sizeof(float);
-  const ptrdiff_t width = (ptrdiff_t)attn_decode_key_bytes(plan);
-  int8_t *values = (int8_t *)keys + MOST_PAGE_KEYS * width;
-  const ptrdiff_t columns = attn_decode_value_columns(plan);
+  int8_t *values = (int8_t *)keys + MOST_PAGE_KEYS * attn_decode_key_bytes(plan);
+  const int32_t columns = attn_decode_value_columns(plan);
   for (int32_t i = 0; i < count; i++) {
     const float *k = source->k + (first + i) * source->k_stride;
     const float *v = source->v + (first + i) * source->v_stride;
     const float largest = largest_magnitude(k, plan->head_dim);
-    uint8_t *row = keys + i * width;
     scales[i] = largest / 127;
-    quantise_row(k, plan->head_dim, largest, (int8_t *)row);
-    for (int32_t c = 0; c < plan->head_dim; c++) row[c] = (uint8_t)(row[c] + 128);
-    for (int32_t c = 0; c < plan->value_dim; c++) {
-      const float inverse = source->value_scales[columns + c];
-      values[(i / 4 * columns + c) * 4 + i % 4] = (int8_t)nearest(v[c] * inverse);
+    for (int32_t c = 0; c < plan->head_dim; c++) {
+      int8_t code;
+      quantise_row(k + c, 1, largest, &code);
+      keys[key_place(plan, i, c)] = (uint8_t)(code + 128);
+    }
+    int32_t width = 0;
+    for (int32_t from = 0; from < plan->value_dim; from += width) {
+      width = panel_width(from, columns);
+      int8_t *panel = values + (ptrdiff_t)MOST_PAGE_KEYS * from;
+      for (int32_t c = 0; c < width && from + c < plan->value_dim; c++) {
+        const float inverse = source->value_scales[columns + from + c];
+        panel[value_place(plan->format, width, i, c)] = (int8_t)nearest(v[from + c] * inverse);
+      }
     }
   }
 }

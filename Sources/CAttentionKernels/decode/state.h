@@ -13,18 +13,27 @@
 
 enum { TILE_ROWS = 4, MOST_TILES = ATTN_DECODE_ROWS / TILE_ROWS, MOST_PAGE_KEYS = 64 };
 
+/// Where a block's keys and values lie.
+typedef struct {
+  const void *keys, *values;
+  const float *key_scales;  ///< INT8
+  ptrdiff_t key_bytes, value_bytes;  ///< natural rows: between rows
+  int32_t count;    ///< keys that exist
+} block_t;
+
 /// Maximum (log2 units) and denominator of a tile. Lanes: row i mod rows; the denominators of a
 /// row's lanes are still to be added up.
 typedef struct {
   _Alignas(64) float maximum[LANES];
   _Alignas(64) float denominator[LANES];
+  _Alignas(64) float page_sums[TILE_ROWS][LANES];  ///< pages: denominators, lanes are keys
   _Alignas(64) int32_t visible[LANES];
   _Alignas(64) float query_scale[LANES];   ///< INT8
   _Alignas(64) int32_t query_offset[LANES];  ///< INT8: 128 x the sum of the row's codes
   int32_t rows;   ///< 1, 2 or 4
   int32_t valid;  ///< rows in use; the last of 4 may be zeros
   int32_t shortest, longest;  ///< least and most visible keys of the valid rows
-  float *query;    ///< rows x query stride: floats, or codes in their place
+  float *query;    ///< rows x query stride: floats, or pairs or codes in their place
   float *output;   ///< rows x value columns
 } tile_t;
 
@@ -62,13 +71,36 @@ INLINE void quantise_row(const float *x, int32_t count, float largest, int8_t *c
   for (int32_t i = 0; i < count; i++) codes[i] = (int8_t)nearest(x[i] * inverse);
 }
 
+/// The upper half of a float, nearest, ties to even; NaN stays NaN.
+INLINE uint16_t bfloat16(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  if (x != x) return 0x7fc0;
+  return (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+/// Rounds a row to bfloat16: pairs in 32-bit words where there are products of pairs, else floats.
+INLINE void round_row(const float *x, int32_t count, float *to) {
+  for (int32_t i = 0; i < count; i++) {
+    const uint32_t rounded = bfloat16(x[i]);
+#if BFLOAT16_DOTS
+    ((uint16_t *)to)[i] = (uint16_t)rounded;
+#else
+    const uint32_t bits = rounded << 16;
+    memcpy(to + i, &bits, sizeof bits);
+#endif
+  }
+}
+
 static void load_row(tile_t *tile, const attn_decode_plan_t *plan, const float *q, int row,
                      int32_t visible) {
   float *to = tile->query + row * query_stride(plan);
   memset(to, 0, (size_t)query_stride(plan) * sizeof(float));
   float scale = 0;
   int32_t sum = 0;
-  if (q) {
+  if (q && plan->format == ATTN_DECODE_BFLOAT16) {
+    round_row(q, plan->head_dim, to);
+  } else if (q) {
     for (int32_t i = 0; i < plan->head_dim; i++) to[i] = q[i] * plan->scale;
     if (plan->format == ATTN_DECODE_INT8) {
       const float largest = largest_magnitude(to, plan->head_dim);
@@ -81,6 +113,7 @@ static void load_row(tile_t *tile, const attn_decode_plan_t *plan, const float *
       scale = largest / 127;
     }
   }
+  memset(tile->page_sums[row], 0, sizeof tile->page_sums[row]);
   for (int lane = row; lane < LANES; lane += tile->rows) {
     tile->maximum[lane] = -INFINITY;
     tile->denominator[lane] = 0;
@@ -135,6 +168,7 @@ static void store(void *memory, const attn_decode_plan_t *plan, const attn_decod
     const float *from = tile->output + row * (ptrdiff_t)attn_decode_value_columns(plan);
     float sum = 0;
     for (int lane = row; lane < LANES; lane += tile->rows) sum += tile->denominator[lane];
+    for (int lane = 0; lane < LANES; lane++) sum += tile->page_sums[row][lane];
     sums[2 * index] = tile->maximum[row];
     sums[2 * index + 1] = sum;
     for (int32_t i = 0; i < plan->value_dim; i++) {

@@ -4,42 +4,25 @@
 #define DECODE_TABLE_H
 
 #include "pack.h"
-#include "values.h"
+#include "pages.h"
+#include "rows.h"
 
 /// One tile against one block of keys from `first` on.
 INLINE void attend_block(const int rows, const int format, const attn_decode_plan_t *plan,
-                         tile_t *tile, const block_t *block, int32_t first, ahead_t *key_ahead,
-                         ahead_t *value_ahead, attn_counts_t *counts) {
-  _Alignas(64) float scores[TILE_ROWS * MOST_PAGE_KEYS];
-  const int group = LANES / rows;
-  const int32_t keys =
-      format == ATTN_DECODE_INT8 ? MOST_PAGE_KEYS : (block->count + group - 1) / group * group;
-  const int32_t floats = keys * rows;
-  if (format == ATTN_DECODE_INT8) {
-    int8_scores(rows, plan, tile, block, scores, key_ahead);
+                         tile_t *tile, const block_t *block, int32_t first,
+                         attn_counts_t *counts) {
+  if (format == ATTN_DECODE_FLOAT32) {
+    attend_rows(rows, plan, tile, block, first, counts);
   } else {
-    float_scores(rows, format, plan, tile, block, scores, key_ahead);
-  }
-  // Scores past the last key are masked through the rows' own limits, which lie below them.
-  const int masked = tile->shortest < first + keys;
-  const vf largest = largest_scores(rows, tile, scores, floats, first, masked);
-  follow_maximum(tile, plan, largest, counts);
-  if (format == ATTN_DECODE_INT8) {
-    _Alignas(64) uint32_t words[TILE_ROWS * MOST_PAGE_KEYS / 4];
-    _Alignas(64) float factors[LANES];
-    int8_weights(rows, tile, largest, scores, words, factors);
-    int8_values(rows, plan, tile, block, words, factors, value_ahead);
-  } else {
-    float_weights(tile, scores, floats);
-    float_values(rows, format, plan, tile, block, scores, value_ahead);
+    attend_page(rows, format, plan, tile, block, first, counts);
   }
 }
 
 #define ATTEND_BLOCK(name, rows, format)                                                       \
   __attribute__((noinline)) static void name(                                                  \
       const attn_decode_plan_t *plan, tile_t *tile, const block_t *block, int32_t first,       \
-      ahead_t *key_ahead, ahead_t *value_ahead, attn_counts_t *counts) {                       \
-    attend_block(rows, format, plan, tile, block, first, key_ahead, value_ahead, counts);      \
+      attn_counts_t *counts) {                                                                 \
+    attend_block(rows, format, plan, tile, block, first, counts);                              \
   }
 
 ATTEND_BLOCK(attend_f32_1, 1, ATTN_DECODE_FLOAT32)
@@ -53,7 +36,7 @@ ATTEND_BLOCK(attend_int8_2, 2, ATTN_DECODE_INT8)
 ATTEND_BLOCK(attend_int8_4, 4, ATTN_DECODE_INT8)
 
 typedef void (*attend_block_t)(const attn_decode_plan_t *, tile_t *, const block_t *, int32_t,
-                               ahead_t *, ahead_t *, attn_counts_t *);
+                               attn_counts_t *);
 
 static attend_block_t block_kernel(attn_decode_format_t format, int32_t rows) {
   static const attend_block_t kernels[3][3] = {
@@ -81,10 +64,8 @@ static block_t block_at(const attn_decode_plan_t *plan, const attn_decode_cache_
   const char *at = (const char *)cache->pages + index * attn_decode_page_bytes(plan);
   const int int8 = plan->format == ATTN_DECODE_INT8;
   const char *keys = at + (int8 ? MOST_PAGE_KEYS * sizeof(float) : 0);
-  const ptrdiff_t key_bytes = (ptrdiff_t)attn_decode_key_bytes(plan);
-  const ptrdiff_t value_bytes = (ptrdiff_t)attn_decode_value_columns(plan) * (int8 ? 4 : 2);
-  return (block_t){keys,      keys + page * key_bytes, int8 ? (const float *)at : NULL,
-                   key_bytes, value_bytes,             count};
+  const char *values = keys + (size_t)page * attn_decode_key_bytes(plan);
+  return (block_t){keys, values, int8 ? (const float *)at : NULL, 0, 0, count};
 }
 
 static void count_pairs(const tile_t *tile, int32_t first, int32_t last, attn_counts_t *counts) {
@@ -94,22 +75,6 @@ static void count_pairs(const tile_t *tile, int32_t first, int32_t last, attn_co
     counts->pairs += (uint64_t)(end - first);
     counts->exponentials += (uint64_t)(end - first);
   }
-}
-
-/// Where fetching starts while keys are read, and while values are. Natural rows: the values of the
-/// block, the keys of the next. Pages follow each other, so a fixed lead crosses from one to the
-/// next; INT8 is read so fast that a longer one would outgrow the miss buffers.
-static void look_ahead(const attn_decode_plan_t *plan, const attn_decode_cache_t *cache,
-                       const block_t *block, int32_t next_key, ahead_t *key_ahead,
-                       ahead_t *value_ahead) {
-  if (plan->format == ATTN_DECODE_FLOAT32) {
-    *key_ahead = (ahead_t){(uintptr_t)block->values, 1};
-    *value_ahead = (ahead_t){(uintptr_t)(cache->k + next_key * cache->k_stride), 1};
-    return;
-  }
-  const uintptr_t lead = plan->format == ATTN_DECODE_BFLOAT16 ? 8192 : 2048;
-  *key_ahead = (ahead_t){(uintptr_t)block->keys + lead, 1};
-  *value_ahead = (ahead_t){(uintptr_t)block->values + lead, 1};
 }
 
 static void attend(void *memory, const attn_decode_plan_t *plan, const attn_decode_cache_t *cache,
@@ -123,22 +88,61 @@ static void attend(void *memory, const attn_decode_plan_t *plan, const attn_deco
   }
   for (int32_t key = first; key < last; key += page) {
     const block_t block = block_at(plan, cache, key, last, page);
-    ahead_t key_ahead, value_ahead;
-    look_ahead(plan, cache, &block, key + page < last ? key + page : last, &key_ahead,
-               &value_ahead);
     for (int32_t i = 0; i < state->tile_count; i++) {
       tile_t *tile = &state->tiles[i];
       if (tile->longest <= key) continue;
-      kernels[i](plan, tile, &block, key, &key_ahead, &value_ahead, counts);
-      key_ahead.step = value_ahead.step = 0;
+      kernels[i](plan, tile, &block, key, counts);
     }
   }
+}
+
+/// Reads four streams side by side, each announced to the second-level cache 2 KB ahead: of 1 to 8
+/// streams, with leads of 0 to 16 KB to either cache, none is faster.
+INLINE vi read_bytes(const char *at, size_t bytes) {
+  enum { STREAMS = 4, STEP = 256, LEAD = 2048 };
+  const size_t part = bytes / STREAMS / STEP * STEP;
+  vi folded[4] = {all_i(0), all_i(0), all_i(0), all_i(0)};
+  for (size_t i = 0; i < part; i += STEP) {
+    UNROLL for (int stream = 0; stream < STREAMS; stream++) {
+      const char *line = at + (size_t)stream * part + i;
+      UNROLL for (int j = 0; j < STEP; j += 4 * LANES) {
+        if (j % 64 == 0) {
+          __builtin_prefetch((const void *)((uintptr_t)line + (uintptr_t)j + LEAD), 0, 2);
+        }
+        folded[j / (4 * LANES) % 4] ^= load_i(line + j);
+      }
+    }
+  }
+  for (size_t i = STREAMS * part; i + 4 * LANES <= bytes; i += 4 * LANES) {
+    folded[0] ^= load_i(at + i);
+  }
+  return (folded[0] ^ folded[1]) ^ (folded[2] ^ folded[3]);
+}
+
+static int32_t read(const attn_decode_plan_t *plan, const attn_decode_cache_t *cache,
+                    int32_t first, int32_t last) {
+  const size_t keys = (size_t)(last - first);
+  vi folded;
+  if (plan->format == ATTN_DECODE_FLOAT32) {
+    folded = read_bytes((const char *)(cache->k + first * cache->k_stride),
+                        4 * keys * (size_t)cache->k_stride)
+             ^ read_bytes((const char *)(cache->v + first * cache->v_stride),
+                          4 * keys * (size_t)cache->v_stride);
+  } else {
+    const int32_t page = attn_decode_page_keys(plan->format);
+    const size_t bytes = attn_decode_page_bytes(plan);
+    folded = read_bytes((const char *)cache->pages + (size_t)(first / page) * bytes,
+                        (size_t)((last + page - 1) / page - first / page) * bytes);
+  }
+  int32_t all = 0;
+  for (int lane = 0; lane < LANES; lane++) all ^= folded[lane];
+  return all;
 }
 
 #define DECODE_TABLE                                                                       \
   {                                                                                        \
     .state_bytes = state_bytes, .value_scales = value_scales, .pack_page = pack_page,      \
-    .load = load, .attend = attend, .store = store, .merge = merge                         \
+    .load = load, .attend = attend, .store = store, .merge = merge, .read = read           \
   }
 
 #endif

@@ -13,6 +13,7 @@ typedef float vf __attribute__((vector_size(4 * LANES)));
 typedef int32_t vi __attribute__((vector_size(4 * LANES)));
 typedef uint32_t vu __attribute__((vector_size(4 * LANES)));
 typedef float vf_loose __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef int32_t word_t __attribute__((aligned(4), may_alias));
 typedef int32_t vi_loose __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
 INLINE vf load_f(const float *at) { return *(const vf_loose *)at; }

@@ -11,6 +11,7 @@
 #include "attn_threads.h"
 #include "attn_tiled.h"
 #include "attn_types.h"
+#include "attn_window.h"
 
 /// Every kernel of one instruction set. A stronger set borrows what it does not do better.
 typedef struct {
@@ -23,6 +24,7 @@ typedef struct {
   const attn_rows_kernels_t *rows;
   const attn_diagonal_kernels_t *diagonal;
   const attn_decode_kernels_t *decode;
+  const attn_window_kernels_t *window;  ///< NULL where strips serve short windows too
 } attn_kernel_table_t;
 
 /// The table of `isa`, or NULL where this CPU or its system lacks the instructions.

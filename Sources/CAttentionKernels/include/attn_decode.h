@@ -7,7 +7,8 @@
 /// How keys and values of a decode step lie in memory.
 typedef enum {
   ATTN_DECODE_FLOAT32 = 0,   ///< natural rows, read where they are
-  ATTN_DECODE_BFLOAT16 = 1,  ///< pages of 32 keys; products in float32
+  /// Pages of 32 keys; queries are rounded to bfloat16 too, weights stay in float32.
+  ATTN_DECODE_BFLOAT16 = 1,
   /// Pages of 64 keys: keys as code + 128 with a scale per key, values as codes with a scale per
   /// channel; weights are rounded to 255 steps of the largest weight of their page.
   ATTN_DECODE_INT8 = 2,
@@ -70,6 +71,12 @@ typedef struct {
   /// without keys is zero.
   void (*merge)(const float *parts, ptrdiff_t part_stride, const float *sums, ptrdiff_t sum_stride,
                 int32_t count, int32_t width, float *o);
+
+  /// Reads the keys and values `first ..< last` once, as fast as memory gives them, and does nothing
+  /// with them: what `attend` is held against. Bounds as in `attend`; rows must be adjacent. Returns
+  /// a checksum, so that nothing can be left out.
+  int32_t (*read)(const attn_decode_plan_t *plan, const attn_decode_cache_t *cache, int32_t first,
+                  int32_t last);
 } attn_decode_kernels_t;
 
 /// Most rows of a state.
@@ -104,5 +111,6 @@ extern const attn_decode_kernels_t attn_decode_scalar;
 extern const attn_decode_kernels_t attn_decode_avx2;
 extern const attn_decode_kernels_t attn_decode_avx512;
 extern const attn_decode_kernels_t attn_decode_avx512_vnni;
+extern const attn_decode_kernels_t attn_decode_avx512_bf16;
 
 #endif

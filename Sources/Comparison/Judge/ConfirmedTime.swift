@@ -63,13 +63,10 @@ public struct ConfirmedTime: Hashable, Codable, Sendable {
     guard let last = rounds.last, last.verdict == .slower else {
       return (rounds.last?.verdict ?? .ambiguous, nil)
     }
-    let slowerRounds = rounds.count { $0.verdict == .slower }
+    if let doubt = last.doubt { return (.ambiguous, "slower, but \(doubt)") }
+    let slowerRounds = rounds.count { $0.verdict == .slower && $0.doubt == nil }
     guard slowerRounds >= min(2, policy.rounds) else {
       return (.ambiguous, "slower in one round; another must confirm it")
-    }
-    guard last.disturbedShare <= policy.maximumDisturbedShare else {
-      let share = Int((last.disturbedShare * 100).rounded())
-      return (.ambiguous, "slower, but other work disturbed \(share) % of the pairs")
     }
     return (.slower, nil)
   }

@@ -10,19 +10,40 @@ public struct PairedTimes: Hashable, Codable, Sendable {
   public var numerators: [Double]
   /// Times of what it is compared with, each measured next to its numerator [ns].
   public var denominators: [Double]
-  /// Pairs of which other work disturbed a partner.
-  public var disturbed: Int
+  /// Places of the numerators that other work disturbed.
+  public var disturbedNumerators: [Int]
+  /// Places of the denominators that other work disturbed.
+  public var disturbedDenominators: [Int]
 
-  public init(numerators: [Double], denominators: [Double], disturbed: Int) {
+  public init(
+    numerators: [Double], denominators: [Double], disturbedNumerators: [Int] = [],
+    disturbedDenominators: [Int] = []
+  ) {
     self.numerators = numerators
     self.denominators = denominators
-    self.disturbed = disturbed
+    self.disturbedNumerators = disturbedNumerators
+    self.disturbedDenominators = disturbedDenominators
   }
 
+  /// Pairs of which other work disturbed a partner.
+  var disturbed: Int { Set(disturbedNumerators).union(disturbedDenominators).count }
+
+  /// Places of the pairs of which other work disturbed one partner and left the other alone.
+  var lopsided: Set<Int> { Set(disturbedNumerators).symmetricDifference(disturbedDenominators) }
+
   /// Logarithms of the ratios of pairs whose times are above zero.
-  var logRatios: [Double] {
-    zip(numerators, denominators).compactMap { top, bottom in
-      top > 0 && bottom > 0 && top.isFinite && bottom.isFinite ? log(top / bottom) : nil
+  var logRatios: [Double] { logRatios(without: []) }
+
+  /// The same of pairs that are not ``lopsided``.
+  var evenLogRatios: [Double] { logRatios(without: lopsided) }
+
+  private func logRatios(without places: Set<Int>) -> [Double] {
+    zip(numerators, denominators).enumerated().compactMap { place, pair in
+      let (top, bottom) = pair
+      guard !places.contains(place), top > 0, bottom > 0, top.isFinite, bottom.isFinite else {
+        return nil
+      }
+      return log(top / bottom)
     }
   }
 }
@@ -54,7 +75,8 @@ extension PairedTimes {
     else { return nil }
     self.init(
       numerators: own.samplesNanoseconds, denominators: base.samplesNanoseconds,
-      disturbed: max(own.disturbed, base.disturbed))
+      disturbedNumerators: own.disturbedSamples ?? [],
+      disturbedDenominators: base.disturbedSamples ?? [])
   }
 
   /// The median time over that of a billion operations at the peak measured beside it.
@@ -67,7 +89,7 @@ extension PairedTimes {
     else { return nil }
     self.init(
       numerators: [own.medianNanoseconds], denominators: [1e9 / peak],
-      disturbed: own.disturbed * 2 > own.count ? 1 : 0)
+      disturbedNumerators: own.disturbed * 2 > own.count ? [0] : [])
   }
 }
 

@@ -24,28 +24,32 @@ public struct TimeJudgement: Hashable, Codable, Sendable {
   public var yardstick: String?
   /// Processes on the side that has fewer.
   public var processes: Int
-  /// Pairs on the side that has fewer.
+  /// Pairs that the interval rests on, on the side that has fewer.
   public var pairs: Int
-  /// Share of the pairs that something else disturbed.
+  /// Share of all pairs that something else disturbed.
   public var disturbedShare: Double
+  /// Why the interval may not hold what it says, in words that follow "but"; nil if it does.
+  public var doubt: String?
 
   /// Judges `evidence`; nil if it holds no usable pair.
   public init?(_ evidence: TimeEvidence, policy: ComparisonPolicy) {
     let estimate: ResampledEstimate
-    let sides: [NestedSample]
+    let sides: [PairSelection]
     switch evidence {
     case .interleaved(let pairs):
-      guard let sample = Self.sample(pairs) else { return nil }
-      sides = [sample]
-      estimate = policy.bootstrap.estimate(of: sample, loneDeviation: policy.loneDeviation)
+      guard let side = PairSelection(pairs, isSymmetric: true, policy: policy) else { return nil }
+      sides = [side]
+      estimate = policy.bootstrap.estimate(of: side.sample, loneDeviation: policy.loneDeviation)
       baseNanoseconds = Self.median(pairs.flatMap(\.denominators))
       headNanoseconds = Self.median(pairs.flatMap(\.numerators))
       yardstick = nil
     case .chained(let base, let head, let yardstick):
-      guard let first = Self.sample(base), let second = Self.sample(head) else { return nil }
+      guard let first = PairSelection(base, isSymmetric: false, policy: policy),
+        let second = PairSelection(head, isSymmetric: false, policy: policy)
+      else { return nil }
       sides = [first, second]
       estimate = policy.bootstrap.difference(
-        of: second, minus: first, loneDeviation: policy.loneDeviation)
+        of: second.sample, minus: first.sample, loneDeviation: policy.loneDeviation)
       baseNanoseconds = Self.median(base.flatMap(\.numerators))
       headNanoseconds = Self.median(head.flatMap(\.numerators))
       self.yardstick = yardstick
@@ -57,16 +61,19 @@ public struct TimeJudgement: Hashable, Codable, Sendable {
     verdict = Verdict(logInterval: estimate.interval, threshold: bound)
     threshold = expm1(bound)
     pValue = estimate.pValue(within: bound)
-    processes = sides.map(\.groups.count).min() ?? 0
-    pairs = sides.map(\.count).min() ?? 0
+    processes = sides.map(\.sample.groups.count).min() ?? 0
+    pairs = sides.map(\.sample.count).min() ?? 0
+    doubt = sides.compactMap(\.doubt).first
     let all = evidence.processes
     let total = all.reduce(0) { $0 + $1.numerators.count }
     disturbedShare = Double(all.reduce(0) { $0 + $1.disturbed }) / Double(max(total, 1))
   }
 
-  private static func sample(_ processes: [PairedTimes]) -> NestedSample? {
-    try? NestedSample(processes.map(\.logRatios))
-  }
+  /// Whether the interval is so wide that four times as many processes would hardly decide.
+  ///
+  /// From 5 processes to 20 an interval shrinks by a factor of 3; to lie within the threshold on both
+  /// sides it must become as wide as two thresholds.
+  public var isDrowned: Bool { log(interval.upper / interval.lower) > 8 * log1p(threshold) }
 
   private static func median(_ values: [Double]) -> Double {
     (try? Sample(values))?.median ?? .nan

@@ -55,7 +55,11 @@ public struct NoiseReport: Hashable, Codable, Sendable {
     trials.map(\.disturbedShare).reduce(0, +) / Double(trials.count)
   }
 
-  public var fitness: Fitness { Fitness(disturbedShare: disturbedShare) }
+  /// The change that a gate looks for, a share.
+  public static let soughtChange = 0.03
+
+  /// Whether the machine shows changes as small as ``soughtChange``.
+  public var isFit: Bool { smallestVisibleChange <= Self.soughtChange }
 
   private static func errors(_ logarithms: [Double]) -> Errors {
     let shares = logarithms.map { exp(abs($0)) - 1 }

@@ -29,9 +29,9 @@ public struct BlockTimer {
     let cpuEnd = clock.threadCPUNanoseconds()
     let after = disturbance.read()
     return TimedSample(
-      round: 0, position: 0, nanosecondsPerCall: Double(end - begin) / Double(calls),
+      round: 0, position: 0, calls: calls,
+      nanosecondsPerCall: Double(end - begin) / Double(calls),
       threadCPUNanosecondsPerCall: Double(cpuEnd - cpuBegin) / Double(calls),
-      involuntarySwitches: after.involuntarySwitches &- before.involuntarySwitches,
-      stolenNanoseconds: after.stolenNanoseconds &- before.stolenNanoseconds)
+      disturbance: after.since(before))
   }
 }

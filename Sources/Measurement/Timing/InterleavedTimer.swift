@@ -27,12 +27,14 @@ public struct InterleavedTimer {
   /// Times `alternatives` until the plan says to stop.
   ///
   /// Without `comparisons` every later alternative is compared with the first; a single one is
-  /// timed until the interval of its median is narrow, relative to the median.
+  /// timed until the interval of its median is narrow, relative to the median. `onRound` hears the
+  /// samples so far after every round, outside the timed blocks.
   ///
   /// - Throws: `noAlternatives`, `duplicateAlternative`, `unknownAlternative` for a bad group,
   ///   `blockTooShort` if a closure takes no time.
   public func measure(
-    _ alternatives: [TimedAlternative], comparisons: [TimingComparison]? = nil
+    _ alternatives: [TimedAlternative], comparisons: [TimingComparison]? = nil,
+    onRound: (([[TimedSample]]) -> Void)? = nil
   ) throws(MeasurementError) -> InterleavedTiming {
     let pairs = try resolve(comparisons, among: alternatives)
     let begin = clock.monotonicNanoseconds()
@@ -44,7 +46,8 @@ public struct InterleavedTimer {
       reserved.reserveCapacity(plan.maximumRounds)
       return reserved
     }
-    let stop = runRounds(of: alternatives, calls: calls, pairs: pairs, into: &samples)
+    let stop = runRounds(
+      of: alternatives, calls: calls, pairs: pairs, into: &samples, onRound: onRound)
     let timings = alternatives.indices.map { index in
       AlternativeTiming(
         name: alternatives[index].name, callsPerSample: calls[index], samples: samples[index],
@@ -57,7 +60,7 @@ public struct InterleavedTimer {
 
   private func runRounds(
     of alternatives: [TimedAlternative], calls: [Int], pairs: [(Int, Int)],
-    into samples: inout [[TimedSample]]
+    into samples: inout [[TimedSample]], onRound: (([[TimedSample]]) -> Void)?
   ) -> StopReason {
     var generator = ResamplingGenerator(seed: plan.seed)
     var order = Array(alternatives.indices)
@@ -71,15 +74,22 @@ public struct InterleavedTimer {
           alternatives[index], calls: calls[index], round: round, position: position)
         samples[index].append(sample)
       }
+      onRound?(samples)
       if round + 1 >= nextCheck {
         if isNarrow(samples, pairs: pairs) { return .targetReached }
         // A quarter more each time keeps the resampling a small share of the whole.
         nextCheck = max(round + 2, (round + 1) * 5 / 4)
       }
-      if clock.monotonicNanoseconds() - begin >= plan.timeLimit.nanoseconds { return .timeLimit }
+      let elapsed = clock.monotonicNanoseconds() - begin
+      let limit = plan.timeLimit.nanoseconds
+      // A few samples too little for an interval would be time spent for nothing.
+      if elapsed >= limit, round + 1 >= fewestRounds || elapsed / 3 >= limit { return .timeLimit }
     }
     return .maximumRounds
   }
+
+  /// Rounds that an interval needs.
+  private var fewestRounds: Int { min(plan.minimumRounds, plan.bootstrap.minimumCount) }
 
   private func timeBlock(
     _ alternative: TimedAlternative, calls: Int, round: Int, position: Int
@@ -89,11 +99,9 @@ public struct InterleavedTimer {
     let (wall, cpu) = time(alternative.body, calls: calls)
     let after = disturbance.read()
     return TimedSample(
-      round: round, position: position,
+      round: round, position: position, calls: calls,
       nanosecondsPerCall: Double(wall) / Double(calls),
-      threadCPUNanosecondsPerCall: Double(cpu) / Double(calls),
-      involuntarySwitches: after.involuntarySwitches &- before.involuntarySwitches,
-      stolenNanoseconds: after.stolenNanoseconds &- before.stolenNanoseconds)
+      threadCPUNanosecondsPerCall: Double(cpu) / Double(calls), disturbance: after.since(before))
   }
 
   @inline(never)
@@ -109,6 +117,9 @@ public struct InterleavedTimer {
   /// The calls that make a block long enough for the clock.
   private func calibrate(_ alternative: TimedAlternative) throws(MeasurementError) -> Int {
     let target = max(1, plan.minimumBlock.nanoseconds)
+    // A first run is slower than those that follow, hardly by a factor of four: one call fills a
+    // block, and neither warming up nor calibrating would tell more.
+    if let known = alternative.callNanoseconds, known > 4 * Double(target) { return 1 }
     alternative.prepare?()
     // The first call faults pages in and trains predictors: it says little.
     _ = time(alternative.body, calls: 1)
@@ -138,8 +149,7 @@ public struct InterleavedTimer {
     }
     return pairs.allSatisfy { top, bottom in
       let ratios = try? PairedRatios(
-        numerators: samples[top].map(\.nanosecondsPerCall),
-        denominators: samples[bottom].map(\.nanosecondsPerCall))
+        evenPairs: samples[top], over: samples[bottom], atLeast: plan.bootstrap.minimumCount)
       guard let interval = ratios?.logInterval(plan.bootstrap) else { return false }
       return interval.width <= plan.targetWidth
     }

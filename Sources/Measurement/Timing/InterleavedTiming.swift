@@ -2,22 +2,6 @@
 
 import Statistics
 
-/// Whether the machine was quiet enough for a figure to be trusted.
-public enum Fitness: Hashable, Codable, Sendable {
-  case fit
-  /// More than ``maximumDisturbedShare`` of the samples were disturbed.
-  case unfit(disturbedShare: Double)
-
-  /// The share of disturbed samples above which a case is unfit.
-  public static let maximumDisturbedShare = 0.2
-
-  /// The verdict on a share of disturbed samples.
-  public init(disturbedShare: Double) {
-    let isFit = disturbedShare <= Self.maximumDisturbedShare
-    self = isFit ? .fit : .unfit(disturbedShare: disturbedShare)
-  }
-}
-
 /// All samples of one alternative and their summary.
 public struct AlternativeTiming: Hashable, Codable, Sendable {
   public let name: String
@@ -31,7 +15,6 @@ public struct AlternativeTiming: Hashable, Codable, Sendable {
   public let threadCPUSummary: SampleSummary
   /// Share of the samples during which something else used the CPU.
   public let disturbedShare: Double
-  public let fitness: Fitness
 
   /// Summarises `samples`, of which there is at least one and whose times are finite.
   public init(
@@ -44,7 +27,6 @@ public struct AlternativeTiming: Hashable, Codable, Sendable {
     summary = Self.summary(of: samples.map(\.nanosecondsPerCall), bootstrap)
     threadCPUSummary = Self.summary(of: samples.map(\.threadCPUNanosecondsPerCall), bootstrap)
     disturbedShare = Double(samples.count { $0.isDisturbed }) / Double(samples.count)
-    fitness = Fitness(disturbedShare: disturbedShare)
   }
 
   private static func summary(of values: [Double], _ bootstrap: Bootstrap) -> SampleSummary {
@@ -116,11 +98,6 @@ public struct InterleavedTiming: Hashable, Codable, Sendable {
   /// Rounds that were timed.
   public var rounds: Int { alternatives.first?.samples.count ?? 0 }
 
-  /// Unfit if any alternative is.
-  public var fitness: Fitness {
-    Fitness(disturbedShare: alternatives.map(\.disturbedShare).max() ?? 0)
-  }
-
   /// The timing of one alternative.
   ///
   /// - Throws: `unknownAlternative` if there is none of that name.
@@ -131,17 +108,37 @@ public struct InterleavedTiming: Hashable, Codable, Sendable {
     return timing
   }
 
-  /// The time of one alternative over that of another, from the pairs of all rounds.
+  /// The time of one alternative over that of another, from the even pairs of all rounds.
+  ///
+  /// Rounds in which others disturbed one partner alone are left out, unless too few remain for an
+  /// interval.
   ///
   /// - Throws: `unknownAlternative` if a name is not in the group, `StatisticsError` if a sample
   ///   took no time at all.
   public func ratio(of numerator: String, to denominator: String) throws -> TimeRatio {
     let pairs = try PairedRatios(
-      numerators: timing(of: numerator).samples.map(\.nanosecondsPerCall),
-      denominators: timing(of: denominator).samples.map(\.nanosecondsPerCall))
+      evenPairs: timing(of: numerator).samples, over: timing(of: denominator).samples,
+      atLeast: bootstrap.minimumCount)
     return TimeRatio(
       comparison: TimingComparison(numerator, over: denominator), median: pairs.median,
       interval: pairs.interval(bootstrap), pairs: pairs.count)
+  }
+}
+
+extension PairedRatios {
+  /// The ratios of rounds in which neither partner was disturbed, or both; of all rounds if those
+  /// are fewer than `count`.
+  ///
+  /// The order within a round is random, so that leaving out those of which one partner alone was
+  /// disturbed shifts nothing.
+  init(
+    evenPairs top: [TimedSample], over bottom: [TimedSample], atLeast count: Int
+  ) throws(StatisticsError) {
+    let even = zip(top, bottom).filter { $0.isDisturbed == $1.isDisturbed }
+    let pairs = even.count >= count ? even : Array(zip(top, bottom))
+    try self.init(
+      numerators: pairs.map(\.0.nanosecondsPerCall),
+      denominators: pairs.map(\.1.nanosecondsPerCall))
   }
 }
 

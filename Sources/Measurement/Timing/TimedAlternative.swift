@@ -6,13 +6,19 @@ public struct TimedAlternative {
   public let name: String
   let prepare: (() -> Void)?
   let body: () -> Void
+  /// About how long a call takes [ns]; nil if it has not run yet.
+  let callNanoseconds: Double?
 
-  /// Times `body`.
+  /// Times `body`, a call of which took about `nanoseconds` when it last ran.
   ///
   /// `body` must allocate nothing and leave its result where the compiler cannot drop it.
   /// `prepare` runs untimed before each block, for instance to evict the caches.
-  public init(name: String, prepare: (() -> Void)? = nil, body: @escaping () -> Void) {
+  public init(
+    name: String, about nanoseconds: Double? = nil, prepare: (() -> Void)? = nil,
+    body: @escaping () -> Void
+  ) {
     self.name = name
+    callNanoseconds = nanoseconds
     self.prepare = prepare
     self.body = body
   }
@@ -22,7 +28,7 @@ public struct TimedAlternative {
   /// After each call it spins on `clock`; the kernel itself stays as it is.
   public func slowed(by fraction: Double, clock: any TimeSource = MonotonicClock()) -> Self {
     let body = body
-    return Self(name: name, prepare: prepare) {
+    return Self(name: name, about: callNanoseconds, prepare: prepare) {
       let begin = clock.monotonicNanoseconds()
       body()
       let end = clock.monotonicNanoseconds()

@@ -6,6 +6,8 @@ public struct TimedSample: Hashable, Codable, Sendable {
   public let round: Int
   /// Its place in the round's random order, from 0.
   public let position: Int
+  /// Calls in the block.
+  public let calls: Int
   /// Wall time per call.
   public let nanosecondsPerCall: Double
   /// CPU time of the calling thread per call; work of other threads is not in it.
@@ -14,27 +16,47 @@ public struct TimedSample: Hashable, Codable, Sendable {
   public let involuntarySwitches: UInt64
   /// Time stolen by the hypervisor during the block.
   public let stolenNanoseconds: UInt64
+  /// Time that threads of the process waited for a CPU during the block; nil where unknown.
+  public let waitedNanoseconds: UInt64?
 
+  /// A block of `calls` calls that took the given times per call and was disturbed as `reading`
+  /// says.
   public init(
-    round: Int, position: Int, nanosecondsPerCall: Double, threadCPUNanosecondsPerCall: Double,
-    involuntarySwitches: UInt64, stolenNanoseconds: UInt64
+    round: Int, position: Int, calls: Int, nanosecondsPerCall: Double,
+    threadCPUNanosecondsPerCall: Double, disturbance reading: DisturbanceReading
   ) {
     self.round = round
     self.position = position
+    self.calls = calls
     self.nanosecondsPerCall = nanosecondsPerCall
     self.threadCPUNanosecondsPerCall = threadCPUNanosecondsPerCall
-    self.involuntarySwitches = involuntarySwitches
-    self.stolenNanoseconds = stolenNanoseconds
+    involuntarySwitches = reading.involuntarySwitches
+    stolenNanoseconds = reading.stolenNanoseconds
+    waitedNanoseconds = reading.waitedNanoseconds
   }
 
   /// The same sample as part of another series.
   func inRound(_ round: Int) -> Self {
     Self(
-      round: round, position: position, nanosecondsPerCall: nanosecondsPerCall,
+      round: round, position: position, calls: calls, nanosecondsPerCall: nanosecondsPerCall,
       threadCPUNanosecondsPerCall: threadCPUNanosecondsPerCall,
-      involuntarySwitches: involuntarySwitches, stolenNanoseconds: stolenNanoseconds)
+      disturbance: DisturbanceReading(
+        involuntarySwitches: involuntarySwitches, stolenNanoseconds: stolenNanoseconds,
+        waitedNanoseconds: waitedNanoseconds))
   }
 
-  /// Whether something else used the CPU during the block.
-  public var isDisturbed: Bool { involuntarySwitches > 0 || stolenNanoseconds > 0 }
+  /// Time that others may cost a block before it counts as disturbed, as a share of it.
+  ///
+  /// A third of the change that a gate looks for. Kernel threads alone take a CPU of a quiet guest
+  /// some 15 times a second, for microseconds each.
+  public static let harmlessShare = 0.01
+
+  /// Whether others cost the block more than ``harmlessShare`` of its time.
+  ///
+  /// Where the kernel does not say how long threads waited, any switch counts.
+  public var isDisturbed: Bool {
+    guard let waitedNanoseconds else { return involuntarySwitches > 0 || stolenNanoseconds > 0 }
+    return Double(waitedNanoseconds + stolenNanoseconds)
+      > Self.harmlessShare * nanosecondsPerCall * Double(calls)
+  }
 }

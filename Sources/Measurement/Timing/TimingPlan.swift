@@ -12,7 +12,8 @@ public struct TimingPlan: Hashable, Sendable {
   public var minimumRounds = 10
   /// Rounds after which timing stops in any case.
   public var maximumRounds = 1000
-  /// Time after which no further round begins, calibration not included.
+  /// Time after which no further round begins, calibration not included; stretched up to three times
+  /// where fewer rounds were taken than an interval needs.
   public var timeLimit: Duration = .seconds(10)
   /// Seed of the order within each round and of the intervals.
   public var seed: UInt64 = 0

@@ -188,7 +188,11 @@ struct HTMLReport {
 
 extension ReportPictures.Figure {
   /// The picture as a template sees it; its text is gnuplot's and escaped.
-  var context: [String: Any] { ["svg": svg, "caption": Escaping.oneLine(caption)] }
+  var context: [String: Any] {
+    var context: [String: Any] = ["svg": svg, "caption": Escaping.oneLine(caption)]
+    context["note"] = note.map(Escaping.oneLine)
+    return context
+  }
 }
 
 extension Report {

@@ -16,13 +16,11 @@ enum InlinePicture {
       let end = svg.range(of: "</svg>", options: .backwards)
     else { return nil }
     var body = String(svg[open.upperBound..<end.lowerBound])
-    for part in ["<title>Gnuplot</title>"] { body = body.replacingOccurrences(of: part, with: "") }
+    if let title = body.range(of: "<title>Gnuplot</title>") { body.removeSubrange(title) }
     if let first = body.range(of: "<desc>"), let last = body.range(of: "</desc>") {
       body.removeSubrange(first.lowerBound..<last.upperBound)
     }
-    for (mark, replacement) in identifiers(prefix) + colors {
-      body = body.replacingOccurrences(of: mark, with: replacement)
-    }
+    body = TextSubstitution(identifiers(prefix) + colors).applied(to: body)
     let box = attribute("viewBox", in: svg[start.upperBound..<open.lowerBound]) ?? "0 0 1200 620"
     return "<svg viewBox=\"\(box)\" role=\"img\" aria-label=\"\(Escaping.html(label))\">"
       + body + "</svg>"

@@ -9,6 +9,8 @@ public struct ReportPictures: Sendable {
   struct Figure: Sendable {
     let caption: String
     let svg: String
+    /// What stands below the picture, or nil.
+    var note: String? = nil
   }
 
   /// The plots of one problem.
@@ -70,24 +72,36 @@ public struct ReportPictures: Sendable {
       sheet.add(.samples(id), "Every sample, relative to the median of its case") {
         SamplesPlot.script(rows, output: $0)
       }
-      var seen: Set<String> = []
+      var pictures: [MaskPicture] = []
       for row in rows {
-        guard let source = catalogue.masks[row.record.caseID] else { continue }
-        switch source {
+        switch catalogue.masks[row.record.caseID] {
+        case nil: continue
         case .absent(let reason):
           if !(maskAbsences[id] ?? []).contains(reason) {
             maskAbsences[id, default: []].append(reason)
           }
-        case .pictures(let pictures):
-          for picture in pictures {
-            guard seen.count < Self.maskLimit, seen.insert(picture.heading).inserted else {
-              continue
-            }
-            sheet.add(.mask(id), "Who attends to whom: \(picture.heading); \(picture.facts)") {
-              .value(picture.script(output: $0))
-            }
-          }
+        case .pictures(let more): pictures += more
         }
+      }
+      addMasks(pictures, of: id, to: &sheet)
+    }
+  }
+
+  /// One picture per setting: what looks the same at several sizes is drawn once.
+  private func addMasks(_ pictures: [MaskPicture], of id: String, to sheet: inout Sheet) {
+    let groups = Dictionary(grouping: pictures, by: \.heading)
+    var seen: Set<String> = []
+    for picture in pictures where seen.count < Self.maskLimit {
+      guard seen.insert(picture.heading).inserted else { continue }
+      let sizes = Set((groups[picture.heading] ?? []).compactMap(\.tokensOfCase)).sorted()
+      let scale =
+        "It stands for the cases of \(NumberText.list(sizes)) tokens too, "
+        + "whose masks follow the same rule."
+      sheet.add(
+        .mask(id), "Who attends to whom: \(picture.heading); \(picture.facts)",
+        note: sizes.isEmpty ? nil : scale
+      ) {
+        .value(picture.script(output: $0))
       }
     }
   }
@@ -116,18 +130,25 @@ private struct Sheet {
     case mask(String)
   }
 
-  private var entries: [(place: Place, caption: String, script: (PlotOutput) -> Known<String>)] = []
+  private struct Entry {
+    let place: Place
+    let caption: String
+    let note: String?
+    let script: (PlotOutput) -> Known<String>
+  }
+
+  private var entries: [Entry] = []
   private(set) var absences: [String] = []
 
   /// Adds a picture, or notes why there is none where it is `required`.
   mutating func add(
-    _ place: Place, _ caption: String, required: Bool = false,
+    _ place: Place, _ caption: String, note: String? = nil, required: Bool = false,
     script: @escaping (PlotOutput) -> Known<String>
   ) {
     if let reason = script(PlotOutput(path: "", format: .svg)).reason {
       if required { absences.append("\(caption): no picture, because \(reason).") }
     } else {
-      entries.append((place, caption, script))
+      entries.append(Entry(place: place, caption: caption, note: note, script: script))
     }
   }
 
@@ -141,7 +162,7 @@ private struct Sheet {
         InlinePicture.text($0, label: entry.caption, prefix: "p\(index)-")
       }
       return picture.map {
-        (entry.place, ReportPictures.Figure(caption: entry.caption, svg: $0))
+        (entry.place, ReportPictures.Figure(caption: entry.caption, svg: $0, note: entry.note))
       }
     }
   }

@@ -145,10 +145,7 @@ struct MaskDetail {
     script.add(
       "set yrange [\(Double(queries.upperBound) - 0.5):\(Double(queries.lowerBound) - 0.5)]")
     let codes = queries.map { query in keys.map { map[query, $0].rawValue } }
-    script.plot(
-      codes: codes,
-      "using ($1 + \(keys.lowerBound)):($2 + \(queries.lowerBound)):"
-        + "(r($3)):(g($3)):(b($3)):(a($3)) with rgbalpha")
+    script.plot(codes: codes, width: Double(keys.count), height: Double(queries.count))
     let row = Double(picture.query)
     script.plot(
       [[Double(keys.lowerBound) - 0.5, row], [Double(keys.upperBound) - 0.5, row]],

@@ -10,13 +10,19 @@ public struct MaskPicture: Sendable {
   public let query: Int
   /// What has to be said below the title, or nil.
   public let note: String?
+  /// Tokens of the case that the picture stands for, where that has more than the map; else nil.
+  public let tokensOfCase: Int?
 
   /// - Requires: `query`, where given, is below the map's query length.
-  public init(title: String, map: AttentionMap, query: Int? = nil, note: String? = nil) {
+  public init(
+    title: String, map: AttentionMap, query: Int? = nil, note: String? = nil,
+    tokensOfCase: Int? = nil
+  ) {
     self.title = title
     self.map = map
     self.query = query ?? Self.middle(map)
     self.note = note
+    self.tokensOfCase = tokensOfCase
   }
 
   /// The token in the middle of the grid, or of the sequence.

@@ -41,18 +41,19 @@ enum MaskPlot {
     script.add("set tics nomirror textcolor rgb '#202020'")
   }
 
-  /// Colours of the codes 0 to 3; skipped pairs are transparent.
+  /// A palette of the codes; skipped pairs have none and stay transparent.
+  ///
+  /// A palette and not colours by expressions: gnuplot evaluates those cell by cell, which takes
+  /// half a second for one matrix.
   private static func addColors(to script: inout PlotScript) {
-    for (name, shift) in [("r", 1), ("g", 3), ("b", 5)] {
-      let parts = AttentionMap.Pair.allCases.compactMap { pair in
-        colors[pair].map { color in
-          let start = color.index(color.startIndex, offsetBy: shift)
-          return "c == \(pair.rawValue) ? 0x\(color[start...].prefix(2)) : "
-        }
+    let steps = AttentionMap.Pair.allCases.compactMap { pair in
+      colors[pair].map {
+        "\(Double(pair.rawValue) - 0.5) '\($0)', \(Double(pair.rawValue) + 0.5) '\($0)'"
       }
-      script.add("\(name)(c) = \(parts.joined())0")
     }
-    script.add("a(c) = c == 0 ? 0 : 255")
+    script.add("set palette defined (\(steps.joined(separator: ", ")))")
+    script.add("set cbrange [0.5:\(Double(colors.count) + 0.5)]")
+    script.add("unset colorbox")
   }
 
   private static func addMatrix(_ picture: MaskPicture, to script: inout PlotScript) {
@@ -65,10 +66,8 @@ enum MaskPlot {
     script.add("set yrange [\(Double(map.queryLength) - 0.5):-0.5]")
     script.add("unset key")
     script.plot(
-      codes: raster.codes,
-      "using ($1 * \(raster.keyStep) + \(center(raster.keyStep))):"
-        + "($2 * \(raster.queryStep) + \(center(raster.queryStep))):"
-        + "(r($3)):(g($3)):(b($3)):(a($3)) with rgbalpha")
+      codes: raster.codes, width: Double(map.keyLength) / Double(raster.keyStep),
+      height: Double(map.queryLength) / Double(raster.queryStep))
     let row = Double(picture.query)
     script.plot(
       [[-0.5, row], [Double(map.keyLength) - 0.5, row]],
@@ -95,9 +94,6 @@ enum MaskPlot {
     }
   }
 
-  /// The place of the first cell's centre where `step` tokens share a cell.
-  private static func center(_ step: Int) -> Double { Double(step - 1) / 2 }
-
   private static func labels(_ map: AttentionMap) -> [(label: String, color: String?)] {
     guard map.tiles != nil else { return [("attended", colors[.full]), ("not attended", nil)] }
     return [
@@ -116,7 +112,7 @@ extension MaskPicture {
   }
 }
 
-/// The map cut into at most 512 x 512 cells, each a code of ``AttentionMap/Pair``.
+/// The map cut into at most 256 x 256 cells, each a code of ``AttentionMap/Pair``.
 struct MaskRaster {
   private static let limit = 256
   let codes: [[UInt8]]

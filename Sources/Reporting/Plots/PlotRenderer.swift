@@ -26,6 +26,35 @@ public struct PlotRenderer: Sendable {
     return try draw(in: folder, name, format) { report.plotScript(kind, output: $0) }
   }
 
+  /// One picture of a report, drawn or not.
+  struct Drawn {
+    let kind: PlotKind
+    let format: ImageFormat
+    let outcome: Result<Known<String>, ReportingError>
+  }
+
+  /// Draws every kind in every format into `folder`, all by one process where none is refused.
+  func drawAll(of report: Report, in folder: String) -> [Drawn] {
+    let wanted = PlotKind.allCases.flatMap { kind in ImageFormat.allCases.map { (kind, $0) } }
+    let scripts = wanted.map { kind, format in
+      let path = Self.unfinished(kind.fileName(format), in: folder)
+      return report.plotScript(kind, output: PlotOutput(path: path, format: format))
+    }
+    let all = scripts.compactMap(\.value)
+    let file = Self.unfinished("plots", in: folder) + ".gp"
+    let isDrawn = (try? patient(all.count).run(all.joined(separator: "reset\n"), file: file)) != nil
+    return zip(wanted, scripts).map { place, script in
+      let (kind, format) = place
+      let outcome = Result<Known<String>, ReportingError> { () throws(ReportingError) in
+        // One that gnuplot refuses stops those after it: each is drawn alone then.
+        guard isDrawn else { return try draw(kind, of: report, as: format, in: folder) }
+        if case .value = script { try finish(kind.fileName(format), in: folder, format) }
+        return script.map { _ in kind.fileName(format) }
+      }
+      return Drawn(kind: kind, format: format, outcome: outcome)
+    }
+  }
+
   /// Draws the roofline of a machine into the file `path`, whole or not at all.
   public func draw(
     _ machine: MachinePlot, as format: ImageFormat, to path: String
@@ -72,8 +101,7 @@ public struct PlotRenderer: Sendable {
       script(PlotOutput(path: path, format: .svg)).value
     }
     // A process for all: starting gnuplot takes longer than most pictures.
-    try PlotRenderer(program: program, timeLimit: timeLimit + Double(scripts.count))
-      .run(texts.joined(separator: "reset\n"), file: "\(folder)/all.gp")
+    try patient(texts.count).run(texts.joined(separator: "reset\n"), file: "\(folder)/all.gp")
     return paths.map { try? String(contentsOfFile: $0, encoding: .utf8) }
   }
 
@@ -81,19 +109,36 @@ public struct PlotRenderer: Sendable {
     in folder: String, _ name: String, _ format: ImageFormat,
     script: (PlotOutput) -> Known<String>
   ) throws(ReportingError) -> Known<String> {
-    let unfinished = "\(folder)/.\(name).unfinished"
+    let unfinished = Self.unfinished(name, in: folder)
     switch script(PlotOutput(path: unfinished, format: format)) {
     case .absent(let reason): return .absent(reason: reason)
     case .value(let text):
       defer { unlink(unfinished) }
       try run(text, file: unfinished + ".gp")
-      if format == .svg { Self.sharpen(unfinished) }
-      let target = "\(folder)/\(name)"
-      guard rename(unfinished, target) == 0 else {
-        throw .unwritable(file: target, cause: String(cString: strerror(errno)))
-      }
+      try finish(name, in: folder, format)
       return .value(name)
     }
+  }
+
+  /// Where a picture is drawn before it gets its name.
+  private static func unfinished(_ name: String, in folder: String) -> String {
+    "\(folder)/.\(name).unfinished"
+  }
+
+  /// Gives a drawn picture its name.
+  private func finish(
+    _ name: String, in folder: String, _ format: ImageFormat
+  ) throws(ReportingError) {
+    let unfinished = Self.unfinished(name, in: folder)
+    if format == .svg { Self.sharpen(unfinished) }
+    guard rename(unfinished, "\(folder)/\(name)") == 0 else {
+      throw .unwritable(file: "\(folder)/\(name)", cause: String(cString: strerror(errno)))
+    }
+  }
+
+  /// This renderer with time for `count` pictures.
+  private func patient(_ count: Int) -> PlotRenderer {
+    PlotRenderer(program: program, timeLimit: timeLimit + Double(count))
   }
 
   /// Runs a script, a long one from a `file` that is removed again: gnuplot reads a pipe letter by

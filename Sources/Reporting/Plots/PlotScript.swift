@@ -97,13 +97,19 @@ struct PlotScript {
     clauses.append("keyentry \(style) \(Self.keyTitle(label))")
   }
 
-  /// Data as a matrix of one-digit codes, row by row.
-  mutating func plot(codes: [[UInt8]], _ style: String) {
+  /// An image of one-digit codes, row by row from the top, on axes of its own; 0 is transparent.
+  ///
+  /// `width` and `height` are those of the plane in cells: the last ones may be cut.
+  mutating func plot(codes: [[UInt8]], width: Double, height: Double) {
+    guard codes.contains(where: { $0.contains { $0 != 0 } }) else { return }
     blocks += 1
+    add("set x2range [-0.5:\(Self.number(width - 0.5))]")
+    add("set y2range [\(Self.number(height - 0.5)):-0.5]")
     add("$data\(blocks) << END")
-    for row in codes { add(row.map { String($0) }.joined(separator: " ")) }
+    for row in codes { add(row.map { $0 == 0 ? "NaN" : String($0) }.joined(separator: " ")) }
     add("END")
-    clauses.append("$data\(blocks) matrix \(style) notitle")
+    // Plain columns: an expression would be evaluated cell by cell.
+    clauses.append("$data\(blocks) matrix using 1:2:3 with image axes x2y2 notitle")
   }
 
   /// Ends a plane of several: what follows belongs to the next.

@@ -50,6 +50,13 @@ enum NumberText {
     return (count < 0 ? "-" : "") + String(text.reversed())
   }
 
+  /// Counts as `1,024, 4,096 and 8,192`.
+  static func list(_ counts: [Int]) -> String {
+    let texts = counts.map(count)
+    guard let last = texts.last, texts.count > 1 else { return texts.first ?? "" }
+    return texts.dropLast().joined(separator: ", ") + " and " + last
+  }
+
   /// A whole number with all its digits, any other with three.
   static func exact(_ number: Double) -> String {
     Int(exactly: number).map(count) ?? significant(number)

@@ -54,7 +54,7 @@ public struct Summary: Sendable {
     coverage = Self.coverage(report)
     winners = Self.winners(report)
     findings =
-      Self.shares(report)
+      Self.missingSpeeds(report) + Self.shares(report)
       + [Self.predictions(report), Self.oracle(report), Self.work(report)].compactMap { $0 }
       + Self.contradictions(report)
   }
@@ -99,11 +99,39 @@ public struct Summary: Sendable {
         .code("flash"), .prose(" in f32."),
       ])
     }
-    return Sentence(parts: [
+    var parts: [Sentence.Part] = [
       .prose("At "), .code(problem), .prose(", "), .code(best.row.record.label),
       .prose(" is the fastest: \(NumberText.estimate(best.speed)) times as fast as "),
-      .code("flash"), .prose(" in f32\(shareText(best.row))."),
-    ])
+      .code("flash"), .prose(" in f32\(shareText(best.row)); \(priceText(best.row))"),
+    ]
+    let near = speeds.filter { isNear($0.row) && $0.speed.interval.low > 1 }
+    if !isNear(best.row), let closest = near.max(by: { $0.speed.value < $1.speed.value }) {
+      parts += [
+        .prose(". Within \(NumberText.percent(nearDistance)) of dense attention "),
+        .code(closest.row.record.label),
+        .prose(" is: \(NumberText.estimate(closest.speed)) times"),
+      ]
+    } else if !isNear(best.row) {
+      parts.append(
+        .prose(". Nothing within \(NumberText.percent(nearDistance)) of it is faster than dense"))
+    }
+    return Sentence(parts: parts + [.prose(".")])
+  }
+
+  /// Relative L1 distance up to which an output stands for that of dense attention.
+  private static let nearDistance = 0.05
+
+  private static func isNear(_ row: NumberedRecord) -> Bool {
+    row.denseError(\.relativeL1).value.map { $0 <= nearDistance } ?? false
+  }
+
+  /// What the speed costs in accuracy.
+  private static func priceText(_ row: NumberedRecord) -> String {
+    switch row.denseError(\.relativeL1) {
+    case .value(let distance):
+      "its output is \(NumberText.percent(distance)) from dense attention (relative L1)"
+    case .absent(let reason): "its distance from dense attention is unknown (\(reason))"
+    }
   }
 
   private static func shareText(_ row: NumberedRecord) -> String {
@@ -128,6 +156,24 @@ public struct Summary: Sendable {
         .prose(", #\(high.row.number)) of their roofline bounds on this host."),
       ])
     ]
+  }
+
+  /// Measured cases without a speed-up, which tables show as `n/a`.
+  private static func missingSpeeds(_ report: Report) -> [Sentence] {
+    var rows: [(reason: String, numbers: [String])] = []
+    for row in report.resultRows
+    where row.record.status == .measured && row.record.mechanism.id != "flash" {
+      guard let reason = row.timing(\.speedUpOverFlash).reason else { continue }
+      if let index = rows.firstIndex(where: { $0.reason == reason }) {
+        rows[index].numbers.append("#\(row.mark)")
+      } else {
+        rows.append((reason, ["#\(row.mark)"]))
+      }
+    }
+    return rows.map { reason, numbers in
+      let shown = numbers.prefix(12).joined(separator: ", ") + (numbers.count > 12 ? ", ..." : "")
+      return Sentence(parts: [.prose("No speed-up is given for \(shown): \(reason).")])
+    }
   }
 
   private static func predictions(_ report: Report) -> Sentence? {

@@ -64,16 +64,19 @@ public struct TimingRecord: Codable, Hashable, Sendable {
     return selection.medianNanoseconds / flash.medianNanoseconds
   }
 
-  /// The share of disturbed samples above which a case is unfit for a verdict.
-  public static let maximumDisturbedShare = 0.2
+  /// The relative width of an interval above which a figure decides nothing: +-3 %, the change that
+  /// a gate looks for.
+  public static let widestInterval = 0.06
 
-  /// Share of the samples of the most disturbed alternative that saw a switch or a theft.
-  public var disturbedShare: Double {
-    alternatives.map { $0.count == 0 ? 0 : Double($0.disturbed) / Double($0.count) }.max() ?? 0
+  /// Whether the interval of the speed-up, or else of the time, is too wide to decide anything.
+  ///
+  /// How many samples others disturbed does not matter here: what they did to the figure is in the
+  /// interval.
+  public var isUnfit: Bool {
+    let interval =
+      speedUpOverFlash.value?.interval ?? alternative(.mechanism).value?.intervalNanoseconds
+    return interval.map { $0.relativeWidth > Self.widestInterval } ?? true
   }
-
-  /// Whether the machine was too busy for the figures to decide anything.
-  public var isUnfit: Bool { disturbedShare > Self.maximumDisturbedShare }
 
   /// Indices of the rounds that each process took, for statistics over processes and pairs.
   public var roundsOfProcesses: [[Int]] {
@@ -118,7 +121,7 @@ public struct TimedAlternative: Codable, Hashable, Sendable {
   public var intervalNanoseconds: Interval
   public var minNanoseconds: Double
   public var p90Nanoseconds: Double
-  /// Samples that saw an involuntary context switch or stolen time; they are kept.
+  /// Samples of which others took more than a hundredth of the time; they are kept.
   public var disturbed: Int
   /// Indices of those samples; nil in records that only count them.
   public var disturbedSamples: [Int]?
@@ -156,6 +159,11 @@ public struct TimedAlternative: Codable, Hashable, Sendable {
 public struct Interval: Codable, Hashable, Sendable {
   public var low: Double
   public var high: Double
+
+  /// The width as a share of the middle; infinite unless both ends lie above zero.
+  public var relativeWidth: Double {
+    low > 0 && high.isFinite ? 2 * (high - low) / (high + low) : .infinity
+  }
 
   public init(low: Double, high: Double) {
     self.low = low

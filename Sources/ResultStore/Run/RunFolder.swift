@@ -64,17 +64,23 @@ public struct RunFolder: Hashable, Sendable {
   /// - Throws: ``ResultStoreError/unreadable(file:cause:)`` if there is none, or
   ///   ``ResultStoreError/malformedHeader(file:cause:)``.
   public func header() throws(ResultStoreError) -> RunHeader {
-    let data = try Self.read(headerPath, limit: Self.headerLimit)
+    try Self.header(parsing: Self.read(headerPath, limit: Self.headerLimit), file: headerPath)
+  }
+
+  /// The header in `data`; `file` is the name that errors carry.
+  package static func header(
+    parsing data: Data, file: String
+  ) throws(ResultStoreError) -> RunHeader {
     do {
       let decoder = RecordCoding.decoder()
       if let objection = try decoder.decode(SchemaTag.self, from: data).objection {
-        throw ResultStoreError.malformedHeader(file: headerPath, cause: objection)
+        throw ResultStoreError.malformedHeader(file: file, cause: objection)
       }
       return try decoder.decode(RunHeader.self, from: data)
     } catch let error as ResultStoreError {
       throw error
     } catch {
-      throw .malformedHeader(file: headerPath, cause: RecordCoding.explanation(of: error))
+      throw .malformedHeader(file: file, cause: RecordCoding.explanation(of: error))
     }
   }
 

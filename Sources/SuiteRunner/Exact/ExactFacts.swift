@@ -53,6 +53,15 @@ public struct ExactReference: Codable, Hashable, Sendable {
     self.cases = cases
   }
 
+  /// The reference in `data`; `file` is the name that errors carry.
+  public init(parsing data: Data, file: String) throws(ExactReferenceError) {
+    do {
+      self = try JSONDecoder().decode(ExactReference.self, from: data)
+    } catch {
+      throw .malformed(file: file, cause: RecordCoding.explanation(of: error))
+    }
+  }
+
   /// The text of a file, with sorted keys, so that equal facts are equal bytes.
   public func text() throws -> String {
     let encoder = JSONEncoder()
@@ -144,4 +153,18 @@ public struct ExactRunner {
 public struct ExactFailure: Error, CustomStringConvertible {
   public let reason: String
   public var description: String { reason }
+}
+
+/// A file that holds no exact facts.
+public enum ExactReferenceError: Error, Hashable, Sendable {
+  case malformed(file: String, cause: String)
+}
+
+extension ExactReferenceError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .malformed(let file, let cause):
+      "\(file) is no reference of exact facts (\(cause)); write it with --update"
+    }
+  }
 }

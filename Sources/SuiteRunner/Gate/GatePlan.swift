@@ -15,17 +15,17 @@ public struct GatePlan: Sendable {
 
   /// A slowdown that is not there in truth, to try the gate out.
   public struct Plant: Hashable, Sendable {
-    /// Part of the ids of the cases that are slowed down; empty for all.
-    public var filter: String
+    /// Ids of the cases that are slowed down; empty for all.
+    public var caseIDs: Set<String>
     /// Share by which they are slowed down.
     public var share: Double
 
-    public init(filter: String, share: Double) {
-      self.filter = filter
+    public init(caseIDs: Set<String>, share: Double) {
+      self.caseIDs = caseIDs
       self.share = share
     }
 
-    func concerns(_ caseID: String) -> Bool { filter.isEmpty || caseID.contains(filter) }
+    func concerns(_ caseID: String) -> Bool { caseIDs.isEmpty || caseIDs.contains(caseID) }
   }
 
   public var suite: String

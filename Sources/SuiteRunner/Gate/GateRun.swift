@@ -35,11 +35,13 @@ public final class GateRun {
     self.isOver = isOver
     self.progress = progress
     policy = plan.policy
-    subjects =
-      plan.cases.map { GateSubject(.item, $0, plan: plan) }
-      + plan.controlCases.flatMap { item in
-        ControlResult.Kind.allCases.map { GateSubject(.control($0), item, plan: plan) }
-      }
+    let controlled = Set(plan.controlCases.map(\.id))
+    // The controls of a case come right after it: the processes have it ready then.
+    subjects = plan.cases.flatMap { item in
+      [GateSubject(.item, item, plan: plan)]
+        + (controlled.contains(item.id) ? ControlResult.Kind.allCases : [])
+        .map { GateSubject(.control($0), item, plan: plan) }
+    }
     times = subjects.map { _ in nil }
     obstacles = subjects.map { _ in nil }
     session = LockstepSession(
@@ -69,8 +71,7 @@ public final class GateRun {
     for round in 0..<max(1, policy.rounds) where !pending.isEmpty {
       try measure(pending, round: round)
       pending = pending.filter { times[$0]?.needsAnotherRound(policy) ?? false }
-      // More of the same cannot decide what others disturb most of the time.
-      guard disturbedShare <= max(0.5, policy.maximumDisturbedShare) else { break }
+      guard !isDrowned else { break }
     }
     return report(
       command: command, base: base, head: head, seconds: Date().timeIntervalSince(begin))
@@ -146,6 +147,12 @@ public final class GateRun {
     return shares.isEmpty ? 0 : shares.reduce(0, +) / Double(shares.count)
   }
 
+  /// Whether most intervals are so wide that more of the same would not decide.
+  private var isDrowned: Bool {
+    let last = times.compactMap { $0?.last }
+    return last.count { $0.isDrowned } * 2 > last.count
+  }
+
   private func noteFlash(_ subject: GateSubject, _ passes: [[[WorkerSample]]]) {
     guard case .stored(let runs) = plan.baseline,
       let before = runs.flashAtPeak(of: subject.specification.id),
@@ -171,16 +178,17 @@ extension GateRun {
         }
       }
     }
-    if disturbedShare > policy.maximumDisturbedShare {
+    if disturbedShare > 0.2 || isDrowned {
       notes.append(
         "other work disturbed \(PercentText.plain(disturbedShare)) of the pairs"
-          + (disturbedShare > max(0.5, policy.maximumDisturbedShare)
-            ? ", so no further round was made" : ""))
+          + (isDrowned
+            ? "; most intervals are too wide for another round to decide, so none was made" : ""))
     }
     if let plant = plan.plant {
       notes.append(
         "a slowdown of \(PercentText.plain(plant.share)) is planted in "
-          + (plant.filter.isEmpty ? "every case" : "cases that contain '\(plant.filter)'"))
+          + (plant.caseIDs.isEmpty
+            ? "every case" : plant.caseIDs.sorted().joined(separator: ", ")))
     }
     for (name, fact) in session.facts.sorted(by: { $0.key < $1.key }) {
       notes.append("\(name): \(fact)")

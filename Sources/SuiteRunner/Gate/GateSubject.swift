@@ -93,6 +93,7 @@ struct GateSubject {
   private static func pairs(_ top: [WorkerSample], _ bottom: [WorkerSample]) -> PairedTimes {
     PairedTimes(
       numerators: top.map(\.nanosecondsPerCall), denominators: bottom.map(\.nanosecondsPerCall),
-      disturbed: zip(top, bottom).count { $0.isDisturbed || $1.isDisturbed })
+      disturbedNumerators: top.indices.filter { top[$0].isDisturbed },
+      disturbedDenominators: bottom.indices.filter { bottom[$0].isDisturbed })
   }
 }

@@ -3,28 +3,36 @@
 import AttentionCore
 import TensorFiles
 
-/// Query, key and value of a `.npz` or `.safetensors` file, checked against each other.
+/// Query, key and value of one file or of three, checked against each other.
 public struct CapturedInput: Hashable, Sendable {
-  /// The file's name without its folders.
+  /// The names of the files without their folders.
   public let name: String
-  let path: String
-  let names: [String]
+  /// Query, key and value.
+  let tensors: [TensorReference]
+  let layout: TensorLayout
   let extents: [[Int]]
 
   /// - Throws: ``TensorFileError`` for a bad file, a missing array, a wrong rank, NaN or infinity,
   ///   or arrays that do not belong together.
-  public init(path: String, query: String, key: String, value: String) throws {
-    name = String(path.split(separator: "/").last ?? "")
-    self.path = path
-    names = [query, key, value]
-    let archive = try TensorFile.archive(path: path)
+  public init(
+    query: TensorReference, key: TensorReference, value: TensorReference,
+    layout: TensorLayout = .batchHeadsTokens
+  ) throws(TensorFileError) {
+    tensors = [query, key, value]
+    self.layout = layout
+    var names: [String] = []
+    for tensor in tensors where !names.contains(tensor.fileName) { names.append(tensor.fileName) }
+    name = names.joined(separator: "+")
     var extents: [[Int]] = []
-    for name in names {
-      extents.append(try archive.tensor(name).expect(rank: 4).extents)
+    for tensor in tensors {
+      let stored = try layout.standard(tensor.read())
+      if let q = extents.first { try stored.expect(extents: [q[0], nil, nil, nil]) }
+      if extents.count == 1 { try stored.expect(extents: [nil, nil, nil, extents[0][3]]) }
+      if extents.count == 2 {
+        try stored.expect(extents: [nil, extents[1][1], extents[1][2], nil])
+      }
+      extents.append(stored.extents)
     }
-    let (q, k) = (extents[0], extents[1])
-    _ = try archive.tensor(key).expect(extents: [q[0], nil, nil, q[3]])
-    _ = try archive.tensor(value).expect(extents: [q[0], k[1], k[2], nil])
     self.extents = extents
   }
 
@@ -50,14 +58,13 @@ public struct CapturedInput: Hashable, Sendable {
     return result
   }
 
-  /// The tensors in Float32.
+  /// The tensors in Float32 as `[batch, heads, sequence, headDim]`.
   func load() throws(TensorFileError) -> AttentionInputs {
-    let archive = try TensorFile.archive(path: path)
-    var tensors: [Tensor<Float>] = []
-    for name in names {
-      tensors.append(try Tensor(stored: archive.tensor(name)))
+    var loaded: [Tensor<Float>] = []
+    for tensor in tensors {
+      loaded.append(try Tensor(stored: layout.standard(tensor.read())))
     }
-    return .queryKeyValue(query: tensors[0], key: tensors[1], value: tensors[2])
+    return .queryKeyValue(query: loaded[0], key: loaded[1], value: loaded[2])
   }
 }
 

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
 
 import AttentionCore
+import AttentionEngines
 
-/// Makes the tensors of a case; the same seed gives the same bits on every machine.
+/// Makes the tensors of a case; the same seed gives the same bits on every machine, however many
+/// workers make them.
 public struct InputGenerator: Sendable {
   private let seed: Seed
+  private let pool: WorkerPool?
 
-  public init(seed: Seed) {
+  /// A generator whose work `pool` shares, nil leaving it to the calling thread.
+  public init(seed: Seed, pool: WorkerPool? = nil) {
     self.seed = seed.child("inputs")
+    self.pool = pool
   }
 
   /// Query, key and value of `shape`, or one tensor of token features.
@@ -56,10 +61,27 @@ public struct InputGenerator: Sendable {
   }
 
   private func fillNormal(_ tensor: Tensor<Float>, _ seed: Seed) {
-    var generator = SplitMix64(seed: seed)
-    for index in 0..<tensor.count {
-      tensor[index] = generator.normal()
+    share(tensor.count) { range in
+      // Each value takes three steps of the counter.
+      var generator = SplitMix64(seed: seed, skipping: 3 * range.lowerBound)
+      for index in range { tensor.base[index] = generator.normal() }
     }
+  }
+
+  /// Calls `body` for parts of `0 ..< count`.
+  private func share(_ count: Int, _ body: @escaping @Sendable (Range<Int>) -> Void) {
+    let size = 1 << 16
+    let parts = (count + size - 1) / size
+    each(parts) { part in body(part * size..<min(count, (part + 1) * size)) }
+  }
+
+  /// Calls `body` for every unit below `count`.
+  private func each(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    guard let pool else {
+      for unit in 0..<count { body(unit) }
+      return
+    }
+    pool.run(units: count) { _, unit in body(unit) }
   }
 
   /// Four channels spread over the head dimension, as in the accuracy tables of low-bit attention.
@@ -101,7 +123,7 @@ public struct InputGenerator: Sendable {
     let grid =
       shape.grid.flatMap { $0.count == length ? $0.values : nil } ?? [length]
     let fresh = (1 - keep * keep).squareRoot()
-    for matrix in 0..<tensor.count / (length * width) {
+    each(tensor.count / (length * width)) { matrix in
       let base = tensor.base + matrix * length * width
       var step = length
       for axisLength in grid {
@@ -129,11 +151,13 @@ public struct InputGenerator: Sendable {
     let rest = (1 - share * share).squareRoot()
     let group = tensor.extents[1] / shape.keyValueHeads
     let size = tensor.extents[2] * tensor.extents[3]
-    for index in 0..<tensor.count {
-      let matrix = index / size
+    each(tensor.count / max(size, 1)) { matrix in
       let (batch, head) = matrix.quotientAndRemainder(dividingBy: tensor.extents[1])
-      let source = (batch * shape.keyValueHeads + head / group) * size + index % size
-      tensor[index] = gain * (share * common[source] + rest * tensor[index])
+      let source = common.base + (batch * shape.keyValueHeads + head / group) * size
+      let target = tensor.base + matrix * size
+      for index in 0..<size {
+        target[index] = gain * (share * source[index] + rest * target[index])
+      }
     }
   }
 
@@ -143,6 +167,13 @@ public struct InputGenerator: Sendable {
     for index in 0..<tensor.count where index / width % length < tokens ?? length {
       tensor[index] += index % width % 2 == 0 ? gain : -gain
     }
+  }
+}
+
+extension SplitMix64 {
+  /// The stream of `seed` after `steps` calls of `next()`: its state is a counter.
+  fileprivate init(seed: Seed, skipping steps: Int) {
+    self.init(seed: Seed(seed.value &+ UInt64(steps) &* 0x9E37_79B9_7F4A_7C15))
   }
 }
 

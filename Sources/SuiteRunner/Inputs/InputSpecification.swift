@@ -52,21 +52,28 @@ enum InputFile {
     guard node.kind == .mapping else {
       return .generated(try node.choice(of: GeneratedInput.self))
     }
-    let map = try node.mapping(keys: ["file", "query", "key", "value"], required: ["file"])
-    let file = try map.required("file").string()
-    let path = file.hasPrefix("/") ? file : directory + "/" + file
+    let map = try node.mapping(keys: ["file", "query", "key", "value", "layout"])
+    let layout = try map.optional("layout")?.choice(of: TensorLayout.self) ?? .batchHeadsTokens
+    func reference(_ name: String) throws(ConfigurationFailure) -> TensorReference {
+      if let file = map.optional("file") {
+        return TensorReference(
+          path: place(try file.string(), directory),
+          name: try map.optional(name)?.string() ?? String(name.prefix(1)))
+      }
+      let given = TensorReference(try map.required(name).string())
+      return TensorReference(path: place(given.path, directory), name: given.name)
+    }
+    let tensors = [try reference("query"), try reference("key"), try reference("value")]
     do {
       return .captured(
-        try CapturedInput(
-          path: path, query: try map.optional("query")?.string() ?? "q",
-          key: try map.optional("key")?.string() ?? "k",
-          value: try map.optional("value")?.string() ?? "v"))
-    } catch let error as TensorFileError {
-      throw node.failure(error.description)
-    } catch let error as ConfigurationFailure {
-      throw error
+        try CapturedInput(query: tensors[0], key: tensors[1], value: tensors[2], layout: layout))
     } catch {
-      throw node.failure("\(error)")
+      throw node.failure(error.description)
     }
+  }
+
+  /// A path of a suite, relative to the suite's own folder.
+  private static func place(_ path: String, _ directory: String) -> String {
+    path.hasPrefix("/") ? path : directory + "/" + path
   }
 }

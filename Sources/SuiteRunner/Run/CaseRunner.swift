@@ -24,6 +24,10 @@ public final class CaseRunner {
   private let phases: PhaseClock
   /// The command that repeats a case alone, given its id.
   private let command: (CaseSpecification) -> String
+  /// Hears how far the case in progress is; nil costs nothing.
+  var onStep: ((CaseStep) -> Void)? {
+    didSet { timed.onStep = onStep }
+  }
 
   public init(
     suite: String, seed: Seed, timing: SuiteTiming, depth: Depth, context: RunContext,
@@ -34,7 +38,7 @@ public final class CaseRunner {
     self.depth = depth
     self.context = context
     self.command = command
-    sources = InputSource(seed: seed)
+    sources = InputSource(seed: seed, pool: context.execution.pool)
     phases = context.phases
     timed = TimedCase(
       timing: timing, sources: sources, execution: context.execution,
@@ -76,6 +80,7 @@ public final class CaseRunner {
       record.status = .skipped(reason: shortage)
       return
     }
+    onStep?(.verifying)
     let check = try phases.measure(.verification) {
       try Verification(item, sources: sources, context: context.execution)
     }
@@ -88,9 +93,10 @@ public final class CaseRunner {
       record.status = .failed(reason: defect)
       return
     }
-    let plan = try runAndCompare(&record, item, engine)
+    onStep?(.comparing)
+    let (plan, callNanoseconds) = try runAndCompare(&record, item, engine)
     guard case .verifiedOnly = record.status, depth == .measure else { return }
-    try time(&record, item, engine, plan)
+    try time(&record, item, engine, plan, callNanoseconds)
   }
 
   private func preparedEngine(_ item: CaseSpecification) throws -> any PreparedAttention {
@@ -101,19 +107,28 @@ public final class CaseRunner {
 
   /// Runs once at full size: counts, distance from dense attention, counters.
   ///
-  /// Returns the plan with what the run told about it.
+  /// Returns the plan with what the run told about it, and how long the run took [ns].
   private func runAndCompare(
     _ record: inout CaseRecord, _ item: CaseSpecification, _ engine: any PreparedAttention
-  ) throws -> Plan {
+  ) throws -> (Plan, callNanoseconds: Double) {
+    let kind = item.mechanism.card.inputs
     let (inputs, checksum) = try phases.measure(.inputs) {
-      let inputs = try sources.inputs(
-        item.input, kind: item.mechanism.card.inputs, shape: item.shape)
-      return (inputs, inputs.checksum)
+      (
+        try sources.inputs(item.input, kind: kind, shape: item.shape),
+        try sources.checksum(item.input, kind: kind, shape: item.shape)
+      )
     }
     record.problem.input.checksum = .value(checksum)
     let output = Tensor<Float>(item.mechanism.outputExtents)
+    let clock = MonotonicClock()
+    var callNanoseconds = 0.0
     record.counters = phases.measure(.counting) {
-      context.counters.record(item, { engine.run(inputs, into: output) }) { engine.counts }
+      let run = {
+        let begin = clock.monotonicNanoseconds()
+        engine.run(inputs, into: output)
+        callNanoseconds = Double(clock.monotonicNanoseconds() - begin)
+      }
+      return context.counters.record(item, run) { engine.counts }
     }
     record.counts = CountsRecord(
       measured: .value(engine.counts), expected: Self.known(engine.expectedCounts))
@@ -131,10 +146,10 @@ public final class CaseRunner {
     guard record.counts.agree.value != false else {
       record.status = .boundViolated(
         explanation: "counted work differs from planned work at the case's own size")
-      return plan
+      return (plan, callNanoseconds)
     }
     record.status = .verifiedOnly
-    return plan
+    return (plan, callNanoseconds)
   }
 
   /// Work and bounds of the selection that was made, and what it kept of dense attention.
@@ -158,10 +173,11 @@ public final class CaseRunner {
 
   private func time(
     _ record: inout CaseRecord, _ item: CaseSpecification, _ engine: any PreparedAttention,
-    _ plan: Plan
+    _ plan: Plan, _ callNanoseconds: Double
   ) throws {
     let timer = CaseTiming(context: context, timing: timing, timed: timed)
-    let result = try timer.measure(item, engine: engine, plan: plan, bounds: record.bounds)
+    let result = try timer.measure(
+      item, engine: engine, plan: plan, bounds: record.bounds, callNanoseconds: callNanoseconds)
     record.timing = .value(result)
     record.status = FloorCheck(result, bounds: record.bounds).status
   }

@@ -13,20 +13,25 @@ struct CaseTiming {
   let timing: SuiteTiming
   let timed: TimedCase
 
+  /// `callNanoseconds` is about how long a call takes.
+  ///
   /// - Throws: ``MeasurementError`` if a closure takes no measurable time, or what a child process
   ///   that could not measure says.
   func measure(
-    _ item: CaseSpecification, engine: any PreparedAttention, plan: Plan, bounds: BoundsRecord
+    _ item: CaseSpecification, engine: any PreparedAttention, plan: Plan, bounds: BoundsRecord,
+    callNanoseconds: Double
   ) throws -> TimingRecord {
     let peakBefore = adjacentPeak()
-    let (result, processes) = try rounds(of: item, engine: engine)
+    let (result, processes) = try rounds(of: item, engine: engine, callNanoseconds)
     let peaks = [peakBefore, adjacentPeak()].compactMap { $0 }
     let own = try result.timing(of: Role.mechanism.rawValue)
     let base = try result.timing(of: Role.flashBaseline.rawValue)
     let ratio = try result.ratio(of: Role.flashBaseline.rawValue, to: Role.mechanism.rawValue)
-    // Bare transforms stand beside the mechanisms that are made of them.
-    let bare = try? result.timing(of: BareTransforms.name)
-    let selection = try? result.timing(of: TimingRecord.selectionName)
+    // Bare transforms stand beside the mechanisms that are made of them, a bare read beside
+    // decoding, the choice of blocks beside what attends to them.
+    let bare = [BareTransforms.name, BareRead.name, TimingRecord.selectionName].compactMap { name in
+      (try? result.timing(of: name)).map { record(.other, name, "f32", $0) }
+    }
     let speedUp = Self.estimate(ratio)
     let hostBound = bounds.bound(on: BoundsRecord.host)
     let seconds = own.summary.median * 1e-9
@@ -39,10 +44,7 @@ struct CaseTiming {
       alternatives: [
         record(.mechanism, item.mechanismID, plan.precisionName, own),
         record(.flashBaseline, Flash.card.id, AttendPrecision.float32.name, base),
-      ] + (bare.map { [record(.other, BareTransforms.name, "f32", $0)] } ?? [])
-        + (selection.map {
-          [record(.other, TimingRecord.selectionName, plan.precisionName, $0)]
-        } ?? []),
+      ] + bare,
       speedUpOverFlash: speedUp, speedUpOverDense: overDense(speedUp, plan.precisionName),
       realisedShare: speedUp.flatMap { speedUp in
         hostBound.flatMap { $0.roofline.map { speedUp.value / $0 } }
@@ -60,10 +62,12 @@ struct CaseTiming {
 
   /// All rounds of the case and, where several processes took them, the process of each.
   private func rounds(
-    of item: CaseSpecification, engine: any PreparedAttention
+    of item: CaseSpecification, engine: any PreparedAttention, _ callNanoseconds: Double
   ) throws -> (InterleavedTiming, [Int]?) {
     guard timing.processes > 1, let timeInProcess = context.timeInProcess else {
-      return (try timed.measure(item, engine: engine), nil)
+      return (
+        try timed.measure(item, engine: engine, callNanoseconds: callNanoseconds), nil
+      )
     }
     let parts = try context.phases.measure(.sampling) {
       try (0..<timing.processes).map { try timeInProcess(item, $0) }
@@ -92,7 +96,9 @@ struct CaseTiming {
 
   private static func estimate(_ ratio: TimeRatio) -> ResultStore.Known<Estimate> {
     guard let interval = ratio.interval else {
-      return .absent(reason: "too few pairs for an interval")
+      return .absent(
+        reason: "too few pairs for an interval: \(ratio.pairs) fitted into the time of the case; "
+          + "raise timePerCase in the suite, or repeat on a quieter machine")
     }
     return .value(
       Estimate(

@@ -62,6 +62,7 @@ public struct SuiteRun {
     var records: [CaseRecord] = []
     // Not the time of day, which may be set while a run goes on.
     let start = ContinuousClock.now
+    runner.onStep = observer.hearsSteps ? { observer.caseReached($0) } : nil
     observer.runBegan(cases: cases.count, finished: cases.count { known[$0.id] != nil })
     for (index, item) in cases.enumerated() {
       if let record = known[item.id] {
@@ -93,6 +94,14 @@ public struct SuiteRun {
 public protocol RunObserver: AnyObject {
   func runBegan(cases: Int, finished: Int)
   func caseBegan(_ id: String, index: Int)
+  /// Whether steps of a case are told at all.
+  var hearsSteps: Bool { get }
+  func caseReached(_ step: CaseStep)
   func caseEnded(_ record: CaseRecord, index: Int)
   func runEnded()
+}
+
+extension RunObserver {
+  public var hearsSteps: Bool { false }
+  public func caseReached(_ step: CaseStep) {}
 }

@@ -14,6 +14,8 @@ public final class TimedCase {
   private let cacheBytes: Int
   private let phases: PhaseClock?
   private var baseline: Baseline?
+  /// Hears how far a timing is, a few times a second.
+  var onStep: ((CaseStep) -> Void)?
 
   public init(
     timing: SuiteTiming, sources: InputSource, execution: ExecutionContext, cacheBytes: Int,
@@ -32,13 +34,17 @@ public final class TimedCase {
     let mode: CacheMode
     let engine: any PreparedAttention
     let rotation: InputRotation
+    /// About how long a call takes, once it was timed.
+    var callNanoseconds: Double?
   }
 
   /// Takes the rounds of process `process` of `item`: all of them where there is one process.
   ///
-  /// `engine` is the case's own if it is there already.
+  /// `engine` is the case's own if it is there already, and has run then; `callNanoseconds` is about
+  /// how long that took.
   public func measure(
-    _ item: CaseSpecification, engine: (any PreparedAttention)? = nil, process: Int = 0
+    _ item: CaseSpecification, engine: (any PreparedAttention)? = nil,
+    callNanoseconds: Double? = nil, process: Int = 0
   ) throws -> InterleavedTiming {
     let engine = try engine ?? prepare(item)
     let inputs = try spend(.inputs) {
@@ -54,16 +60,27 @@ public final class TimedCase {
       try Engines.bareTransforms(of: item.mechanism.plan, context: execution)
     }
     var alternatives: [Measurement.TimedAlternative] = [
-      .init(name: Role.flashBaseline.rawValue) { base.rotation.run(base.engine) },
-      .init(name: Role.mechanism.rawValue) { rotation.run(engine) },
+      .init(name: Role.flashBaseline.rawValue, about: base.callNanoseconds) {
+        base.rotation.run(base.engine)
+      },
+      .init(name: Role.mechanism.rawValue, about: callNanoseconds) { rotation.run(engine) },
     ]
     if let bare { alternatives.append(.init(name: BareTransforms.name) { bare.run() }) }
     if item.mechanism.plan.selectingStage != nil {
       alternatives.append(
         .init(name: TimingRecord.selectionName) { rotation.select(engine) })
     }
-    let timer = InterleavedTimer(plan: plan(process: process))
-    let result = try spend(.sampling) { try timer.measure(alternatives) }
+    if let read = Engines.bareRead(of: engine) {
+      // Calibration comes to the read after the mechanism, whose cache is there by then.
+      alternatives.append(.init(name: BareRead.name) { read.run() })
+    }
+    let plan = plan(process: process)
+    let timer = InterleavedTimer(plan: plan)
+    let result = try spend(.sampling) {
+      try timer.measure(
+        alternatives, onRound: onStep.map { StepThrottle(plan: plan, onStep: $0).hear })
+    }
+    baseline?.callNanoseconds = try result.timing(of: Role.flashBaseline.rawValue).summary.median
     phases?.move(result.timedNanoseconds, from: .sampling, to: .timed)
     phases?.move(result.calibrationNanoseconds, from: .sampling, to: .calibration)
     return result

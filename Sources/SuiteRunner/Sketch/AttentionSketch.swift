@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import AttentionCore
+import AttentionEngines
 import AttentionMechanisms
 import AttentionReference
 
@@ -125,28 +126,60 @@ public struct AttentionSketch: Sendable {
   }
 
   /// Pairs of non-zero weight: with the identity as values an output row holds the weights.
+  ///
+  /// The engine selects, since some oracles only evaluate a selection that was made.
   package static func probe(
     _ entry: MechanismEntry, overrides: [String: String], shape: AttentionShape, head: Int = 0,
     seed: Seed
   ) throws -> AttentionMap {
     let keys = shape.keyLength
-    let wide = try AttentionShape(
-      queryHeads: shape.queryHeads, keyValueHeads: shape.keyValueHeads,
-      queryLength: shape.queryLength, keyLength: keys, headDim: shape.headDim, valueDim: keys,
-      causality: shape.causality, grid: shape.grid, scale: shape.scale)
-    let mechanism = try entry.make(overrides, shape: wide)
+    let mechanism = try probed(entry, overrides: overrides, shape: shape)
+    let wide = mechanism.plan.shape
     let identity = Tensor<Float>(
       wide.valueExtents,
       (0..<wide.keyValueHeads * keys * keys).map { $0 % (keys * keys) % (keys + 1) == 0 ? 1 : 0 })
     let inputs = AttentionInputs.queryKeyValue(
       query: gaussian(wide.queryExtents, seed.child("query")),
       key: gaussian(wide.keyExtents, seed.child("key")), value: identity)
+    let drawn = mechanism.drawWeights(seed.child("weights"))
     let weights = mechanism.oracle(
       ReferenceProblem(
-        shape: wide, inputs: inputs, weights: mechanism.drawWeights(seed.child("weights")))
+        shape: wide, inputs: inputs, weights: drawn,
+        selection: try selection(of: mechanism, inputs, drawn))
     ).values
     let first = head * shape.queryLength * keys
     return AttentionMap(shape: shape) { weights[first + $0 * keys + $1] != 0 }
+  }
+
+  /// The mechanism with values as wide as there are keys; some want queries as wide as values.
+  private static func probed(
+    _ entry: MechanismEntry, overrides: [String: String], shape: AttentionShape
+  ) throws -> any AttentionMechanism {
+    func mechanism(headDim: Int) throws -> any AttentionMechanism {
+      try entry.make(
+        overrides,
+        shape: try AttentionShape(
+          queryHeads: shape.queryHeads, keyValueHeads: shape.keyValueHeads,
+          queryLength: shape.queryLength, keyLength: shape.keyLength, headDim: headDim,
+          valueDim: shape.keyLength, causality: shape.causality, grid: shape.grid,
+          scale: shape.scale))
+    }
+    do {
+      return try mechanism(headDim: shape.headDim)
+    } catch MechanismError.unsupportedShape {
+      return try mechanism(headDim: shape.keyLength)
+    }
+  }
+
+  private static func selection(
+    of mechanism: any AttentionMechanism, _ inputs: AttentionInputs, _ weights: WeightSet
+  ) throws -> Selection? {
+    guard let kernels = KernelTable.available.last else { return nil }
+    let engine = try Engines.prepare(
+      mechanism.plan, weights: weights,
+      context: ExecutionContext(kernels: kernels, pool: WorkerPool(threads: 1)))
+    engine.run(inputs, into: Tensor<Float>(mechanism.outputExtents))
+    return engine.selection
   }
 
   private static func gaussian(_ extents: [Int], _ seed: Seed) -> Tensor<Float> {
@@ -177,6 +210,16 @@ extension AttentionSketchError: CustomStringConvertible {
 }
 
 extension AttentionShape {
+  /// One batch element of this shape, with its longest axis halved until it has at most `limit`
+  /// queries and keys or cannot be halved.
+  package func reduced(toTokens limit: Int) throws(ShapeError) -> AttentionShape {
+    var shape = try with(batch: 1)
+    while max(shape.queryLength, shape.keyLength) > limit, let half = try shape.halved() {
+      shape = half
+    }
+    return shape
+  }
+
   /// One batch element and one head of this shape.
   fileprivate func oneHead() throws(ShapeError) -> AttentionShape {
     try with(batch: 1, queryHeads: 1, keyValueHeads: 1)

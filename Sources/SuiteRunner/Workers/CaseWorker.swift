@@ -5,6 +5,7 @@ import AttentionEngines
 import AttentionMechanisms
 import Measurement
 import ResultStore
+import TensorFiles
 
 /// Prepares one case at a time and times blocks of it on request.
 public final class CaseWorker {
@@ -13,9 +14,13 @@ public final class CaseWorker {
   private var bodies: [TimedThing: () -> Void] = [:]
   private var makeFlash: (() throws -> () -> Void)?
   private var sources: InputSource?
+  private let cpus: [Int]
 
-  public init(context: RunContext) {
+  /// A worker that makes cases ready on any of `cpus`; the pool of `context` keeps each thread to
+  /// one CPU, which is the same one in every process that takes turns.
+  public init(context: RunContext, cpus: [Int]) {
     self.context = context
+    self.cpus = cpus
   }
 
   /// The first line that the other side reads.
@@ -38,12 +43,16 @@ public final class CaseWorker {
   }
 
   private func prepare(_ item: WorkerCase, verify: Bool) -> WorkerReply {
+    let own = Affinity.current
+    _ = Affinity.pin(to: cpus)
+    defer { _ = Affinity.pin(to: own) }
     bodies = [:]
     makeFlash = nil
     var record: CaseRecord?
     do {
       let specification = try Self.specification(item)
-      if let shortage = MemoryNeed(specification).shortage {
+      let cacheBytes = context.cacheBytes
+      if let shortage = MemoryNeed(specification, cacheBytes: cacheBytes).shortage {
         throw WorkerRefusal.skipped(reason: shortage)
       }
       if verify {
@@ -64,7 +73,7 @@ public final class CaseWorker {
   private static func specification(_ item: WorkerCase) throws -> CaseSpecification {
     try CaseSpecification(
       mechanismID: item.mechanism, overrides: item.parameters, shape: item.shape,
-      input: try inputs(item.input))
+      input: try inputs(item.input), cache: item.cache ?? .warm)
   }
 
   private static func inputs(_ input: WorkerInput) throws -> InputSpecification {
@@ -75,12 +84,25 @@ public final class CaseWorker {
       }
       return .generated(form)
     case .captured(let path, let names):
-      guard names.count == 3 else {
-        throw WorkerRefusal.unsupported(reason: "captured inputs need three names")
+      return try captured(
+        names.map { TensorReference(path: path, name: $0) }, layout: .batchHeadsTokens)
+    case .tensors(let paths, let names, let layout):
+      guard let layout = TensorLayout(rawValue: layout), paths.count == names.count else {
+        throw WorkerRefusal.unsupported(reason: "this build knows no layout '\(layout)'")
       }
-      return .captured(
-        try CapturedInput(path: path, query: names[0], key: names[1], value: names[2]))
+      return try captured(
+        zip(paths, names).map { TensorReference(path: $0, name: $1) }, layout: layout)
     }
+  }
+
+  private static func captured(
+    _ tensors: [TensorReference], layout: TensorLayout
+  ) throws -> InputSpecification {
+    guard tensors.count == 3 else {
+      throw WorkerRefusal.unsupported(reason: "captured inputs need three names")
+    }
+    return .captured(
+      try CapturedInput(query: tensors[0], key: tensors[1], value: tensors[2], layout: layout))
   }
 
   private func verified(_ item: CaseSpecification, _ request: WorkerCase) -> CaseRecord {
@@ -102,16 +124,20 @@ public final class CaseWorker {
 
   private func makeReady(_ item: CaseSpecification, seed: Seed) throws {
     let sources =
-      sources?.seed == seed ? sources ?? InputSource(seed: seed) : InputSource(seed: seed)
+      sources.flatMap { $0.seed == seed ? $0 : nil }
+      ?? InputSource(seed: seed, pool: context.execution.pool)
     self.sources = sources
     let inputs = try sources.inputs(
       item.input, kind: item.mechanism.card.inputs, shape: item.shape)
     let engine = try Engines.prepare(
       item.mechanism.plan, weights: item.mechanism.drawWeights(seed.child("weights")),
       context: context.execution)
-    let output = Tensor<Float>(item.mechanism.outputExtents)
-    bodies[.mechanism] = { engine.run(inputs, into: output) }
+    let rotation = InputRotation(
+      inputs, outputExtents: item.mechanism.outputExtents, mode: item.cache,
+      cacheBytes: context.cacheBytes)
+    bodies[.mechanism] = { rotation.run(engine) }
     let execution = context.execution
+    let cacheBytes = context.cacheBytes
     makeFlash = {
       let shape = try CaseBounds.denseShape(item.shape)
       var denseInputs = inputs
@@ -121,8 +147,10 @@ public final class CaseWorker {
       }
       let flash = try Engines.prepare(
         try Flash(NoParameters(), shape: shape).plan, context: execution)
-      let output = Tensor<Float>(shape.outputExtents)
-      return { [denseInputs] in flash.run(denseInputs, into: output) }
+      let rotation = InputRotation(
+        denseInputs, outputExtents: shape.outputExtents, mode: item.cache,
+        cacheBytes: cacheBytes)
+      return { rotation.run(flash) }
     }
   }
 
@@ -138,19 +166,6 @@ public final class CaseWorker {
     if slowdown > 0 { alternative = alternative.slowed(by: slowdown) }
     let sample = timer.time(alternative, calls: calls)
     return WorkerSample(
-      nanosecondsPerCall: sample.nanosecondsPerCall,
-      isDisturbed: Self.matters(sample, calls: calls, threads: context.execution.pool.count))
-  }
-
-  /// Whether what fell into a block can have moved its time.
-  ///
-  /// Kernel threads take a CPU of a quiet guest some 15 times a second, for microseconds: in a long
-  /// block that is certain and means nothing. Other programs do it more than 50 times a second, or
-  /// more than once in a short block.
-  private static func matters(_ sample: TimedSample, calls: Int, threads: Int) -> Bool {
-    let milliseconds = sample.nanosecondsPerCall * Double(calls) * 1e-6
-    let switches = Double(sample.involuntarySwitches)
-    return switches > 1 + 0.05 * Double(threads) * milliseconds
-      || Double(sample.stolenNanoseconds) * 1e-6 > 0.01 * milliseconds
+      nanosecondsPerCall: sample.nanosecondsPerCall, isDisturbed: sample.isDisturbed)
   }
 }

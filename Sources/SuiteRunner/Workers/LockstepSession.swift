@@ -26,6 +26,8 @@ public final class LockstepSession {
   private let blockNanoseconds: Double
   private var generator: SplitMix64
   private var workers: [String: WorkerProcess] = [:]
+  /// What the worker of each name has ready.
+  private var prepared: [String: WorkerCase] = [:]
   /// Records of verified cases, by the participant's name and the case's id.
   public private(set) var records: [String: [String: CaseRecord]] = [:]
   /// The threads and kernel table of each participant that was started.
@@ -51,7 +53,8 @@ public final class LockstepSession {
     _ tasks: [LockstepTask], verifies: Set<String> = [], isOver: () -> Bool,
     finished: (Int) -> Void
   ) throws -> [LockstepResult] {
-    defer { workers = [:] }
+    defer { endWorkers() }
+    try startWorkers(of: tasks)
     var results: [LockstepResult] = []
     for (index, task) in tasks.enumerated() {
       guard !isOver() else {
@@ -65,7 +68,7 @@ public final class LockstepSession {
         case .notExecutable, .noGreeting, .otherVersion: throw error
         case .ended, .noAnswer, .unreadableAnswer, .nothingPrepared:
           // The others go on; a fresh process serves the next case.
-          workers = [:]
+          endWorkers()
           results.append(.broken(reason: "\(error)"))
         }
       }
@@ -75,16 +78,7 @@ public final class LockstepSession {
   }
 
   private func measure(_ task: LockstepTask, verifies: Set<String>) throws -> LockstepResult {
-    var names: [String] = []
-    for timer in task.timers where !names.contains(timer.worker) { names.append(timer.worker) }
-    for name in names {
-      let isNew = records[name]?[task.item.caseID] == nil
-      let request = WorkerRequest.prepare(
-        item: task.item, verify: verifies.contains(name) && isNew)
-      if let refusal = try prepare(request, name, task.item.caseID) {
-        return .refused(worker: name, refusal)
-      }
-    }
+    if let refused = try prepare(task, verifies: verifies) { return refused }
     var calls: [Int] = []
     for timer in task.timers {
       let once = try time(timer, calls: 1).nanosecondsPerCall
@@ -109,20 +103,41 @@ public final class LockstepSession {
     }
   }
 
+  /// Makes the case ready in every process of `task`, in all of them at the same time: nothing is
+  /// timed meanwhile. A process that has it ready from the task before keeps it.
   private func prepare(
-    _ request: WorkerRequest, _ name: String, _ caseID: String
-  ) throws -> WorkerRefusal? {
-    let worker = try worker(name)
-    switch try worker.ask(request) {
-    case .ready(let record):
-      keep(record, name, caseID)
-      return nil
-    case .refused(let refusal, let record):
-      keep(record, name, caseID)
-      return refusal
-    case .hello, .sample:
-      throw WorkerError.unreadableAnswer(binary: worker.binary, answer: "not about the case")
+    _ task: LockstepTask, verifies: Set<String>
+  ) throws -> LockstepResult? {
+    var asked: [(name: String, worker: WorkerProcess)] = []
+    for name in Self.names(of: [task]) where prepared[name] != task.item {
+      let isNew = records[name]?[task.item.caseID] == nil
+      let worker = try worker(name)
+      prepared[name] = nil
+      try worker.send(.prepare(item: task.item, verify: verifies.contains(name) && isNew))
+      asked.append((name, worker))
     }
+    var refused: LockstepResult?
+    for (name, worker) in asked {
+      switch try worker.nextReply() {
+      case .ready(let record):
+        keep(record, name, task.item.caseID)
+        prepared[name] = task.item
+      case .refused(let refusal, let record):
+        keep(record, name, task.item.caseID)
+        refused = refused ?? .refused(worker: name, refusal)
+      case .hello, .sample:
+        throw WorkerError.unreadableAnswer(binary: worker.binary, answer: "not about the case")
+      }
+    }
+    return refused
+  }
+
+  private static func names(of tasks: [LockstepTask]) -> [String] {
+    var names: [String] = []
+    for timer in tasks.flatMap(\.timers) where !names.contains(timer.worker) {
+      names.append(timer.worker)
+    }
+    return names
   }
 
   private func keep(_ record: CaseRecord?, _ name: String, _ caseID: String) {
@@ -141,15 +156,35 @@ public final class LockstepSession {
     return sample
   }
 
+  /// Starts the processes of `tasks` side by side.
+  private func startWorkers(of tasks: [LockstepTask]) throws {
+    let started = try Self.names(of: tasks).map { ($0, try start($0)) }
+    for (name, worker) in started { try greet(worker, name) }
+  }
+
   private func worker(_ name: String) throws -> WorkerProcess {
     if let worker = workers[name] { return worker }
+    let worker = try start(name)
+    try greet(worker, name)
+    return worker
+  }
+
+  private func start(_ name: String) throws -> WorkerProcess {
     guard let participant = participants.first(where: { $0.name == name }) else {
       throw WorkerError.nothingPrepared
     }
-    let worker = try WorkerProcess(binary: participant.binary, arguments: arguments)
+    return try WorkerProcess(binary: participant.binary, arguments: arguments)
+  }
+
+  private func greet(_ worker: WorkerProcess, _ name: String) throws {
+    try worker.awaitGreeting()
     facts[name] = "\(worker.threads) threads, kernels \(worker.kernelTable)"
     workers[name] = worker
-    return worker
+  }
+
+  private func endWorkers() {
+    workers = [:]
+    prepared = [:]
   }
 
   private func shuffle(_ order: inout [Int]) {

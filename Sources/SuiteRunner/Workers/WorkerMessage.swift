@@ -38,6 +38,8 @@ public struct WorkerCase: Codable, Hashable, Sendable {
   public var shape: AttentionShape
   public var seed: UInt64
   public var input: WorkerInput
+  /// Nil in requests of builds that knew warm caches alone.
+  public var cache: CacheMode?
   /// The command that repeats this case.
   public var command: String
 
@@ -50,6 +52,7 @@ public struct WorkerCase: Codable, Hashable, Sendable {
     shape = item.shape
     self.seed = seed.value
     input = WorkerInput(item.input)
+    cache = item.cache
     self.command = command
   }
 }
@@ -59,11 +62,20 @@ public enum WorkerInput: Codable, Hashable, Sendable {
   /// The name of a generated input.
   case generated(name: String)
   case captured(path: String, names: [String])
+  /// Tensors of several files or of another layout, which builds before this form refuse.
+  case tensors(paths: [String], names: [String?], layout: String)
 
   init(_ input: InputSpecification) {
     switch input {
     case .generated(let form): self = .generated(name: form.rawValue)
-    case .captured(let file): self = .captured(path: file.path, names: file.names)
+    case .captured(let file):
+      let (paths, names) = (file.tensors.map(\.path), file.tensors.map(\.name))
+      let given = names.compactMap { $0 }
+      if Set(paths).count == 1, given.count == paths.count, file.layout == .batchHeadsTokens {
+        self = .captured(path: paths[0], names: given)
+      } else {
+        self = .tensors(paths: paths, names: names, layout: file.layout.rawValue)
+      }
     }
   }
 }

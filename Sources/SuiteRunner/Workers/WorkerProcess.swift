@@ -15,9 +15,9 @@ final class WorkerProcess {
   /// Longest silence of a worker [s]: the largest cases take seconds to make ready.
   private static let patience = 600
 
-  /// Starts `binary` and reads its greeting.
+  /// Starts `binary`, which greets in its own time.
   ///
-  /// - Throws: ``WorkerError`` if it cannot be run or speaks another version.
+  /// - Throws: ``WorkerError`` if it cannot be run.
   init(binary: String, arguments: [String]) throws {
     self.binary = binary
     let input = Pipe()
@@ -35,6 +35,12 @@ final class WorkerProcess {
     } catch {
       throw WorkerError.notExecutable(binary: binary)
     }
+  }
+
+  /// Reads the greeting, which comes before any answer.
+  ///
+  /// - Throws: ``WorkerError`` if the process speaks another version or none.
+  func awaitGreeting() throws {
     do {
       guard case .hello(let version, let threads, let table) = try nextReply() else {
         throw WorkerError.otherVersion(binary: binary, version: "no version")
@@ -67,7 +73,10 @@ final class WorkerProcess {
     return try nextReply()
   }
 
-  private func send(_ request: WorkerRequest) throws {
+  /// Sends `request`, whose answer ``nextReply()`` brings.
+  ///
+  /// - Throws: ``WorkerError/ended(binary:ending:)``.
+  func send(_ request: WorkerRequest) throws {
     var line = try JSONEncoder().encode(request)
     line.append(UInt8(ascii: "\n"))
     do {
@@ -77,7 +86,10 @@ final class WorkerProcess {
     }
   }
 
-  private func nextReply() throws -> WorkerReply {
+  /// Waits for the answer to the oldest request that has none.
+  ///
+  /// - Throws: ``WorkerError`` if the process has ended or says nothing for minutes.
+  func nextReply() throws -> WorkerReply {
     let line = try nextLine()
     do {
       return try Self.decoder.decode(WorkerReply.self, from: line)

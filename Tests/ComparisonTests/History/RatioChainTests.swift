@@ -7,7 +7,7 @@ import Testing
 @Suite struct RatioChainTests {
   private static func series(
     _ machine: String, _ values: [(night: Int, value: Double)], metric: HistoryMetric = .speedUp,
-    threads: Int = 2, disturbed: Set<Int> = []
+    threads: Int = 2, drowned: Set<Int> = []
   ) -> HistorySeries {
     HistorySeries(
       key: SeriesKey(
@@ -19,9 +19,15 @@ import Testing
           run: HistoryRun(
             key: "\(night)", name: "night-\(night)", suite: "card",
             startedAt: "2026-01-0\(night)T02:00:00Z"),
-          commit: "c", value: value, interval: Interval(low: value * 0.75, high: value * 1.5),
-          samples: 4, disturbed: disturbed.contains(night) ? 4 : 0)
+          commit: "c", value: value, interval: interval(value, isWide: drowned.contains(night)),
+          samples: 4, disturbed: 0)
       })
+  }
+
+  /// Ends that are exact in binary.
+  private static func interval(_ value: Double, isWide: Bool = false) -> Interval {
+    let half = isWide ? 0.25 : 0.015625
+    return Interval(low: value * (1 - half), high: value * (1 + half))
   }
 
   @Test func aChangeOfMachineIsNoStep() throws {
@@ -31,7 +37,7 @@ import Testing
       ]).first)
     // Powers of two, so that every quotient is exact.
     #expect(chain.points.map(\.value) == [1, 2, 2, 2, 1])
-    #expect(chain.points[3].interval == Interval(low: 1.5, high: 3))
+    #expect(chain.points[3].interval == Self.interval(2))
     #expect(chain.key.metric.name == "speed-up-chain")
     #expect(chain.key.metric.better == .higher)
     #expect(chain.machine.slug == "2 machines")
@@ -52,7 +58,7 @@ import Testing
 
   @Test func onlyFitRatiosOfEqualThreadsAreJoined() {
     let chains = RatioChain.joining([
-      Self.series("a", [(1, 2), (2, 99), (3, 4)], disturbed: [2]),
+      Self.series("a", [(1, 2), (2, 99), (3, 4)], drowned: [2]),
       Self.series("a", [(1, 5)], threads: 1),
       Self.series("a", [(1, 1000)], metric: .time),
     ])

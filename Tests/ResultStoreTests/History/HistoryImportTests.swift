@@ -155,7 +155,7 @@ import Testing
     }
   }
 
-  @Test func disturbedNightsAreUnfit() throws {
+  @Test func nightsWithWideIntervalsAreUnfit() throws {
     try SampleHistory.with { sample in
       try sample.night(
         1,
@@ -163,13 +163,15 @@ import Testing
           SampleHistory.record("a") { record in
             record.timing = record.timing.map { timing in
               var timing = timing
-              timing.alternatives[0].disturbed = 1
+              timing.alternatives[0].intervalNanoseconds = Interval(low: 3900, high: 4300)
               return timing
             }
           }
         ])
       try sample.importAll()
-      #expect(try sample.series().first?.points.first?.isFit == false)
+      let point = try #require(try sample.series().first?.points.first)
+      #expect(!point.isFit)
+      #expect(point.flaw == "interval 9.8 % wide")
     }
   }
 

@@ -102,16 +102,6 @@ import Testing
     }
   }
 
-  @Test func theLastRunsOfASuiteAreKnown() throws {
-    try SampleHistory.with { sample in
-      try Self.filled(sample)
-      #expect(sample.place.lastRuns(of: "smoke", count: 2).map(\.name) == ["night-03", "night-02"])
-      #expect(sample.place.lastRuns(of: "card", count: 2).isEmpty)
-      try FileManager.default.removeItem(atPath: "\(sample.root)/runs/night-03")
-      #expect(sample.place.lastRuns(of: "smoke", count: 1).map(\.name) == ["night-02"])
-    }
-  }
-
   @Test func anUnfinishedRebuildLeavesNoTrace() throws {
     try SampleHistory.with { sample in
       try Self.filled(sample)

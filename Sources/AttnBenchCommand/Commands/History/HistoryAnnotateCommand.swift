@@ -13,8 +13,9 @@ struct HistoryAnnotateCommand: ParsableCommand {
       An annotation explains the changes of its cases at its night, or one night off. It lies in a \
       file beside the database, which may be committed and which a rebuild keeps.
 
-        attnbench history annotate --text "exponential with one term more" --at 2026-01-31
-        attnbench history annotate flash@ --metric time --run nightly-20260131 --text "new tiles"
+        attnbench history annotate --text "a shorter exponential" --at 2026-01-31
+        attnbench history annotate flash@ --metric time \\
+          --run nightly-20260131 --text "new tiles"
         attnbench history annotate --list
         attnbench history annotate --retract 0123abcd
       """)

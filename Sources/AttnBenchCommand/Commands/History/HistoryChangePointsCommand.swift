@@ -57,7 +57,7 @@ struct HistoryChangePointsCommand: ParsableCommand {
     try print(changes, searched: searched.count)
     if short > 0 {
       StandardError.note(
-        "\(short) of them have fewer undisturbed nights than a change needs to be seen")
+        "\(short) of them have fewer fit nights than a change needs to be seen")
     }
   }
 

@@ -15,12 +15,12 @@ struct HistoryCommand: ParsableCommand {
       A SQLite file that is made from the journals of runs and can be made from them again. A series \
       is one case, metric, machine, thread count and toolchain; another machine begins another series.
 
-        attnbench history import                       take over Results/runs and Results/reference
-        attnbench history show                         every case and where it stands
+        attnbench history import                       take over the runs
+        attnbench history show                         where every case stands
         attnbench history show CASE --plot trend.svg   one case, night by night
         attnbench history changepoints                 when did what change?
         attnbench history annotate --run NAME --text "new scheduler"
-        attnbench history rebuild                      make the file anew; nothing is lost
+        attnbench history rebuild                      make the file anew
       """,
     subcommands: [
       HistoryImportCommand.self, HistoryShowCommand.self, HistoryChangePointsCommand.self,

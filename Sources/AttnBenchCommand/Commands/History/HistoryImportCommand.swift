@@ -14,7 +14,8 @@ struct HistoryImportCommand: ParsableCommand {
       run may be imported while it still goes on: the next import takes the rest.
 
         attnbench history import
-        attnbench history import Results/runs/nightly-20260101 --database Results/history.sqlite
+        attnbench history import Results/runs/nightly-20260101 \\
+          --database Results/history.sqlite
       """)
 
   @Argument(

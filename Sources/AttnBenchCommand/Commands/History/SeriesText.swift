@@ -63,9 +63,7 @@ struct SeriesText {
     where annotation.at > begin && annotation.at <= point.run.startedAt {
       notes.append("[\(annotation.id)] \(annotation.text)")
     }
-    if !point.isFit, let disturbed = point.disturbed, let samples = point.samples {
-      notes.append("\(disturbed) of \(samples) samples disturbed: left out")
-    }
+    if let flaw = point.flaw { notes.append("\(flaw): left out") }
     return notes.joined(separator: "; ")
   }
 }

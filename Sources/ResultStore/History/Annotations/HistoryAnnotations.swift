@@ -21,7 +21,7 @@ public struct HistoryAnnotations: Sendable {
   /// Reads the annotations beside the history at `place`; a missing file holds none.
   public init(_ place: HistoryPlace) {
     self.place = place
-    let data = FileManager.default.contents(atPath: place.annotations) ?? Data()
+    let data = (try? PlainFile.contents(of: place.annotations)) ?? Data()
     let lines = JournalLines<Line>(parsing: data)
     end = lines.end
     problems = lines.problems.map { problem in

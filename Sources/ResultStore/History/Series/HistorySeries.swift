@@ -77,14 +77,21 @@ public struct HistoryPoint: Hashable, Sendable {
     self.disturbed = disturbed
   }
 
-  /// More than this share of disturbed samples makes a value unfit to be compared.
-  public static let disturbedLimit = 0.2
-
-  /// Whether few enough samples were disturbed; values that were not sampled are fit.
-  public var isFit: Bool {
-    guard let samples, let disturbed, samples > 0 else { return true }
-    return Double(disturbed) <= Self.disturbedLimit * Double(samples)
+  /// Why the value is not compared with others, such as `interval 9.1 % wide`; nil if it is.
+  ///
+  /// Values that were not sampled are fit. Where there were too few samples for an interval, one in
+  /// five of them may be disturbed.
+  public var flaw: String? {
+    if let interval {
+      guard interval.relativeWidth > TimingRecord.widestInterval else { return nil }
+      return "interval \((interval.relativeWidth * 1000).rounded() / 10) % wide"
+    }
+    guard let samples, let disturbed, disturbed * 5 > samples else { return nil }
+    return "\(disturbed) of \(samples) samples disturbed"
   }
+
+  /// Whether the value may be compared with others.
+  public var isFit: Bool { flaw == nil }
 }
 
 /// A run that a history knows: a night, or any other run that was imported.

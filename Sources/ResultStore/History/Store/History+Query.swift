@@ -44,8 +44,9 @@ extension History {
       FROM outcome JOIN run ON run.id = runID
       """, []
     ) { row in
-      HistoryOutcome(
-        run: Self.run(row), caseID: row["caseID"], state: row["state"], reason: row["reason"])
+      try HistoryOutcome(
+        run: Self.run(row), caseID: row.decode(forColumn: "caseID"),
+        state: row.decode(forColumn: "state"), reason: row.decode(forColumn: "reason"))
     }.sorted { ($0.run, $0.caseID) < ($1.run, $1.caseID) }
   }
 
@@ -61,7 +62,12 @@ extension History {
         machine.fingerprint, cpu, slug, cores
       FROM series JOIN machine ON machine.fingerprint = series.machine \(condition)
       """, arguments
-    ) { row in (id: row["seriesID"] as Int64, key: Self.key(row), machine: Self.machine(row)) }
+    ) { row in
+      (
+        id: try row.decode(Int64.self, forColumn: "seriesID"), key: try Self.key(row),
+        machine: try Self.machine(row)
+      )
+    }
     var series: [HistorySeries] = []
     for (id, key, machine) in found.sorted(by: { $0.key < $1.key }) {
       let points = try points(ofSeries: id)
@@ -79,12 +85,13 @@ extension History {
       WHERE seriesID = ?
       """, [id]
     ) { row in
-      let low: Double? = row["low"]
-      let high: Double? = row["high"]
-      return HistoryPoint(
-        run: Self.run(row), commit: row["sourceCommit"], value: row["value"],
+      let low = try row.decode(Double?.self, forColumn: "low")
+      let high = try row.decode(Double?.self, forColumn: "high")
+      return try HistoryPoint(
+        run: Self.run(row), commit: row.decode(forColumn: "sourceCommit"),
+        value: row.decode(forColumn: "value"),
         interval: low.flatMap { low in high.map { Interval(low: low, high: $0) } },
-        samples: row["samples"], disturbed: row["disturbed"])
+        samples: row.decode(forColumn: "samples"), disturbed: row.decode(forColumn: "disturbed"))
     }.sorted { $0.run < $1.run }
   }
 
@@ -110,26 +117,31 @@ extension History {
     return (terms.isEmpty ? "" : "WHERE " + terms.joined(separator: " AND "), arguments)
   }
 
-  private static func key(_ row: Row) -> SeriesKey {
-    SeriesKey(
-      caseID: row["caseID"], metric: HistoryMetric(name: row["metric"], unit: row["unit"]),
-      machine: row["fingerprint"], threads: row["threads"],
-      toolchain: Toolchain(compiler: row["compiler"], kernels: row["kernels"]))
+  private static func key(_ row: Row) throws -> SeriesKey {
+    try SeriesKey(
+      caseID: row.decode(forColumn: "caseID"),
+      metric: HistoryMetric(
+        name: row.decode(forColumn: "metric"), unit: row.decode(forColumn: "unit")),
+      machine: row.decode(forColumn: "fingerprint"), threads: row.decode(forColumn: "threads"),
+      toolchain: Toolchain(
+        compiler: row.decode(forColumn: "compiler"), kernels: row.decode(forColumn: "kernels")))
   }
 
-  private static func machine(_ row: Row) -> MachineRecord {
-    MachineRecord(
-      cpu: row["cpu"], fingerprint: row["fingerprint"], slug: row["slug"], cores: row["cores"])
+  private static func machine(_ row: Row) throws -> MachineRecord {
+    try MachineRecord(
+      cpu: row.decode(forColumn: "cpu"), fingerprint: row.decode(forColumn: "fingerprint"),
+      slug: row.decode(forColumn: "slug"), cores: row.decode(forColumn: "cores"))
   }
 
-  private static func run(_ row: Row) -> HistoryRun {
-    HistoryRun(
-      key: row["key"], name: row["name"], suite: row["suite"], startedAt: row["startedAt"])
+  private static func run(_ row: Row) throws -> HistoryRun {
+    try HistoryRun(
+      key: row.decode(forColumn: "key"), name: row.decode(forColumn: "name"),
+      suite: row.decode(forColumn: "suite"), startedAt: row.decode(forColumn: "startedAt"))
   }
 
   private func strings(_ query: String) throws(ResultStoreError) -> [String] {
     // Sorted here: SQLite and Swift may order characters differently.
-    try rows(query, []) { row in row[0] as String }.sorted()
+    try rows(query, []) { row in try row.decode(String.self, atIndex: 0) }.sorted()
   }
 
   private func rows<Value>(

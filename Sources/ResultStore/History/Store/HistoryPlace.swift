@@ -34,20 +34,6 @@ public struct HistoryPlace: Hashable, Sendable {
       .filter { FileManager.default.fileExists(atPath: $0) }
   }
 
-  /// The folders of the last `count` imported runs of `suite` that can still be read, newest first.
-  ///
-  /// What a gate compares with that has a history and no other baseline.
-  public func lastRuns(of suite: String, count: Int) -> [RunFolder] {
-    var runs: [(start: String, folder: RunFolder)] = []
-    for path in Set(HistorySources.folders(self)) {
-      let folder = RunFolder(existing: path)
-      guard let header = try? folder.header(), header.suite == suite else { continue }
-      runs.append((UTCTime(header.startedAt)?.text ?? "", folder))
-    }
-    return runs.sorted { ($0.start, $0.folder.path) > ($1.start, $1.folder.path) }
-      .prefix(count).map(\.folder)
-  }
-
   var lock: String { database + ".lock" }
   var unfinished: String { database + ".unfinished" }
 

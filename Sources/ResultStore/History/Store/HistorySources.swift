@@ -34,7 +34,7 @@ final class HistorySources {
   }
 
   private static func lines(_ place: HistoryPlace) -> JournalLines<Source> {
-    JournalLines(parsing: FileManager.default.contents(atPath: place.sources) ?? Data())
+    JournalLines(parsing: (try? PlainFile.contents(of: place.sources)) ?? Data())
   }
 
   private static func path(_ listed: String, base: String) -> String {

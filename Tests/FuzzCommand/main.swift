@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+
+import Glibc
+
+exit(FuzzCommand(CommandLine.arguments).run())

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include "guarded.h"
+#include "kernel_memory.h"
+
+typedef struct {
+  const attn_scan_plan_t *plan;
+  const float *omega;  ///< [feature_dim][input_dim] or NULL
+  double shift;        ///< EXP: the largest u of all keys, or of the query's row
+} feature_t;
+
+/// u of one row and feature, without the shift of the softmax.
+static double projected(const feature_t *f, const float *x, int32_t feature) {
+  double u = 0;
+  for (int32_t c = 0; c < f->plan->input_dim; c++)
+    u += (double)f->omega[(size_t)feature * f->plan->input_dim + c] * x[c];
+  return u * f->plan->input_scale;
+}
+
+static double mapped(const feature_t *f, const float *x, int32_t feature) {
+  const attn_scan_plan_t *plan = f->plan;
+  const double u = f->omega ? projected(f, x, feature) : x[feature];
+  switch (plan->map) {
+    case ATTN_SCAN_IDENTITY: return u;
+    case ATTN_SCAN_ELU1: return u > 0 ? u + 1 : exp(u);
+    case ATTN_SCAN_RELU: return (u > 0 ? u : 0) + plan->feature_eps;
+    default: break;
+  }
+  double square = 0;
+  for (int32_t c = 0; c < plan->input_dim; c++) {
+    const double e = plan->input_scale * (double)x[c];
+    square += e * e;
+  }
+  return exp(u - square / 2 - f->shift) + plan->feature_eps;
+}
+
+static double largest_projection(const feature_t *f, const float *x, int32_t rows) {
+  double top = -INFINITY;
+  for (int32_t i = 0; i < rows; i++)
+    for (int32_t c = 0; c < f->plan->feature_dim; c++) {
+      const double u = projected(f, x + (size_t)i * f->plan->input_dim, c);
+      top = u > top ? u : top;
+    }
+  return top;
+}
+
+/// Normalised attention of row `i` over the first `seen` rows.
+static void reference_row(feature_t *keys, feature_t *queries, const float *q, const float *k,
+                          const float *v, int32_t seen, int32_t dv, double *o) {
+  const attn_scan_plan_t *plan = keys->plan;
+  double sum = 0;
+  if (plan->map == ATTN_SCAN_EXP) queries->shift = largest_projection(queries, q, 1);
+  for (int32_t c = 0; c < dv; c++) o[c] = 0;
+  for (int32_t j = 0; j < seen; j++) {
+    double w = 0;
+    for (int32_t c = 0; c < plan->feature_dim; c++)
+      w += mapped(queries, q, c) * mapped(keys, k + (size_t)j * plan->input_dim, c);
+    sum += w;
+    for (int32_t c = 0; c < dv; c++) o[c] += w * v[(size_t)j * dv + c];
+  }
+  const double divisor = plan->normalised ? sum + plan->denominator_eps : 1 / plan->output_scale;
+  for (int32_t c = 0; c < dv; c++) o[c] /= divisor;
+}
+
+void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens, int32_t d,
+               int32_t features, int32_t dv) {
+  const attn_scan_kernels_t *kernels = t->scan;
+  const int projects = map == ATTN_SCAN_EXP;
+  // Identity features may cancel in a denominator; the others are positive.
+  attn_scan_plan_t plan = {.map = map, .input_dim = d, .feature_dim = projects ? features : d,
+                           .value_dim = dv, .input_scale = 1 / sqrtf((float)d),
+                           .feature_eps = 1e-3f, .normalised = map != ATTN_SCAN_IDENTITY,
+                           .denominator_eps = 1e-6f, .output_scale = 1.0f / (float)tokens,
+                           .decay = 1};
+  float *q = random_matrix(tokens, d), *k = random_matrix(tokens, d), *v = random_matrix(tokens, dv);
+  float *omega = random_matrix(features, d), *o = random_matrix(tokens, dv);
+  const size_t packed_bytes =
+      (projects ? kernels->projection_floats(d, features) : 1) * sizeof(float);
+  float *packed = guarded(packed_bytes, 64);
+  if (projects) {
+    kernels->pack_projection(&plan, omega, packed);
+    plan.projection = packed;
+  }
+  const size_t state_bytes = attn_scan_state_floats(&plan) * sizeof(float);
+  const size_t scratch_bytes = kernels->scratch_bytes(&plan);
+  float *state = guarded(state_bytes, 64), *other = guarded(state_bytes, 64);
+  void *scratch = guarded(scratch_bytes, 64);
+  attn_scan_counts_t counts = {0};
+  attn_scan_rows_t rows = {q, k, v, o, d, d, dv, dv, -INFINITY};
+  if (projects) rows.key_maximum = kernels->key_maximum(&plan, &rows, 0, tokens, scratch, &counts);
+
+  feature_t keys = {&plan, projects ? omega : NULL, 0}, queries = keys;
+  if (projects) keys.shift = largest_projection(&keys, k, tokens);
+  double *expected = malloc((size_t)tokens * dv * sizeof(double));
+  const int32_t middle = tokens / 2;
+  kernels->reset(&plan, state);
+  kernels->reset(&plan, other);
+  kernels->accumulate(&plan, &rows, 0, middle, state, scratch, &counts);
+  kernels->accumulate(&plan, &rows, middle, tokens - middle, other, scratch, &counts);
+  kernels->merge(&plan, state, other);
+  kernels->output(&plan, &rows, 0, tokens, state, scratch, &counts);
+  for (int32_t i = 0; i < tokens; i++)
+    reference_row(&keys, &queries, q + (size_t)i * d, k, v, tokens, dv, expected + (size_t)i * dv);
+  // Sums of up to 130 terms of size 1; divided by positive sums, or by the number of tokens.
+  check(t->name, "state", distance(o, expected, (size_t)tokens * dv), 2e-5);
+
+  kernels->reset(&plan, state);
+  kernels->scan(&plan, &rows, 0, middle, state, scratch, &counts);
+  kernels->scan(&plan, &rows, middle, tokens - middle, state, scratch, &counts);
+  for (int32_t i = 0; i < tokens; i++)
+    reference_row(&keys, &queries, q + (size_t)i * d, k, v, i + 1, dv, expected + (size_t)i * dv);
+  check(t->name, "causal scan", distance(o, expected, (size_t)tokens * dv), 2e-5);
+
+  free(expected);
+  release(scratch, scratch_bytes, 64);
+  release(state, state_bytes, 64);
+  release(other, state_bytes, 64);
+  release(packed, packed_bytes, 64);
+  release_matrix(o, tokens, dv);
+  release_matrix(omega, features, d);
+  release_matrix(q, tokens, d);
+  release_matrix(k, tokens, d);
+  release_matrix(v, tokens, dv);
+}
