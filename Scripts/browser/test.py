@@ -181,6 +181,7 @@ def structure(browser, checks):
 
 def shots(browser, folder, name):
     browser.size(1440, 1000)
+    browser.value("document.querySelectorAll('.scroll').forEach(box => { box.scrollLeft = 0; })")
     browser.screenshot(folder / f"{name}-light.png")
     browser.media(scheme="dark")
     browser.screenshot(folder / f"{name}-dark.png")

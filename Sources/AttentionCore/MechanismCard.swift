@@ -12,6 +12,8 @@ public struct MechanismCard: Sendable {
   public let inputs: InputKind
   public let patterns: Set<AttentionPattern>
   public let exactness: Exactness
+  /// Formats of the defaults whose products no CPU has, so that only their accuracy is real here.
+  public let emulated: [String]
   public let laws: Set<MechanismLaw>
   /// Operations and memory of one head, as a formula.
   public let cost: String
@@ -19,7 +21,7 @@ public struct MechanismCard: Sendable {
   public init(
     id: String, title: String, family: MechanismFamily, origin: Citation, summary: String,
     inputs: InputKind = .queryKeyValue, patterns: Set<AttentionPattern>, exactness: Exactness,
-    laws: Set<MechanismLaw>, cost: String
+    emulated: [String] = [], laws: Set<MechanismLaw>, cost: String
   ) {
     self.id = id
     self.title = title
@@ -29,6 +31,7 @@ public struct MechanismCard: Sendable {
     self.inputs = inputs
     self.patterns = patterns
     self.exactness = exactness
+    self.emulated = emulated
     self.laws = laws
     self.cost = cost
   }
@@ -39,7 +42,14 @@ public struct MechanismCard: Sendable {
   ) -> MechanismCard {
     MechanismCard(
       id: id, title: title, family: family, origin: origin, summary: summary, inputs: inputs,
-      patterns: patterns, exactness: exactness, laws: laws, cost: cost)
+      patterns: patterns, exactness: exactness, emulated: emulated, laws: laws, cost: cost)
+  }
+
+  /// How the result relates to dense attention, and what is emulated on the way to it.
+  public var kind: String {
+    emulated.isEmpty
+      ? exactness.rawValue
+      : "\(exactness.rawValue), \(emulated.joined(separator: " and ")) emulated"
   }
 }
 
@@ -66,6 +76,7 @@ public enum MechanismFamily: String, Hashable, Sendable, Codable, CaseIterable {
   case decode = "Decode"
   case linear = "Linear"
   case scan = "Scan"
+  case longConvolution = "LongConvolution"
   case spectral = "Spectral"
 }
 

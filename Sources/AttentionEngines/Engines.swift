@@ -28,6 +28,8 @@ public enum Engines {
           stage, residual, shape: plan.shape, weights: weights, context: context)
       }
       return PreparedTiledSoftmax(stage, shape: plan.shape, weights: weights, context: context)
+    case .attend(let stage) where stage.quantisation != nil:
+      return try PreparedQuantisedSoftmax(stage, shape: plan.shape, context: context)
     case .attend(let stage):
       return try PreparedLowBitSoftmax(stage, shape: plan.shape, context: context)
     case .attendSelected(let stage):
@@ -40,6 +42,14 @@ public enum Engines {
       return PreparedDecode(stage, shape: plan.shape, context: context)
     case .scan(let stage):
       return PreparedScan(stage, shape: plan.shape, weights: weights, context: context)
+    case .features(let stage):
+      return PreparedFeatureAttention(
+        stage, shape: plan.shape, weights: weights, context: context)
+    case .lowRank(let stage):
+      return PreparedLowRank(stage, shape: plan.shape, weights: weights, context: context)
+    case .convolve(let stage):
+      return try PreparedLongConvolution(
+        stage, shape: plan.shape, weights: weights, context: context)
     case .mixTokens(let stage):
       return try PreparedTokenMix(stage, shape: plan.shape, weights: weights, context: context)
     }

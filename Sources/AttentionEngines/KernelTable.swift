@@ -34,13 +34,16 @@ public struct KernelTable: @unchecked Sendable {
   package let decode: attn_decode_kernels_t
   /// Kernels of short windows; nil where strips serve them too.
   package let window: attn_window_kernels_t?
+  package let quantised: attn_quantised_kernels_t
+  package let features: attn_features_kernels_t
 
   /// The table of `instructionSet`, or nil where this CPU lacks the instructions.
   public init?(_ instructionSet: InstructionSet) {
     guard let table = attn_kernel_table(instructionSet.code)?.pointee,
       let tiled = table.tiled, let lowBit = table.lowbit, let scan = table.scan,
       let select = table.select, let rows = table.rows, let diagonal = table.diagonal,
-      let decode = table.decode
+      let decode = table.decode, let quantised = table.quantised,
+      let features = table.features
     else { return nil }
     self.instructionSet = instructionSet
     self.tiled = tiled.pointee
@@ -51,6 +54,8 @@ public struct KernelTable: @unchecked Sendable {
     self.diagonal = diagonal.pointee
     self.decode = decode.pointee
     window = table.window?.pointee
+    self.quantised = quantised.pointee
+    self.features = features.pointee
   }
 
   /// Every table that this CPU has, weakest first; never empty.
@@ -64,12 +69,24 @@ public struct KernelTable: @unchecked Sendable {
   /// Strip width and key tile of the low-bit tiled kernels.
   public var lowBitTile: TileSize { TileSize(lanes: Int(lowBit.lanes), keys: Int(lowBit.key_tile)) }
 
+  /// Strip width and key tile of the kernels that run any quantisation.
+  public var quantisedTile: TileSize {
+    TileSize(lanes: Int(quantised.lanes), keys: Int(quantised.key_tile))
+  }
+
   /// Strip width and key tile of the kernels that run `plan`.
   public func tile(of plan: Plan) -> TileSize {
-    guard case .attend(let stage) = plan.stages.first, stage.precision != .float32 else {
-      return tile
+    let precision: AttendPrecision
+    switch plan.stages.first {
+    case .attend(let stage): precision = stage.precision
+    case .attendSelected(let stage): precision = stage.precision
+    default: return tile
     }
-    return lowBitTile
+    switch precision {
+    case .float32: return tile
+    case .bfloat16, .int8: return lowBitTile
+    case .quantised: return quantisedTile
+    }
   }
 }
 

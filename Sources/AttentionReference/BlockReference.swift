@@ -76,9 +76,10 @@ public struct BlockReference: Sendable {
   }
 
   /// Attention to the selection at hand, or to what `choices` keep: what every row unit of a head
-  /// may choose, by row unit.
+  /// may choose, by row unit. Kept pairs are attended to as `operands` has them.
   public func attend(
     _ problem: ReferenceProblem,
+    operands: (ReferenceHead) -> ReferenceHead = { $0 },
     _ choices: (_ head: ReferenceHead, _ batch: Int, _ queryHead: Int) -> [SelectionReference.Row]
   ) -> ReferenceOutput {
     problem.mapHeads { head, batch, queryHead in
@@ -89,7 +90,7 @@ public struct BlockReference: Sendable {
       } else {
         chosen = choices(head, batch, queryHead).map(SelectionReference.choose)
       }
-      return attend(head, chosen: chosen)
+      return attend(operands(head), chosen: chosen)
     }
   }
 

@@ -39,21 +39,13 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
 
   /// Every registered mechanism; those whose defaults do not fit small problems get parameters.
   static let all: [ContractCase] = MechanismCatalogue.ids.flatMap { id in
-    variants[id] ?? localVariants[id] ?? gridVariants[id] ?? [ContractCase(id)]
+    variants[id] ?? lowBitVariants[id] ?? localVariants[id] ?? gridVariants[id]
+      ?? linearVariants[id] ?? [
+      ContractCase(id)
+    ]
   }
 
   private static let variants: [String: [ContractCase]] = [
-    "sage1": ["T", "B", "vT", "vB"].flatMap { variant in
-      [
-        ContractCase("sage1", ["variant": variant]),
-        ContractCase(
-          "sage1",
-          [
-            "variant": variant, "smoothKey": "false", "valuePrecision": "float32",
-            "denominator": "quantised", "weightLevels": "255", "keyBlock": "128",
-          ]),
-      ]
-    },
     "split-kv": ["float32", "bfloat16", "int8"].flatMap { precision in
       [
         ContractCase("split-kv", ["keyValuePrecision": precision]),
@@ -219,6 +211,9 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
     "sparge": [
       ContractCase("sparge", ["similarity": "-1"]),
       ContractCase("sparge", ["queryBlock": "64", "keyBlock": "32", "similarity": "0.02"]),
+      ContractCase(
+        "sparge",
+        ["queryBlock": "64", "keyBlock": "32", "similarity": "-1", "scores": "int8"]),
       ContractCase(
         "sparge",
         [

@@ -148,13 +148,14 @@ static void random_rounds(const attn_kernel_table_t *t, int rounds) {
            round % 3 == 0 ? ATTN_LOWBIT_F32 : round % 3 == 1 ? ATTN_LOWBIT_BF16 : ATTN_LOWBIT_INT8);
     decode(t, (attn_decode_format_t)(round % 3), 1 + random_below(4), 1 + random_below(8), keys + 5,
            d, dv);
+    quantised(t, (attn_keys_t)(round % 3), (attn_weights_t)(round % 2), (attn_sum_t)(round / 3 % 3),
+              queries, keys, d, dv);
     int32_t lengths[3], windows[3];
     for (int axis = 0; axis < 3; axis++) {
       lengths[axis] = axis == 0 && round % 2 ? 1 : 2 + random_below(axis == 2 ? 40 : 6);
       windows[axis] = 1 + random_below(lengths[axis] < 9 ? lengths[axis] : 9);
     }
     diagonal(t, lengths, windows, d, dv);
-    selection_bits(t, attn_kernel_table(ATTN_ISA_SCALAR));
     window(t, 1 + random_below(64), 1 + random_below(round % 4 ? 80 : 256), d, dv, round % 2);
   }
 }
@@ -204,8 +205,12 @@ int main(void) {
     const attn_kernel_table_t *t = attn_kernel_table((attn_isa_t)isa);
     if (!t) continue;
     tables++;
+    features_memory(t);
     random_rounds(t, 40);
     every_size(t);
+    for (int round = 0; round < 40; round++) {
+      selection_bits(t, attn_kernel_table(ATTN_ISA_SCALAR));
+    }
   }
   printf("kernels: %d tables, every size of 1 to 130, %d failures\n", tables, failures);
   return failures != 0;

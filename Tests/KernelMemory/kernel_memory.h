@@ -7,6 +7,9 @@
 /// Counts and prints a failure unless `error` is at most `tolerance`.
 void check(const char *table, const char *what, double error, double tolerance);
 
+/// Steps of feature maps, columns and convolutions of values.
+void features_memory(const attn_kernel_table_t *t);
+
 /// Decoding of `queries` queries of `group` heads each, keys in two parts.
 void decode(const attn_kernel_table_t *t, attn_decode_format_t format, int32_t queries,
             int32_t group, int32_t keys, int32_t d, int32_t dv);
@@ -31,5 +34,9 @@ void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens
 
 /// Scores, ranks and merges of the selection engine against the scalar table, bit by bit.
 void selection_bits(const attn_kernel_table_t *t, const attn_kernel_table_t *scalar);
+
+/// Quantised attention, causal, with scores from codes or numbers.
+void quantised(const attn_kernel_table_t *t, attn_keys_t form, attn_weights_t weights,
+               attn_sum_t sum, int32_t queries, int32_t keys, int32_t d, int32_t dv);
 
 #endif

@@ -9,11 +9,17 @@ public struct Attend: Hashable, Sendable {
   public let keyChunk: Int?
   /// What is done about the rest that the mask leaves out; nil for nothing.
   public let residual: Residual?
+  /// Whether operands that were quantised in the first run serve all later ones.
+  ///
+  /// The inputs must not change then; it tells the time of attention without its preparation.
+  public let keepsOperands: Bool
 
   public init(
     rule: MaskRule = .sequence, precision: AttendPrecision = .float32,
-    queryTiling: QueryTiling = .fitted, keyChunk: Int? = nil, residual: Residual? = nil
+    queryTiling: QueryTiling = .fitted, keyChunk: Int? = nil, residual: Residual? = nil,
+    keepsOperands: Bool = false
   ) {
+    self.keepsOperands = keepsOperands
     self.keyChunk = keyChunk
     self.rule = rule
     self.precision = precision
@@ -34,7 +40,8 @@ public struct Attend: Hashable, Sendable {
       bytesRead: bytes.query + prepared.key + prepared.value,
       bytesWritten: bytes.output, narrowBytes: prepared.narrow, parallelUnits: units)
     let merge = keyChunk.map { [merging($0, shape: shape)] } ?? []
-    return precision.preparation(shape: shape) + summing(shape: shape) + choosing(shape: shape)
+    let preparation = keepsOperands ? [] : precision.preparation(shape: shape)
+    return preparation + summing(shape: shape) + choosing(shape: shape)
       + [attend] + merge + residualWork(shape: shape)
   }
 
@@ -129,12 +136,15 @@ public enum AttendPrecision: Hashable, Sendable {
   /// Both products in bfloat16 with Float32 accumulation; inputs are converted in the timed region.
   case bfloat16
   case int8(QuantizationRule)
+  /// Any formats; integer scores are instructions of the CPU, what it lacks is emulated.
+  case quantised(QuantisationPlan)
 
   public var scoreClass: OperationClass {
     switch self {
     case .float32: .float32
     case .bfloat16: .bfloat16
     case .int8: .int8
+    case .quantised(let plan): plan.scoreClass
     }
   }
 
@@ -148,6 +158,7 @@ public enum AttendPrecision: Hashable, Sendable {
       case .bfloat16: .bfloat16
       case .int8: .int8
       }
+    case .quantised(let plan): plan.valueClass
     }
   }
 
@@ -157,6 +168,7 @@ public enum AttendPrecision: Hashable, Sendable {
     case .float32: "f32"
     case .bfloat16: "bf16"
     case .int8(let rule): "int8+" + rule.valuePrecision.shortName
+    case .quantised(let plan): plan.name
     }
   }
 
@@ -169,6 +181,7 @@ public enum AttendPrecision: Hashable, Sendable {
       let value = bytes.value / 4 * rule.valuePrecision.elementBytes
       let narrowValue = rule.valuePrecision == .float32 ? 0 : value
       return (bytes.key / 4, value, bytes.key / 4 + narrowValue)
+    case .quantised(let plan): return plan.preparedBytes(bytes)
     }
   }
 
@@ -214,6 +227,8 @@ public enum AttendPrecision: Hashable, Sendable {
       }
       stage.operations = OperationCounts([.elementwise: operations])
       return [stage] + stages
+    case .quantised(let plan):
+      return plan.preparation(shape: shape)
     }
   }
 }

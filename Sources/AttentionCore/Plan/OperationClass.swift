@@ -13,6 +13,14 @@ public enum OperationClass: String, Hashable, Sendable, Codable, CodingKeyRepres
   case bfloat16
   /// Multiply-adds of 8-bit integer products.
   case int8
+  /// Multiply-adds of 4-bit integer products.
+  case int4
+  /// Multiply-adds of 8-bit floating-point products with sums of Float32 width.
+  case fp8
+  /// Multiply-adds of 8-bit floating-point products with Float16 sums.
+  case fp8Narrow
+  /// Multiply-adds of products of 4-bit floating-point numbers that share scales.
+  case fp4
   /// Exponentials.
   case exponential
   /// Other element-wise Float32 operations: scaling, conversion, normalising.
@@ -40,7 +48,8 @@ public struct OperationCounts: Hashable, Sendable, Codable {
   ///
   /// Exponentials, element-wise work and comparisons are left out, as attention papers do.
   public var products: Int {
-    self[.float32] + self[.bfloat16] + self[.int8] + self[.fourier]
+    self[.float32] + self[.bfloat16] + self[.int8] + self[.int4] + self[.fp8]
+      + self[.fp8Narrow] + self[.fp4] + self[.fourier]
   }
 
   public static func + (left: Self, right: Self) -> Self {

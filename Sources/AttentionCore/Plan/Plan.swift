@@ -45,6 +45,21 @@ public struct Plan: Hashable, Sendable {
       })
   }
 
+  /// Bytes in Float32 that a decoder carries from token to token, where there is a state [byte].
+  ///
+  /// They do not grow with the sequence.
+  public var stateBytes: Int? {
+    switch stages.first {
+    case .scan(let scan):
+      let features = scan.featureMap.featureDim(headDim: shape.headDim)
+      let width = shape.valueDim + (scan.normalizer == .none ? 0 : 1)
+      return 4 * shape.batch * shape.queryHeads * features * width
+    case .features(let stage) where stage.local == nil:
+      return 4 * stage.stateCount(shape: shape)
+    default: return nil
+    }
+  }
+
   /// Whether its pairs are counted query by query, so that long sequences take long to describe.
   public var countsEveryQuery: Bool {
     stages.contains { stage in
@@ -75,7 +90,7 @@ public struct Plan: Hashable, Sendable {
       case .attendSelected(let selected): return selected.attendedPairs(shape: shape)
       case .gatedBranches(let branches): return branches.attendedPairs(shape: shape)
       case .explicitScores, .decode: return MaskRule.sequence.attendedPairs(shape: shape)
-      case .scan, .mixTokens: continue
+      case .scan, .features, .lowRank, .convolve, .mixTokens: continue
       }
     }
     return nil
@@ -98,6 +113,12 @@ public enum Stage: Hashable, Sendable {
   case decode(Decode)
   /// A feature map and a running state.
   case scan(Scan)
+  /// Feature maps made of steps, and a state.
+  case features(FeatureAttention)
+  /// Softmax or Gaussian kernels to a few landmarks.
+  case lowRank(LowRank)
+  /// Long convolutions by Fourier transforms.
+  case convolve(LongConvolution)
   /// Fourier mixing of token features.
   case mixTokens(TokenMix)
 
@@ -110,6 +131,9 @@ public enum Stage: Hashable, Sendable {
     case .gatedBranches(let stage): stage.work(shape: shape)
     case .decode(let stage): stage.work(shape: shape)
     case .scan(let stage): stage.work(shape: shape)
+    case .features(let stage): stage.work(shape: shape)
+    case .lowRank(let stage): stage.work(shape: shape)
+    case .convolve(let stage): stage.work(shape: shape)
     case .mixTokens(let stage): stage.work(shape: shape)
     }
   }

@@ -18,6 +18,8 @@ final class ByQueryPass: SelectedPass, @unchecked Sendable {
   /// Per worker: lanes that chose each block, all zero between strips.
   private let chosen: Workspace
   private let ids: Workspace
+  private let packed: PackedScores?
+  private let tile: TileSize
 
   init(_ stage: AttendSelected, shape: AttentionShape, setting: SelectionSetting) {
     self.shape = shape
@@ -25,11 +27,20 @@ final class ByQueryPass: SelectedPass, @unchecked Sendable {
     geometry = setting.geometry
     let context = setting.context
     let workers = context.pool.count
-    headsPerStrip = stage.headsPerStrip(shape: shape, lanes: context.kernels.tile.lanes)
+    if case .int8(let rule) = stage.precision {
+      packed = PackedScores(rule: rule, shape: shape, setting: setting)
+      tile = context.kernels.lowBitTile
+    } else {
+      packed = nil
+      tile = context.kernels.tile
+    }
+    headsPerStrip = stage.headsPerStrip(shape: shape, lanes: tile.lanes)
     strips = SelectedStrip.strips(
-      stage, geometry, width: context.kernels.tile.lanes / headsPerStrip,
-      lanes: context.kernels.tile.lanes, queries: shape.queryLength)
-    let bytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
+      stage, geometry, width: tile.lanes / headsPerStrip, lanes: tile.lanes,
+      queries: shape.queryLength)
+    let bytes =
+      packed?.stripBytes
+      ?? context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
     scratch = Workspace(bytesPerWorker: bytes, workers: workers)
     runMemory = StripRunMemory(
       blocks: geometry.blockCount, keys: shape.keyLength, workers: workers)
@@ -42,13 +53,13 @@ final class ByQueryPass: SelectedPass, @unchecked Sendable {
   }
 
   var bytes: Int {
-    scratch.bytes + runMemory.bytes + chosen.bytes + ids.bytes
+    scratch.bytes + (packed?.bytes ?? 0) + runMemory.bytes + chosen.bytes + ids.bytes
       + strips.count * MemoryLayout<SelectedStrip>.stride
   }
 
   var phases: [SelectionPhase] {
     let groups = shape.batch * shape.queryHeads / headsPerStrip
-    return [SelectionPhase(units: groups * strips.count, body: attend)]
+    return (packed?.phases ?? []) + [SelectionPhase(units: groups * strips.count, body: attend)]
   }
 
   private func attend(worker: Int, unit: Int) {
@@ -59,7 +70,7 @@ final class ByQueryPass: SelectedPass, @unchecked Sendable {
     let head = group * headsPerStrip
     let lanes = strip.places.count * headsPerStrip
     var runs = runMemory.runs(
-      worker: worker, lanes: lanes, keyTile: setting.context.kernels.tile.keys)
+      worker: worker, lanes: lanes, keyTile: tile.keys)
     let ids = ids[worker].assumingMemoryBound(to: Int32.self)
     fill(strip, head: head, runs.visible, ids)
     if let row = strip.row {
@@ -76,8 +87,15 @@ final class ByQueryPass: SelectedPass, @unchecked Sendable {
       }
     }
     let at = operands.head(head, shape: shape)
-    let kernels = setting.context.kernels.tiled
     let memory = scratch[worker]
+    setting.board.add(worker: worker, keyRows: runs.keyRows, queryRows: lanes, shape)
+    if let packed {
+      packed.attend(
+        memory, head: head, at: at, ids: ids, lanes: lanes, runs: runs,
+        counts: setting.board[worker])
+      return
+    }
+    let kernels = setting.context.kernels.tiled
     kernels.load(
       memory, at.query, shape.headDim, ids, Int32(lanes), Int32(shape.headDim),
       Int32(shape.valueDim), shape.kernelScale)
@@ -92,7 +110,6 @@ final class ByQueryPass: SelectedPass, @unchecked Sendable {
         Int32(runs.runCount - wholeRuns), runs.masks, setting.board[worker])
     }
     kernels.store(memory, at.output, shape.valueDim, ids, Int32(lanes), nil)
-    setting.board.add(worker: worker, keyRows: runs.keyRows, queryRows: lanes, shape)
   }
 
   /// Writes what every lane sees and its row, counted from the first head's first query.

@@ -156,18 +156,12 @@ final class EstimateChooser: Chooser, BlockChooser, @unchecked Sendable {
     let scales = thresholds(worker) + mostQueries
     let row = at.query + query * shape.headDim
     let mean = means.base + head * shape.headDim
-    var largest = Float(0)
-    for channel in 0..<shape.headDim {
-      smoothed[channel] = row[channel] - mean[channel]
-      largest = max(largest, abs(smoothed[channel]))
-    }
+    for channel in 0..<shape.headDim { smoothed[channel] = row[channel] - mean[channel] }
+    let scale = keys.quantiser.roundToken(smoothed, width: shape.headDim, LowBitEstimate.operand)
     let target = codes[worker].assumingMemoryBound(to: UInt8.self) + index * paddedWidth
     target.update(repeating: 8, count: paddedWidth)
-    let inverse = largest > 0 ? 7 / largest : 0
-    for channel in 0..<shape.headDim {
-      target[channel] = UInt8(8 + Int((smoothed[channel] * inverse).rounded(.toNearestOrEven)))
-    }
-    scales[index] = largest / 7 * Float(shape.softmaxScale)
+    for channel in 0..<shape.headDim { target[channel] = UInt8(8 + Int(smoothed[channel])) }
+    scales[index] = scale * Float(shape.softmaxScale)
   }
 
   private func exceeds(
@@ -190,6 +184,7 @@ final class PackedEstimates: @unchecked Sendable {
   private let shape: AttentionShape
   private let geometry: SelectionGeometry
   private let kernels: attn_select_kernels_t
+  let quantiser: Quantiser
   private let means: Tensor<Float>
   private let keyScales: Tensor<Float>
   private let packed: Tensor<Int8>
@@ -205,6 +200,7 @@ final class PackedEstimates: @unchecked Sendable {
     self.shape = shape
     self.geometry = geometry
     kernels = context.kernels.select
+    quantiser = Quantiser(context.kernels)
     paddedWidth = (shape.headDim + 1) & ~1
     let heads = shape.batch * shape.keyValueHeads
     means = Tensor([heads, shape.headDim])
@@ -261,19 +257,17 @@ final class PackedEstimates: @unchecked Sendable {
     let row = smoothed[worker].assumingMemoryBound(to: Float.self)
     let mean = means.base + head * shape.headDim
     for (lane, key) in geometry.keys(block: block).enumerated() {
-      var largest = Float(0)
       for channel in 0..<shape.headDim {
         row[channel] = keys[key * shape.headDim + channel] - mean[channel]
-        largest = max(largest, abs(row[channel]))
       }
-      let inverse = largest > 0 ? 7 / largest : 0
+      keyScales[head * shape.keyLength + key] = quantiser.roundToken(
+        row, width: shape.headDim, LowBitEstimate.operand)
       var sum: Int32 = 0
       for channel in 0..<shape.headDim {
-        let code = Int8((row[channel] * inverse).rounded(.toNearestOrEven))
+        let code = Int8(row[channel])
         target[channel / 2 * 2 * Self.blockKeys + 2 * lane + channel % 2] = code
         sum += Int32(code)
       }
-      keyScales[head * shape.keyLength + key] = largest / 7
       codeSums[head * shape.keyLength + key] = 8 * sum
     }
   }

@@ -85,7 +85,7 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
   var expectedCounts: EngineCounts? {
     stage.expectedCounts(
       selection: setting.lists.selection(orders: nil), shape: shape,
-      tile: setting.context.kernels.tile)
+      tile: setting.context.kernels.tile(of: Plan(shape: shape, stages: [.attendSelected(stage)])))
   }
 
   func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {

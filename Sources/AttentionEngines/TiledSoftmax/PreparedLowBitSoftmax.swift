@@ -17,6 +17,8 @@ final class PreparedLowBitSoftmax: PreparedAttention, @unchecked Sendable {
   private let packed: PackedHeads
   private let scratch: Workspace
   private let board: CountBoard
+  private let keepsOperands: Bool
+  private var isPacked = false
   private var operands: AttendOperands?
   private var packBody: WorkerPool.UnitBody?
   private var attendBody: WorkerPool.UnitBody?
@@ -32,6 +34,7 @@ final class PreparedLowBitSoftmax: PreparedAttention, @unchecked Sendable {
     }
     self.shape = shape
     self.context = context
+    keepsOperands = stage.keepsOperands
     kernels = context.kernels.lowBit
     if case .int8(let rule) = stage.precision { self.rule = rule } else { rule = nil }
     plan = .allocate(capacity: 1)
@@ -61,7 +64,10 @@ final class PreparedLowBitSoftmax: PreparedAttention, @unchecked Sendable {
     let keyValueHeads = shape.batch * shape.keyValueHeads
     let queryHeads = shape.batch * shape.queryHeads
     // Keys, values and query scales are separate units, so that few heads still fill the workers.
-    context.pool.run(units: 2 * keyValueHeads + (rule == nil ? 0 : queryHeads), packBody)
+    if !(keepsOperands && isPacked) {
+      context.pool.run(units: 2 * keyValueHeads + (rule == nil ? 0 : queryHeads), packBody)
+      isPacked = true
+    }
     context.pool.run(units: queryHeads * schedule.stripCount, attendBody)
     counts = board.sum
   }
@@ -114,7 +120,7 @@ final class PreparedLowBitSoftmax: PreparedAttention, @unchecked Sendable {
       worker: worker, keyRows: schedule.keyRows(strip), queryRows: strip.queries.count, shape)
   }
 
-  private static func kernelPlan(
+  static func kernelPlan(
     _ precision: AttendPrecision, shape: AttentionShape
   ) -> attn_lowbit_plan_t {
     var plan = attn_lowbit_plan_t()

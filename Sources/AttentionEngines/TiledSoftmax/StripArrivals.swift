@@ -4,8 +4,8 @@ import AttentionCore
 
 /// The key rows that each strip reads and the strip executed before it did not.
 ///
-/// Strips are executed from the last to the first. A kernel fetches these rows while the strip
-/// before is at work; they only steer prefetches, so the lists may be cut short.
+/// A kernel fetches these rows while the strip before is at work; they only steer prefetches, so the
+/// lists may be cut short.
 final class StripArrivals: @unchecked Sendable {
   /// Rows per strip that are worth a prefetch: more would push the rows at hand out of the
   /// second-level cache.
@@ -15,11 +15,14 @@ final class StripArrivals: @unchecked Sendable {
   private let keys: UnsafeMutablePointer<Int32>
   private let keyCount: Int
 
-  init(_ schedule: TileSchedule) {
+  /// `ascends` tells whether strips are executed from the first to the last or the other way.
+  init(_ schedule: TileSchedule, ascends: Bool) {
     var ranges: [Range<Int>] = []
     var keys: [Int32] = []
     var before: [ClosedRange<Int32>] = []
-    for strip in schedule.strips.reversed() {
+    for position in schedule.strips.indices {
+      let index = ascends ? position : schedule.strips.count - 1 - position
+      let strip = schedule.strips[index]
       let first = keys.count
       for run in schedule.runs[strip.runs] {
         Self.append(run, without: before, to: &keys, limit: first + Self.most)
@@ -27,7 +30,7 @@ final class StripArrivals: @unchecked Sendable {
       before = schedule.runs[strip.runs].compactMap(Self.span)
       ranges.append(first..<keys.count)
     }
-    self.ranges = ranges.reversed()
+    self.ranges = ascends ? ranges : ranges.reversed()
     keyCount = keys.count
     self.keys = .allocate(capacity: max(keys.count, 1))
     self.keys.initialize(from: keys, count: keys.count)

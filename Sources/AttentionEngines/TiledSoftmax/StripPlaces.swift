@@ -29,7 +29,7 @@ final class StripPlaces: @unchecked Sendable {
     weights: WeightSet
   ) {
     schedules = heads.schedules.map(ScheduleMemory.init)
-    arrivals = heads.schedules.map(StripArrivals.init)
+    arrivals = zip(heads.schedules, schedules).map { StripArrivals($0, ascends: $1.ascends) }
     ofHead = (0..<shape.batch).flatMap { _ in heads.ofHead }
     firsts = [Int](repeating: 0, count: ofHead.count + 1)
     defer { place() }
@@ -73,11 +73,11 @@ final class StripPlaces: @unchecked Sendable {
   subscript(position: Int) -> Place {
     let head = head(of: position)
     let pattern = ofHead[head]
-    // The last strips of a causal schedule are the longest; they come first so that workers end
-    // together.
+    let schedule = schedules[pattern]
+    let index = position - firsts[head]
     return Place(
       head: head, pattern: pattern,
-      strip: schedules[pattern].stripCount - 1 - (position - firsts[head]))
+      strip: schedule.ascends ? index : schedule.stripCount - 1 - index)
   }
 
   /// The head of the batch to which a position belongs.

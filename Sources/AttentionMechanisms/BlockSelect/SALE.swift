@@ -170,16 +170,8 @@ public struct SALE: AttentionMechanism {
 
   /// INT4 codes of rows less a mean, times their scale: one per row, in Float32.
   private func coded(_ rows: Rows, less mean: [Double]) -> Rows {
-    var result = difference(rows, mean)
-    for row in 0..<rows.count {
-      let values = result[row].map { Float($0) }
-      let largest = values.map(abs).max() ?? 0
-      let inverse = largest > 0 ? 7 / largest : 0
-      result[row] =
-        values.map {
-          Double(($0 * inverse).rounded(.toNearestOrEven)) * Double(largest / 7)
-        }[...]
-    }
-    return result
+    QuantiserReference.quantise(
+      difference(rows, mean), OperandRule(.number(.int4), group: .token), rounding: .even
+    ).values
   }
 }

@@ -13,7 +13,8 @@ import AttentionReference
 /// that is above 0. Cosines of keys are taken after subtracting the mean key.
 ///
 /// - Note: Exact on the selected pairs; `cumulative == 1` is dense attention. The second filter of
-///   the paper, which skips products inside the kernel, and INT8 scores are not part of this mask.
+///   the paper, which skips products inside the kernel, is not part of this mask. `scores: int8`
+///   attends to kept blocks with the INT8 products of ``Sage1``'s variant B.
 ///   `ownBlock` is ours: without it a query whose chosen blocks all lie ahead of it attends to
 ///   nothing.
 ///
@@ -28,6 +29,7 @@ public struct Sparge: AttentionMechanism {
     public var topShare = 0.0
     public var sink = false
     public var ownBlock = true
+    public var scores = Scores.float32
     public var order = AttendSelected.Order.byQuery
 
     public init() {}
@@ -43,8 +45,15 @@ public struct Sparge: AttentionMechanism {
         "topShare", \.topShare, "Share of all blocks to keep in place of `cumulative`, or 0."),
       ParameterField("sink", \.sink, "Whether the first block is always kept."),
       ParameterField("ownBlock", \.ownBlock, "Whether the blocks on the diagonal are always kept."),
+      ParameterField(
+        "scores", \.scores,
+        "Scores of kept blocks: float32, or int8 with smoothed keys and a scale per block."),
       ParameterField("order", \.order, BlockSelectTexts.order, changesResult: false),
     ]
+  }
+
+  public enum Scores: String, ParameterChoice {
+    case float32, int8
   }
 
   public static let card = MechanismCard(
@@ -71,6 +80,14 @@ public struct Sparge: AttentionMechanism {
       throw .outOfRange(
         parameter: "similarity", value: "\(parameters.similarity)", rule: "it must be in -1 ... 1")
     }
+    guard
+      parameters.scores == .float32
+        || parameters.order == .byQuery && parameters.keyBlock.isMultiple(of: 4)
+    else {
+      throw .outOfRange(
+        parameter: "scores", value: "int8",
+        rule: "it needs order byQuery and a keyBlock that is a multiple of 4")
+    }
     self.parameters = parameters
     self.shape = shape
   }
@@ -90,7 +107,8 @@ public struct Sparge: AttentionMechanism {
           form: .softmax(scale: shape.softmaxScale), leastSimilarity: parameters.similarity)),
       rule: BlockRule(measure, forcedTakePlaces: false),
       forced: ForcedBlocks(own: parameters.ownBlock, first: parameters.sink ? 1 : 0),
-      order: parameters.order)
+      order: parameters.order,
+      precision: parameters.scores == .float32 ? .float32 : .int8(quantisation))
     return Plan(shape: shape, stages: [.attendSelected(stage)])
   }
 
@@ -101,8 +119,30 @@ public struct Sparge: AttentionMechanism {
       shape: shape, queryBlock: parameters.queryBlock, keyBlock: parameters.keyBlock)
   }
 
+  /// Scales per block, as the authors' kernel has them; values stay in Float32.
+  private var quantisation: QuantizationRule {
+    QuantizationRule(
+      queryGroup: parameters.queryBlock, keyGroup: parameters.keyBlock, smoothsKeys: true,
+      valuePrecision: .float32)
+  }
+
   public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
-    reference.attend(problem) { head, _, _ in choices(head) }
+    reference.attend(problem, operands: quantised) { head, _, _ in choices(head) }
+  }
+
+  /// Queries and keys as INT8 products see them, the softmax scale taken out again.
+  private func quantised(_ head: ReferenceHead) -> ReferenceHead {
+    guard parameters.scores == .int8 else { return head }
+    let scale = Float(shape.softmaxScale * 1.442_695_040_888_963_4)
+    let codes = QuantisedReference.int8(
+      head.query.map { Double(Float($0) * scale) }, group: parameters.queryBlock, form: .scale)
+    // Scores come out in log2 units.
+    let unit = 0.693_147_180_559_945_3 / shape.softmaxScale
+    return ReferenceHead(
+      query: codes.map { $0 * unit },
+      key: QuantisedReference.int8(
+        QuantisedReference.smoothed(head.key), group: parameters.keyBlock),
+      value: head.value)
   }
 
   public func selectionDefects(_ problem: ReferenceProblem) -> [String] {

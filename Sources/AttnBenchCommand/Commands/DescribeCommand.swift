@@ -55,7 +55,7 @@ struct DescribeCommand: ParsableCommand {
       """
       Paper      \(card.origin.title)\(card.origin.year.map { " (\($0))" } ?? "")\(paper)
       Family     \(card.family.rawValue)
-      Result     \(card.exactness.rawValue)
+      Result     \(card.kind)
       Inputs     \(inputs)
       Patterns   \(card.patterns.sorted().map(\.rawValue).joined(separator: ", "))
       Cost       \(card.cost)
@@ -84,6 +84,9 @@ struct DescribeCommand: ParsableCommand {
     else {
       if hasShape { _ = try entry.make(try parameters.overrides(), shape: try options.shape()) }
       return
+    }
+    if mechanism.plan.shape.isCausal, let bytes = mechanism.plan.stateBytes {
+      print("State      \(bytes) bytes at \(mechanism.plan.shape), whatever the length")
     }
     guard !mechanism.weightSpecifications.isEmpty else { return print("\nWeights    none") }
     print("\nWeights (apply --weights w.npz), at \(mechanism.plan.shape)")

@@ -73,7 +73,7 @@ struct ListCommand: ParsableCommand {
         let card = entry.card
         let paper = card.origin.arXiv.map { "arXiv:\($0)" } ?? card.origin.title
         return [
-          entry.id, card.family.rawValue, card.exactness.rawValue, card.inputs.rawValue,
+          entry.id, card.family.rawValue, card.kind, card.inputs.rawValue,
           card.patterns.sorted().map(\.rawValue).joined(separator: ", "), paper,
         ]
       })
@@ -87,7 +87,7 @@ struct ListCommand: ParsableCommand {
         let card = entry.card
         let paper = card.origin.arXiv.map { "arXiv:\($0)" } ?? card.origin.title
         return [
-          "`\(entry.id)`", card.family.rawValue, card.summary, card.exactness.rawValue, paper,
+          "`\(entry.id)`", card.family.rawValue, card.summary, card.kind, paper,
         ]
       })
   }

@@ -88,7 +88,7 @@ extension ReportCatalogue {
 extension MaskPicture {
   /// The picture of a sketch, titled with mechanism, settings and size.
   ///
-  /// - Parameter tokensOfCase: Tokens of the case that the picture stands for.
+  /// `tokensOfCase` are those of the case that the picture stands for.
   init(
     _ sketch: AttentionSketch, id: String, settings: [String], query: Int? = nil,
     tokensOfCase: Int? = nil

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Float32 keys and values in natural rows. Rows are read strictly one after the other, and none is
-// announced: what the memory system fetches ahead by itself is then faster than any prefetch.
+// Float32 keys and values in natural rows. Rows are read strictly one after the other: what the
+// memory system fetches ahead by itself is then faster than prefetches.
 #ifndef DECODE_ROWS_H
 #define DECODE_ROWS_H
 
@@ -128,7 +128,15 @@ INLINE void row_panel(const int rows, const int from, const int part, const int 
   UNROLL for (int r = 0; r < part; r++) {
     UNROLL for (int i = 0; i < count; i++) sums[r][i] = load_f(output + r * columns + i * LANES);
   }
+  // Only the first lines of the next block's values are announced, by a pass that reads no memory:
+  // nothing has read on there for as long as it took to score a block.
+  uintptr_t next = (uintptr_t)row + (uintptr_t)(block->count * block->value_bytes);
   for (int32_t key = 0; key < block->count; key++, row += block->value_bytes) {
+    if (from > 0) {
+      __builtin_prefetch((const void *)next, 0, 2);
+      __builtin_prefetch((const void *)(next + 64), 0, 2);
+      next += 128;
+    }
     UNROLL for (int i = 0; i < count; i++) {
       const float *at = (const float *)row + column + i * LANES;
       const vf v = left < LANES ? load_part(at, left) : load_f(at);

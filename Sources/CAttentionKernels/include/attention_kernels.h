@@ -4,7 +4,9 @@
 
 #include "attn_decode.h"
 #include "attn_diagonal.h"
+#include "attn_features.h"
 #include "attn_lowbit.h"
+#include "attn_quantised.h"
 #include "attn_rows.h"
 #include "attn_scan.h"
 #include "attn_select.h"
@@ -25,6 +27,8 @@ typedef struct {
   const attn_diagonal_kernels_t *diagonal;
   const attn_decode_kernels_t *decode;
   const attn_window_kernels_t *window;  ///< NULL where strips serve short windows too
+  const attn_quantised_kernels_t *quantised;
+  const attn_features_kernels_t *features;
 } attn_kernel_table_t;
 
 /// The table of `isa`, or NULL where this CPU or its system lacks the instructions.

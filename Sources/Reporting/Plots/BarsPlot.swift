@@ -20,15 +20,19 @@ enum BarsPlot {
     let place = problems.count == 1 ? " at \(bars[0].problem)" : ""
     let lines = problems.count == 1 ? bars.map { ($0.name, $0) } : lines(bars)
     let range = LogAxis.range(bars.flatMap(\.numbers) + [1], margin: 1.25)
+    let frame = PlotFrame(barRows: lines.map(\.name))
     var script = PlotScript(
-      output: output, frame: PlotFrame(barRows: lines.map(\.name)),
+      output: output, frame: frame,
       title: "Bound and measured speed-up over dense attention\(place)\(omitted)",
       x: "speed-up over flash f32; bars begin at 1", y: "")
     script.add("unset logscale y")
     script.add("unset grid")
     script.add("set grid xtics linetype 1 linewidth 0.6 linecolor rgb '#E2E2E2'")
     script.add("set border 1 linecolor rgb '#404040'")
-    script.add("set key outside center bottom horizontal maxcols 4 noenhanced")
+    script.add(
+      "set key at screen \(PlotScript.number((frame.left + frame.right) / 2)),"
+        + "\(PlotScript.number(28 / frame.height)) center center horizontal maxcols 3 "
+        + "Left reverse noenhanced")
     script.setAxis("x", range, ticks: LogAxis.decimalTicks(range))
     script.setNames("y", lines.map(\.name), reversed: true)
     draw(lines, range: range, in: &script)

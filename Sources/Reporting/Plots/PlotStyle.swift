@@ -82,10 +82,10 @@ struct PlotFrame {
 
   /// A frame for bars whose rows have these names, left of the plane; the key lies below.
   init(barRows names: [String]) {
-    left = min((Self.room(names) * 0.86 + 30) / Self.width, 0.5)
+    left = min((Self.room(names) * 0.88 + 40) / Self.width, 0.54)
     right = 0.97
-    height = max(360, Double(names.count + 6) * 23)
-    bottom = 92 / height
+    height = max(360, Double(names.count + 7) * 23)
+    bottom = 120 / height
     top = 1 - 52 / height
   }
 

@@ -107,19 +107,18 @@ public struct Summary: Sendable {
     let near = speeds.filter { isNear($0.row) && $0.speed.interval.low > 1 }
     if !isNear(best.row), let closest = near.max(by: { $0.speed.value < $1.speed.value }) {
       parts += [
-        .prose(". Within \(NumberText.percent(nearDistance)) of dense attention "),
-        .code(closest.row.record.label),
-        .prose(" is: \(NumberText.estimate(closest.speed)) times"),
+        .prose(". The fastest within \(nearText) of it is "), .code(closest.row.record.label),
+        .prose(": \(NumberText.estimate(closest.speed)) times"),
       ]
     } else if !isNear(best.row) {
-      parts.append(
-        .prose(". Nothing within \(NumberText.percent(nearDistance)) of it is faster than dense"))
+      parts.append(.prose(". Nothing within \(nearText) of it is faster"))
     }
     return Sentence(parts: parts + [.prose(".")])
   }
 
   /// Relative L1 distance up to which an output stands for that of dense attention.
   private static let nearDistance = 0.05
+  private static let nearText = "5 %"
 
   private static func isNear(_ row: NumberedRecord) -> Bool {
     row.denseError(\.relativeL1).value.map { $0 <= nearDistance } ?? false

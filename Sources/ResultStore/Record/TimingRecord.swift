@@ -49,6 +49,10 @@ public struct TimingRecord: Codable, Hashable, Sendable {
     self.processes = processes
   }
 
+  /// The relative width of an interval above which a figure decides nothing: +-3 %, the change that
+  /// a gate looks for.
+  public static let widestInterval = 0.06
+
   /// What the choice of blocks, timed without the attention that follows, is called among the
   /// alternatives.
   public static let selectionName = "selection"
@@ -63,10 +67,6 @@ public struct TimingRecord: Codable, Hashable, Sendable {
     else { return nil }
     return selection.medianNanoseconds / flash.medianNanoseconds
   }
-
-  /// The relative width of an interval above which a figure decides nothing: +-3 %, the change that
-  /// a gate looks for.
-  public static let widestInterval = 0.06
 
   /// Whether the interval of the speed-up, or else of the time, is too wide to decide anything.
   ///

@@ -91,7 +91,10 @@ extension TileFigures {
         return absent("keys are chosen from the data; the engine counts tiles as it runs")
       case .explicitScores: return absent("all scores are written out; there are no tiles")
       case .decode: return absent("keys are split into ranges; few queries have no key tiles")
-      case .scan: return absent("keys are summed into a state; there are no key tiles")
+      case .scan, .features:
+        return absent("keys are summed into a state; there are no key tiles")
+      case .lowRank: return absent("keys meet a few landmarks; there are no key tiles")
+      case .convolve: return absent("keys are convolved along the sequence; there are no key tiles")
       case .mixTokens: return absent("tokens are mixed by transforms; there are no key tiles")
       }
     }

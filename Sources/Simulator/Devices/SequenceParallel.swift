@@ -173,7 +173,8 @@ public struct SequenceParallel: Sendable {
     guard case .attend(let attend) = stage else { return (float, float) }
     func bytes(_ kind: OperationClass) -> Double {
       switch kind {
-      case .int8: 1
+      case .int8, .fp8, .fp8Narrow: 1
+      case .int4, .fp4: 0.5
       case .bfloat16: 2
       default: float
       }

@@ -79,7 +79,11 @@ public enum RateClass: String, Hashable, Sendable, Codable, CaseIterable, Coding
   case bfloat16
   case float16
   case int8
+  case int4
+  /// 8-bit floating point with sums of Float32 width.
   case fp8
+  /// 8-bit floating point with Float16 sums, where that is faster.
+  case fp8Narrow
   case fp4
   case exponential
   case elementwise
@@ -88,7 +92,7 @@ public enum RateClass: String, Hashable, Sendable, Codable, CaseIterable, Coding
   /// Whether the class counts multiply-adds of products.
   public var isProduct: Bool {
     switch self {
-    case .float32, .bfloat16, .float16, .int8, .fp8, .fp4: true
+    case .float32, .bfloat16, .float16, .int8, .int4, .fp8, .fp8Narrow, .fp4: true
     case .exponential, .elementwise, .compare: false
     }
   }

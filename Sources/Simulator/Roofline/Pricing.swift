@@ -66,6 +66,11 @@ struct Pricing {
     case .float32: return machine.rates[machine.nativePrecision]
     case .bfloat16: return machine.rates[.bfloat16]
     case .int8: return machine.rates[.int8]
+    // Where there are no 4-bit integers, they are unpacked and multiplied as bytes.
+    case .int4: return machine.rates[.int4] ?? machine.rates[.int8]
+    case .fp8: return machine.rates[.fp8]
+    case .fp8Narrow: return machine.rates[.fp8Narrow] ?? machine.rates[.fp8]
+    case .fp4: return machine.rates[.fp4]
     case .fourier: return float32
     case .elementwise: return machine.rates[.elementwise] ?? float32
     case .exponential: return machine.rates[.exponential]
@@ -86,7 +91,8 @@ struct Pricing {
 
   private func ceiling(of kind: OperationClass, _ rate: Rate) -> Ceiling.Kind {
     switch kind {
-    case .float32, .bfloat16, .int8, .fourier: .products(rate.unit)
+    case .float32, .bfloat16, .int8, .int4, .fp8, .fp8Narrow, .fp4, .fourier:
+      .products(rate.unit)
     case .exponential: .exponentials
     case .elementwise: .elementwise
     case .compare: .comparisons

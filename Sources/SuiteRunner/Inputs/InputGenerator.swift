@@ -41,7 +41,13 @@ public struct InputGenerator: Sendable {
     let tensor = Tensor<Float>(extents)
     fillNormal(tensor, stream.child(name))
     switch (input, role) {
-    case (.gaussian, _), (.outlierChannels, .value), (.rareLarge, .value): break
+    case (.gaussian, _), (.outlierChannels, .value), (.rareLarge, .value), (.peaky, .key),
+      (.peaky, .value), (.outlierQueryKey, .value), (.biasedValues, .query), (.biasedValues, .key):
+      break
+    case (.peaky, .query): scale(tensor, by: 3)
+    case (.outlierQueryKey, .query): shiftSixChannels(tensor, first: 5, bias: [12])
+    case (.outlierQueryKey, .key): shiftSixChannels(tensor, first: 11, bias: [15, -15])
+    case (.biasedValues, .value): addChannelBias(tensor, stream.child("bias"), deviation: 8)
     case (.outlierChannels, .query): scaleOutlierChannels(tensor, by: 0.5)
     case (.outlierChannels, .key): shiftOutlierChannels(tensor, stream.child("bias"))
     case (.rareLarge, _): addRareLarge(tensor, stream.child(name + "/rare"))
@@ -82,6 +88,24 @@ public struct InputGenerator: Sendable {
       return
     }
     pool.run(units: count) { _, unit in body(unit) }
+  }
+
+  private func scale(_ tensor: Tensor<Float>, by factor: Float) {
+    for index in 0..<tensor.count { tensor[index] *= factor }
+  }
+
+  /// Adds biases in turn to six channels spread over the head dimension.
+  private func shiftSixChannels(_ tensor: Tensor<Float>, first: Int, bias: [Float]) {
+    let width = tensor.extents.last ?? 1
+    var shift = [Float](repeating: 0, count: width)
+    for place in 0..<6 { shift[(first + place * width / 6) % width] = bias[place % bias.count] }
+    for index in 0..<tensor.count { tensor[index] += shift[index % width] }
+  }
+
+  private func addChannelBias(_ tensor: Tensor<Float>, _ seed: Seed, deviation: Float) {
+    var generator = SplitMix64(seed: seed)
+    let bias = (0..<(tensor.extents.last ?? 1)).map { _ in deviation * generator.normal() }
+    for index in 0..<tensor.count { tensor[index] += bias[index % bias.count] }
   }
 
   /// Four channels spread over the head dimension, as in the accuracy tables of low-bit attention.

@@ -28,6 +28,9 @@ public enum InputSpecification: Hashable, Sendable {
 /// Inputs made from the seed.
 public enum GeneratedInput: String, Hashable, Sendable, CaseIterable {
   case gaussian
+  case peaky
+  case outlierQueryKey = "outlier-query-key"
+  case biasedValues = "biased-values"
   case outlierChannels = "outlier-channels"
   case rareLarge = "rare-large"
   case correlatedGrid = "correlated-grid"
@@ -36,6 +39,10 @@ public enum GeneratedInput: String, Hashable, Sendable, CaseIterable {
   public var summary: String {
     switch self {
     case .gaussian: "independent N(0, 1); attention is almost uniform"
+    case .peaky: "N(0, 1) with queries three times as large; attention has few winners"
+    case .outlierQueryKey:
+      "N(0, 1) with a shared bias of +-15 on six key channels and of 12 on six query channels"
+    case .biasedValues: "N(0, 1) with a bias from N(0, 64) on every value channel"
     case .outlierChannels: "N(0, 1) with a shared bias of +-30 on four key channels"
     case .rareLarge: "N(0, 1) with a share of 0.1 % drawn from N(0, 100)"
     case .correlatedGrid: "queries and keys that vary slowly along every axis of the grid"

@@ -116,15 +116,25 @@ struct CaseBounds {
   }
 
   private func precision(_ floor: RooflineFloor, _ plan: Plan) -> String {
-    floor.repricedPrecision?.rawValue ?? plan.precisionName
+    plan.precisionName(on: floor)
   }
 }
 
 extension Plan {
+  /// The element types of the products that `floor` priced.
+  ///
+  /// They are those of the plan, or the machine's own where the plan's are Float32. Mean queries in
+  /// Float32 beside quantised products do not count.
+  func precisionName(on floor: RooflineFloor) -> String {
+    if case .attend(let attend) = stages.first, attend.quantisation != nil { return precisionName }
+    return floor.repricedPrecision?.rawValue ?? precisionName
+  }
+
   /// The element types of the plan's products, such as `f32` or `int8+bf16`.
   public var precisionName: String {
     for stage in stages {
       if case .attend(let attend) = stage { return attend.precision.name }
+      if case .attendSelected(let selected) = stage { return selected.precision.name }
       if case .decode(let decode) = stage { return decode.keyValuePrecision.name }
     }
     return AttendPrecision.float32.name

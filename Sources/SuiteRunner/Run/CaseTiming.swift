@@ -28,11 +28,14 @@ struct CaseTiming {
     let base = try result.timing(of: Role.flashBaseline.rawValue)
     let ratio = try result.ratio(of: Role.flashBaseline.rawValue, to: Role.mechanism.rawValue)
     // Bare transforms stand beside the mechanisms that are made of them, a bare read beside
-    // decoding, the choice of blocks beside what attends to them.
-    let bare = [BareTransforms.name, BareRead.name, TimingRecord.selectionName].compactMap { name in
-      (try? result.timing(of: name)).map { record(.other, name, "f32", $0) }
+    // decoding, the choice of blocks beside the attention to them.
+    let parts = [
+      (BareTransforms.name, "f32"), (BareRead.name, "f32"),
+      (TimingRecord.selectionName, plan.precisionName),
+    ].compactMap { name, precision in
+      (try? result.timing(of: name)).map { record(.other, name, precision, $0) }
     }
-    let speedUp = Self.estimate(ratio)
+    let speedUp = Self.speedUp(ratio, of: plan)
     let hostBound = bounds.bound(on: BoundsRecord.host)
     let seconds = own.summary.median * 1e-9
     let rate = Double(plan.operations.products) / seconds * 1e-9
@@ -44,17 +47,19 @@ struct CaseTiming {
       alternatives: [
         record(.mechanism, item.mechanismID, plan.precisionName, own),
         record(.flashBaseline, Flash.card.id, AttendPrecision.float32.name, base),
-      ] + bare,
+      ] + parts,
       speedUpOverFlash: speedUp, speedUpOverDense: overDense(speedUp, plan.precisionName),
       realisedShare: speedUp.flatMap { speedUp in
         hostBound.flatMap { $0.roofline.map { speedUp.value / $0 } }
       },
-      floorShare: hostBound.flatMap { $0.floorSeconds.map { $0 / seconds } },
+      floorShare: Self.figure(
+        hostBound.flatMap { $0.floorSeconds.map { $0 / seconds } }, of: plan),
       flashFloorShare: hostBound.flatMap {
         $0.denseFloorSeconds.map { $0 / (base.summary.median * 1e-9) }
       },
-      gigaflopsPerSecond: .value(rate), adjacentPeakGigaflopsPerSecond: peak,
-      shareOfPeak: peak.map { rate / $0 }, cache: item.cache.rawValue,
+      gigaflopsPerSecond: Self.figure(.value(rate), of: plan),
+      adjacentPeakGigaflopsPerSecond: peak,
+      shareOfPeak: Self.figure(peak.map { rate / $0 }, of: plan), cache: item.cache.rawValue,
       stop: result.stop.rawValue, processes: processes)
   }
 
@@ -92,6 +97,26 @@ struct CaseTiming {
       return .absent(reason: "the mechanism is itself dense attention in \(precision)")
     }
     return speedUp
+  }
+
+  /// The ratio of times, unless formats are emulated: then the time is that of an emulation.
+  private static func speedUp(
+    _ ratio: TimeRatio, of plan: Plan
+  ) -> ResultStore.Known<Estimate> {
+    emulation(plan).map { .absent(reason: $0) } ?? estimate(ratio)
+  }
+
+  /// A figure of speed, unless formats are emulated.
+  private static func figure(_ value: Quantity, of plan: Plan) -> Quantity {
+    emulation(plan).map { .absent(reason: $0) } ?? value
+  }
+
+  /// Why the times of `plan` are no speeds, or nil where they are.
+  private static func emulation(_ plan: Plan) -> String? {
+    let formats = plan.emulatedFormats
+    guard !formats.isEmpty else { return nil }
+    return "no CPU multiplies \(formats.joined(separator: " or ")): the accuracy is real, the time "
+      + "is that of an emulation"
   }
 
   private static func estimate(_ ratio: TimeRatio) -> ResultStore.Known<Estimate> {

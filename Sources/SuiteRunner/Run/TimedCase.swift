@@ -66,13 +66,13 @@ public final class TimedCase {
       .init(name: Role.mechanism.rawValue, about: callNanoseconds) { rotation.run(engine) },
     ]
     if let bare { alternatives.append(.init(name: BareTransforms.name) { bare.run() }) }
-    if item.mechanism.plan.selectingStage != nil {
-      alternatives.append(
-        .init(name: TimingRecord.selectionName) { rotation.select(engine) })
-    }
     if let read = Engines.bareRead(of: engine) {
       // Calibration comes to the read after the mechanism, whose cache is there by then.
       alternatives.append(.init(name: BareRead.name) { read.run() })
+    }
+    if item.mechanism.plan.selectingStage != nil {
+      alternatives.append(
+        .init(name: TimingRecord.selectionName) { rotation.select(engine) })
     }
     let plan = plan(process: process)
     let timer = InterleavedTimer(plan: plan)

@@ -20,6 +20,12 @@ public struct Tolerance: Hashable, Sendable {
     case .attendSelected, .gatedBranches, .explicitScores, nil: self = Self.attend(.float32)
     case .decode(let stage): self = Self.decode(stage.keyValuePrecision)
     case .scan(let stage): self = Self.scan(stage)
+    case .features(let stage): self = Self.features(stage)
+    case .lowRank:
+      self.init(1e-4, "an iterated inverse in Float32 multiplies roundings by the condition number")
+    case .convolve:
+      self.init(
+        1e-5, "Float32 transforms of products that span the range of their features and filters")
     case .mixTokens:
       self.init(2e-6, "Float32 transforms: log2(n) roundings of 6e-8 each, with a factor of 2")
     }
@@ -42,7 +48,16 @@ public struct Tolerance: Hashable, Sendable {
         return Tolerance(
           5e-3, "the same codes; weights near a rounding step may fall on either side of it")
       }
+    case .quantised(let plan): return quantised(plan)
     }
+  }
+
+  private static func quantised(_ plan: QuantisationPlan) -> Tolerance {
+    guard plan.weights.format == .number(.float32), plan.sums.kind == .float32 else {
+      return Tolerance(
+        5e-3, "the same numbers; weights and sums near a rounding step may fall on either side")
+    }
+    return Tolerance(3e-6, "the same numbers as the oracle; Float32 after them")
   }
 
   private static func decode(_ precision: DecodePrecision) -> Tolerance {
@@ -54,6 +69,20 @@ public struct Tolerance: Hashable, Sendable {
       return Tolerance(
         2.5e-3, "the same codes; one of 255 steps for weights near the middle of a step")
     }
+  }
+
+  private static func features(_ stage: FeatureAttention) -> Tolerance {
+    let isExponential = (stage.queryMap.steps + stage.keyMap.steps).contains { step in
+      switch step {
+      case .statisticExponential, .rowExponential, .statisticFactor, .focus, .taylor: true
+      default: false
+      }
+    }
+    if isExponential || stage.normalizer == .none || stage.outputNorm != nil {
+      return Tolerance(
+        5e-5, "features span orders of magnitude, or sums without a denominator cancel")
+    }
+    return Tolerance(1e-5, "Float32 sums over the sequence: sqrt(n) roundings of 6e-8")
   }
 
   private static func scan(_ stage: Scan) -> Tolerance {

@@ -35,7 +35,7 @@ public struct SimulatedMachine: Encodable, Sendable {
     denseSeconds = dense.seconds
     rooflineBound = CaseBounds.roofline(own, dense)
     bindingCeiling = own.binding.map { .value($0.label) } ?? .absent(reason: "nothing is priced")
-    precision = own.repricedPrecision?.rawValue ?? plans.mechanism.precisionName
+    precision = plans.mechanism.precisionName(on: own)
     densePrecision = dense.repricedPrecision?.rawValue ?? plans.dense.precisionName
     unpriced = OperationClass.allCases.filter {
       own.unpriced.contains($0) || dense.unpriced.contains($0)

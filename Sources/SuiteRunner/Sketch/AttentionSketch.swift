@@ -112,7 +112,7 @@ public struct AttentionSketch: Sendable {
       case .attend(let attend): return .schedule(attend)
       case .explicitScores, .decode: return .order
       case .attendSelected, .gatedBranches: return .oracle
-      case .scan, .mixTokens: continue
+      case .scan, .features, .lowRank, .convolve, .mixTokens: continue
       }
     }
     throw AttentionSketchError.noPairs(mechanism: mechanism)

@@ -103,8 +103,9 @@ public final class LockstepSession {
     }
   }
 
-  /// Makes the case ready in every process of `task`, in all of them at the same time: nothing is
-  /// timed meanwhile. A process that has it ready from the task before keeps it.
+  /// Makes the case ready in every process of `task`, in all of them at the same time.
+  ///
+  /// Nothing is timed meanwhile. A process that has the case ready from the task before keeps it.
   private func prepare(
     _ task: LockstepTask, verifies: Set<String>
   ) throws -> LockstepResult? {

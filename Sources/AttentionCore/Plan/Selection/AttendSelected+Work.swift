@@ -9,7 +9,7 @@ extension AttendSelected {
     let geometry = SelectionGeometry(self, shape: shape)
     let stages =
       [reordering(shape, geometry)] + scoring(shape, geometry)
-      + [attending(shape, geometry), merging(shape)]
+      + precision.preparation(shape: shape) + [attending(shape, geometry), merging(shape)]
     return stages.filter { $0.operations != OperationCounts() || $0.bytesMoved > 0 }
   }
 
@@ -182,7 +182,7 @@ extension AttendSelected {
       StageWork(
         name: "estimate blocks",
         operations: OperationCounts([
-          .int8: 2 * estimates * shape.headDim, .compare: estimates,
+          .int4: 2 * estimates * shape.headDim, .compare: estimates,
         ]),
         bytesRead: 0, bytesWritten: 4 * heads * geometry.rowCount,
         parallelUnits: heads * geometry.rowCount),
@@ -254,14 +254,17 @@ extension AttendSelected {
     let heads = shape.batch * shape.queryHeads
     let bytes = TensorBytes(shape)
     let pairs = realisedPairs ?? heads * pairBounds(shape: shape).lowerBound
+    var operations = OperationCounts([.exponential: pairs])
+    operations[precision.scoreClass] += 2 * pairs * shape.headDim
+    operations[precision.valueClass] += 2 * pairs * shape.valueDim
+    let prepared = precision.preparedBytes(bytes)
     return StageWork(
-      name: "attend",
-      operations: OperationCounts([
-        .float32: 2 * pairs * (shape.headDim + shape.valueDim), .exponential: pairs,
-      ]),
+      name: "attend", operations: operations,
       // Only where every query sees its own block is every key sure to be read.
-      bytesRead: bytes.query + (forced.own && shape.isSelfAttention ? bytes.key + bytes.value : 0),
+      bytesRead: bytes.query
+        + (forced.own && shape.isSelfAttention ? prepared.key + prepared.value : 0),
       bytesWritten: bytes.output,
+      narrowBytes: forced.own && shape.isSelfAttention ? prepared.narrow : 0,
       parallelUnits: heads * ((shape.queryLength + 31) / 32))
   }
 

@@ -42,6 +42,8 @@ public struct AttendSelected: Hashable, Sendable {
   public let forced: ForcedBlocks
   public let order: Order
   public let merging: Merging
+  /// Float32, or INT8 scores with consecutive blocks in order ``Order/byQuery``.
+  public let precision: AttendPrecision
   /// Pairs over all heads that a known selection attends to; see ``realised(_:shape:)``.
   public private(set) var realisedPairs: Int?
   /// Pairs over all heads whose estimates a known selection took at least.
@@ -51,8 +53,9 @@ public struct AttendSelected: Hashable, Sendable {
     rows: RowUnit, blocks: BlockPartition, sharing: Sharing = .none,
     scoring: BlockScoring = .product(FeatureProduct()), rule: BlockRule,
     forced: ForcedBlocks = ForcedBlocks(), order: Order = .byQuery,
-    merging: Merging = .logSumExp
+    merging: Merging = .logSumExp, precision: AttendPrecision = .float32
   ) {
+    self.precision = precision
     self.rows = rows
     self.blocks = blocks
     self.sharing = sharing

@@ -57,6 +57,9 @@ public struct SortedSegments: Hashable, Sendable {
 public struct LowBitEstimate: Hashable, Sendable {
   public let share: Double
 
+  /// Codes of queries and keys, less their means.
+  public static let operand = OperandRule(.number(.int4), group: .token)
+
   public init(share: Double) {
     self.share = share
   }

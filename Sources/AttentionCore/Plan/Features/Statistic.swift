@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+
+/// What a feature map must know of the whole sequence before its first row.
+public enum Statistic: Hashable, Sendable {
+  /// The largest key of every channel: the shift of exponentials over tokens.
+  case keyMaxima
+  /// The mean key, and how it is subtracted.
+  case keyMeans
+  /// Scales of queries and keys that give exponential features the variance of a softmax.
+  ///
+  /// `s^2 = (sd_q^2 sd_k^2 - b) / 2 a`, queries times `s / sd_q`, keys times `s / sd_k`, standard
+  /// deviations over the whole tensors; keys are shifted by their largest element.
+  case logNormal(a: Double, b: Double)
+  /// Queries and keys divided by the longest of their head, times `limit`.
+  case largestNorms(limit: Double)
+  /// Keys weighed by their similarity to the mean query feature: `n softmax_j(scale qbar . k'_j)`,
+  /// features by `elu + 1`.
+  case similarityToMeanQuery
+  /// Conservation of flows, features by the sigmoid.
+  case flow(epsilon: Double)
+
+  /// Whether what is found for keys depends on the queries of a head.
+  var readsQueries: Bool {
+    switch self {
+    case .keyMaxima, .keyMeans, .logNormal, .largestNorms: false
+    case .similarityToMeanQuery, .flow: true
+    }
+  }
+
+  /// Passes over queries and over keys, and exponentials of all of them.
+  func passes(shape: AttentionShape) -> StatisticPasses {
+    let queries = shape.batch * shape.queryHeads * shape.queryLength
+    let keys = shape.batch * shape.keyValueHeads * shape.keyLength
+    // One set of keys per query head.
+    let own = shape.batch * shape.queryHeads * shape.keyLength
+    let width = shape.headDim
+    switch self {
+    case .keyMaxima, .keyMeans:
+      return StatisticPasses(
+        queryRows: 0, keyRows: keys, exponentials: 0, elementwise: keys * width)
+    case .logNormal:
+      return StatisticPasses(
+        queryRows: queries, keyRows: 2 * keys, exponentials: 0,
+        elementwise: 3 * queries * width + 4 * keys * width)
+    case .largestNorms:
+      return StatisticPasses(
+        queryRows: queries, keyRows: keys, exponentials: 0,
+        elementwise: 2 * (queries + keys) * width)
+    case .similarityToMeanQuery:
+      return StatisticPasses(
+        queryRows: queries, keyRows: own, exponentials: (queries + own) * width + own,
+        elementwise: queries * width + 2 * own * width + own)
+    case .flow:
+      // The causal form maps every row once; otherwise the sums are needed ahead of the next pass.
+      let times = shape.isCausal ? 1 : 3
+      let rows = times * (queries + own)
+      let dots = 2 * (queries + own) * 2 * width
+      return StatisticPasses(
+        queryRows: times * queries, keyRows: times * own,
+        exponentials: rows * width + queries + own,
+        elementwise: dots + 2 * (queries + own) * width)
+    }
+  }
+}
+
+extension Statistic {
+  /// Exponentials, and rows of queries and keys read, over all passes and heads.
+  public func work(shape: AttentionShape) -> (exponentials: Int, rows: Int) {
+    let passes = passes(shape: shape)
+    return (passes.exponentials, passes.queryRows + passes.keyRows)
+  }
+}
+
+/// The work of a statistic.
+struct StatisticPasses {
+  /// Rows read, every pass counted.
+  let queryRows, keyRows: Int
+  let exponentials: Int
+  let elementwise: Int
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import CAttentionKernels
+import RealModule
+
+extension PreparedFeatureAttention {
+  func state(_ index: Int) -> UnsafeMutablePointer<Float> {
+    states[index].assumingMemoryBound(to: Float.self)
+  }
+
+  /// Sums of marked key features beside a state.
+  func marks(_ index: Int) -> UnsafeMutablePointer<Float> {
+    (states[index] + plans.stateBytes).assumingMemoryBound(to: Float.self)
+  }
+
+  /// A query head that reads a state.
+  func queryHead(ofState head: Int) -> Int {
+    stage.hasStatePerQueryHead(shape: shape) ? head : head * shape.headGroup
+  }
+
+  /// Rows of a chunk as the scan kernels take them.
+  func rows(
+    _ parts: FeatureScratch.Parts, value: UnsafePointer<Float>?,
+    output: UnsafeMutablePointer<Float>?
+  ) -> attn_scan_rows_t {
+    var rows = attn_scan_rows_t()
+    rows.q = UnsafePointer(parts.queries)
+    rows.k = UnsafePointer(parts.keys)
+    rows.v = value
+    rows.o = output
+    rows.q_stride = layout.stride
+    rows.k_stride = layout.stride
+    rows.v_stride = shape.valueDim
+    rows.o_stride = shape.valueDim
+    return rows
+  }
+
+  /// Features of some keys of a head, in the scratch of the worker; `head` counts states.
+  func mapKeys(
+    _ keys: Range<Int>, of at: AttendOperands.Head, head: Int,
+    marks: UnsafeMutablePointer<Float>, worker: Int
+  ) {
+    let parts = layout.parts(scratch[worker])
+    map(
+      keyPrograms, head: head, at.key + keys.lowerBound * shape.headDim, count: keys.count,
+      place: keys.lowerBound, into: parts.keys, parts: parts, sums: marks, products: nil)
+    board[worker].pointee.exponentials += UInt64(
+      keys.count * stage.keyMap.exponentials(inputs: shape.headDim))
+    board.add(
+      worker: worker, bytesRead: 4 * keys.count * (shape.headDim + shape.valueDim),
+      bytesWritten: 0)
+  }
+
+  /// Features of some queries of a head; products with marked sums go to the scratch too.
+  func mapQueries(
+    _ queries: Range<Int>, of at: AttendOperands.Head, head: Int,
+    marks: UnsafeMutablePointer<Float>, worker: Int
+  ) {
+    let parts = layout.parts(scratch[worker])
+    map(
+      queryPrograms, head: head, at.query + queries.lowerBound * shape.headDim,
+      count: queries.count, place: queries.lowerBound + max(shape.causalOffset, 0),
+      into: parts.queries, parts: parts, sums: marks, products: parts.products)
+    board[worker].pointee.exponentials += UInt64(
+      queries.count * stage.queryMap.exponentials(inputs: shape.headDim))
+    board.add(worker: worker, bytesRead: 4 * queries.count * shape.headDim, bytesWritten: 0)
+  }
+
+  func map(
+    _ programs: RowPrograms, head: Int, _ rows: UnsafePointer<Float>, count: Int, place: Int,
+    into features: UnsafeMutablePointer<Float>, parts: FeatureScratch.Parts,
+    sums: UnsafeMutablePointer<Float>, products: UnsafeMutablePointer<Float>?
+  ) {
+    var between = attn_row_scratch_t()
+    between.first = parts.first
+    between.second = parts.second
+    between.stride = layout.stride
+    between.sums = sums
+    for first in stride(from: 0, to: count, by: Int(ATTN_ROW_BLOCK)) {
+      between.products = products.map { $0 + first }
+      context.kernels.features.apply(
+        programs.steps(head), Int32(programs.stepCount), rows + first * shape.headDim,
+        shape.headDim, Int32(min(Int(ATTN_ROW_BLOCK), count - first)), Int64(place + first),
+        features + first * layout.stride, layout.stride, &between)
+    }
+  }
+
+  /// Multiplies the rows of a state, and not its sums.
+  func scale(_ state: UnsafeMutablePointer<Float>, by factors: UnsafePointer<Float>) {
+    let plan = plans.sum(0).pointee
+    context.kernels.features.scale_rows(
+      state, Int(attn_scan_stride(plan.value_dim)), plan.feature_dim, plan.value_dim, factors)
+  }
+}
+
+/// What the scan kernels are told, one plan per decay: to sum keys and to read.
+final class FeatureKernelPlans: @unchecked Sendable {
+  private let plans: UnsafeMutablePointer<attn_scan_plan_t>
+  private let count: Int
+
+  init(_ stage: FeatureAttention, shape: AttentionShape, weights: WeightSet) {
+    var plan = attn_scan_plan_t()
+    plan.map = ATTN_SCAN_IDENTITY
+    plan.feature_dim = Int32(stage.featureDim(shape: shape))
+    plan.input_dim = plan.feature_dim
+    plan.value_dim = Int32(shape.valueDim)
+    plan.output_scale = 1
+    plan.decay = 1
+    // Where the caller hands over chunks of one token, so do the kernels.
+    plan.chunk_length = stage.chunkLength < 32 ? Int32(stage.chunkLength) : 0
+    if case .sum(let epsilon) = stage.normalizer {
+      plan.normalised = 1
+      plan.denominator_eps = Float(epsilon)
+    }
+    var sum = plan
+    if case .keySums = stage.normalizer { sum.normalised = 1 }
+    count = stage.recurrence == .decay ? shape.queryHeads : 1
+    plans = .allocate(capacity: 2 * count)
+    plans.initialize(repeating: plan, count: count)
+    (plans + count).initialize(repeating: sum, count: count)
+    guard stage.recurrence == .decay else { return }
+    let slopes = weights["slopes"]
+    for head in 0..<count {
+      let decay = Double.exp(-Double(slopes[head]))
+      plans[head].decay = decay
+      plans[count + head].decay = decay
+    }
+  }
+
+  deinit {
+    plans.deallocate()
+  }
+
+  /// The plan that reads states, of a query head counted over the whole batch.
+  func read(_ head: Int) -> UnsafePointer<attn_scan_plan_t> {
+    UnsafePointer(plans + head % count)
+  }
+
+  /// The plan that sums keys into states.
+  func sum(_ head: Int) -> UnsafePointer<attn_scan_plan_t> {
+    UnsafePointer(plans + count + head % count)
+  }
+
+  /// Bytes of one state [byte], a multiple of a cache line.
+  var stateBytes: Int {
+    (attn_scan_state_floats(plans) * MemoryLayout<Float>.stride + 63) & ~63
+  }
+}

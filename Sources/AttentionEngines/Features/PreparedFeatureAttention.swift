@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import CAttentionKernels
+
+/// The engine of feature maps made of steps: rows are mapped into cache, block by block, and the scan
+/// kernels multiply what they find there.
+///
+/// Without causality: statistics, states of key ranges, their sums in order, reads by ranges of
+/// queries. A causal head is one unit from its first token to its last.
+final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
+  let stage: FeatureAttention
+  let shape: AttentionShape
+  let context: ExecutionContext
+  let split: ScanSplit
+  let queryPrograms, keyPrograms: RowPrograms
+  let gatePrograms: RowPrograms?
+  let plans: FeatureKernelPlans
+  let layout: FeatureScratch
+  let local: LocalTerm?
+  let scratch, states: Workspace
+  let board: CountBoard
+  private let store: StatisticStore
+  private let statistic: StatisticPass?
+  private(set) var operands: AttendOperands?
+  private var jobs: [FeatureJob] = []
+
+  let expectedCounts: EngineCounts?
+  private(set) var counts = EngineCounts()
+
+  init(
+    _ stage: FeatureAttention, shape: AttentionShape, weights: WeightSet,
+    context: ExecutionContext
+  ) {
+    self.stage = stage
+    self.shape = shape
+    self.context = context
+    split = ScanSplit(shape: shape)
+    let store = StatisticStore(stage, shape: shape)
+    self.store = store
+    let places = PlaceTables(shape: shape)
+    let (queryHeads, keyHeads) = (shape.queryHeads, shape.keyValueHeads)
+    let stateHeads = stage.stateHeads(shape: shape)
+    let perKeyHead = stateHeads / (shape.batch * keyHeads)
+    queryPrograms = RowPrograms(
+      stage.queryMap, inputs: shape.headDim, heads: shape.batch * queryHeads,
+      weightHead: { $0 % queryHeads }, places: places, statistics: store.queries,
+      weights: weights)
+    keyPrograms = RowPrograms(
+      stage.keyMap, inputs: shape.headDim, heads: stateHeads,
+      weightHead: { $0 / perKeyHead % keyHeads }, places: places, statistics: store.keys,
+      weights: weights)
+    if case .gates(let steps) = stage.recurrence {
+      gatePrograms = RowPrograms(
+        steps, inputs: shape.headDim, heads: stateHeads,
+        weightHead: { $0 / perKeyHead % keyHeads }, places: places, statistics: nil,
+        weights: weights)
+    } else {
+      gatePrograms = nil
+    }
+    plans = FeatureKernelPlans(stage, shape: shape, weights: weights)
+    statistic = stage.statistic.map {
+      StatisticPass(
+        $0, stage: stage, shape: shape, store: store, kernels: context.kernels.features)
+    }
+    layout = FeatureScratch(
+      stage, shape: shape,
+      strides: [queryPrograms.stride, keyPrograms.stride, gatePrograms?.stride ?? 0],
+      kernelBytes: context.kernels.scan.scratch_bytes(plans.read(0)),
+      statistic: statistic?.scratchCount ?? 0)
+    local = stage.local.map {
+      LocalTerm($0, shape: shape, weights: weights, kernels: context.kernels.features)
+    }
+    scratch = Workspace(bytesPerWorker: layout.bytes, workers: context.pool.count)
+    states = Workspace(
+      bytesPerWorker: plans.stateBytes + 4 * layout.vector,
+      workers: shape.isCausal ? context.pool.count : stateHeads * split.keyRanges)
+    board = CountBoard(workers: context.pool.count)
+    expectedCounts = stage.expectedCounts(shape: shape)
+    jobs = makeJobs(stateHeads: stateHeads)
+  }
+
+  var workspaceBytes: Int {
+    scratch.bytes + states.bytes + store.bytes + queryPrograms.bytes + keyPrograms.bytes
+      + (gatePrograms?.bytes ?? 0) + (local?.bytes ?? 0)
+  }
+
+  func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {
+    guard case .queryKeyValue(let query, let key, let value) = inputs else {
+      preconditionFailure("linear attention takes query, key and value")
+    }
+    board.reset()
+    operands = AttendOperands(query: query, key: key, value: value, output: output)
+    for job in jobs { context.pool.run(units: job.units, job.body) }
+    countStatistics()
+    counts = board.sum
+  }
+
+  private func makeJobs(stateHeads: Int) -> [FeatureJob] {
+    var jobs: [FeatureJob] = []
+    let queryHeads = shape.batch * shape.queryHeads
+    if let statistic {
+      jobs.append(
+        FeatureJob(units: statistic.units) { [unowned self] worker, unit in
+          guard let operands else { return }
+          statistic.run(
+            unit: unit, operands: operands, scratch: layout.parts(scratch[worker]).floats)
+        })
+      jobs.append(FeatureJob(units: 1) { _, _ in statistic.join() })
+    }
+    if let local, local.readsValues {
+      jobs.append(
+        FeatureJob(units: shape.batch * shape.keyValueHeads) { [unowned self] worker, unit in
+          guard let operands else { return }
+          local.derive(
+            keyHead: unit, value: operands.head(unit * shape.headGroup, shape: shape).value,
+            scratch: layout.parts(scratch[worker]).vectors)
+        })
+    }
+    if shape.isCausal {
+      return jobs + [
+        FeatureJob(units: queryHeads) { [unowned self] in scan(worker: $0, head: $1) }
+      ]
+    }
+    return jobs + [
+      FeatureJob(units: stateHeads * split.keyRanges) { [unowned self] in
+        sum(worker: $0, unit: $1)
+      },
+      FeatureJob(units: stateHeads) { [unowned self] in merge(worker: $0, head: $1) },
+      FeatureJob(units: queryHeads * split.queryRanges) { [unowned self] in
+        read(worker: $0, unit: $1)
+      },
+    ]
+  }
+
+  // MARK: - Without causality
+
+  /// The state of one range of keys.
+  private func sum(worker: Int, unit: Int) {
+    let (head, range) = unit.quotientAndRemainder(dividingBy: split.keyRanges)
+    guard let operands else { return }
+    let keys = split.keys(range: range, shape: shape)
+    let at = operands.head(queryHead(ofState: head), shape: shape)
+    let state = self.state(unit)
+    marks(unit).update(repeating: 0, count: layout.vector)
+    context.kernels.scan.reset(plans.sum(0), state)
+    add(keys, of: at, head: head, to: state, marks: marks(unit), worker: worker, plan: 0)
+  }
+
+  /// Adds the states of a head into the first, always in the same order.
+  private func merge(worker: Int, head: Int) {
+    let first = head * split.keyRanges
+    let plan = plans.sum(0)
+    for range in 1..<max(split.keyRanges, 1) {
+      context.kernels.scan.merge(plan, state(first), state(first + range))
+      let (mine, other) = (marks(first), marks(first + range))
+      for index in 0..<layout.vector { mine[index] += other[index] }
+    }
+    guard case .keySums = stage.normalizer else { return }
+    let sums = state(first) + attn_scan_normaliser_offset(plan)
+    let inverses = layout.parts(scratch[worker]).vectors
+    for feature in 0..<Int(plan.pointee.feature_dim) { inverses[feature] = 1 / sums[feature] }
+    scale(state(first), by: inverses)
+  }
+
+  /// The output rows of one range of queries.
+  private func read(worker: Int, unit: Int) {
+    let (head, range) = unit.quotientAndRemainder(dividingBy: split.queryRanges)
+    guard let operands else { return }
+    let at = operands.head(head, shape: shape)
+    let group =
+      stage.hasStatePerQueryHead(shape: shape) ? head : at.keyValueIndex
+    let first = group * split.keyRanges
+    read(
+      split.queries(range: range, shape: shape), of: at, head: head, from: state(first),
+      marks: marks(first), worker: worker, plan: 0)
+  }
+
+  // MARK: - Pieces
+
+  /// Adds keys to a state.
+  func add(
+    _ keys: Range<Int>, of at: AttendOperands.Head, head: Int,
+    to state: UnsafeMutablePointer<Float>, marks: UnsafeMutablePointer<Float>, worker: Int,
+    plan: Int
+  ) {
+    let parts = layout.parts(scratch[worker])
+    for first in stride(from: keys.lowerBound, to: keys.upperBound, by: layout.chunk) {
+      let count = min(layout.chunk, keys.upperBound - first)
+      mapKeys(first..<first + count, of: at, head: head, marks: marks, worker: worker)
+      var rows = rows(parts, value: at.value + first * shape.valueDim, output: nil)
+      var work = attn_scan_counts_t()
+      context.kernels.scan.accumulate(
+        plans.sum(plan), &rows, 0, Int32(count), state, parts.kernel, &work)
+    }
+  }
+
+  /// Writes output rows from a finished state.
+  func read(
+    _ queries: Range<Int>, of at: AttendOperands.Head, head: Int,
+    from state: UnsafeMutablePointer<Float>, marks: UnsafeMutablePointer<Float>, worker: Int,
+    plan: Int
+  ) {
+    let parts = layout.parts(scratch[worker])
+    for first in stride(from: queries.lowerBound, to: queries.upperBound, by: layout.chunk) {
+      let count = min(layout.chunk, queries.upperBound - first)
+      mapQueries(first..<first + count, of: at, head: head, marks: marks, worker: worker)
+      let output = at.output + first * shape.valueDim
+      var rows = rows(parts, value: nil, output: output)
+      var work = attn_scan_counts_t()
+      context.kernels.scan.output(
+        plans.read(plan), &rows, 0, Int32(count), state, parts.kernel, &work)
+      if case .marked(let epsilon) = stage.normalizer {
+        context.kernels.features.divide_rows(
+          output, shape.valueDim, Int32(count), Int32(shape.valueDim), parts.products,
+          Float(epsilon))
+      }
+      finish(first..<first + count, of: at, worker: worker)
+    }
+  }
+
+  /// What follows on output rows: the norm, the convolution, the count.
+  func finish(_ queries: Range<Int>, of at: AttendOperands.Head, worker: Int) {
+    if let norm = stage.outputNorm {
+      context.kernels.features.normalise_rows(
+        at.output + queries.lowerBound * shape.valueDim, shape.valueDim, Int32(queries.count),
+        Int32(shape.valueDim), norm.isCentred ? 1 : 0, Float(norm.epsilon))
+    }
+    if let local {
+      local.add(
+        keyHead: at.keyValueIndex, value: at.value, tokens: queries, to: at.output)
+      board.add(
+        worker: worker, bytesRead: 4 * queries.count * shape.valueDim, bytesWritten: 0)
+    }
+    board.add(
+      worker: worker, bytesRead: 0, bytesWritten: 4 * queries.count * shape.valueDim)
+  }
+
+  /// What statistics and derived kernels did: they have no unit of their own to count in.
+  private func countStatistics() {
+    var exponentials = 0
+    var bytes = 0
+    if let passes = stage.statistic?.work(shape: shape) {
+      exponentials += passes.exponentials
+      bytes += 4 * passes.rows * shape.headDim
+    }
+    if let local, local.readsValues {
+      let heads = shape.batch * shape.keyValueHeads
+      exponentials += heads * local.stage.exponentials(shape: shape)
+      bytes += 4 * heads * shape.keyLength * shape.valueDim
+    }
+    board[0].pointee.exponentials += UInt64(exponentials)
+    board.add(worker: 0, bytesRead: bytes, bytesWritten: 0)
+  }
+}
+
+/// Units that may run at the same time.
+struct FeatureJob {
+  let units: Int
+  let body: WorkerPool.UnitBody
+
+  init(units: Int, body: @escaping WorkerPool.UnitBody) {
+    self.units = units
+    self.body = body
+  }
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import CAttentionKernels
+import RealModule
+
+/// The steps of one side of a feature map as the kernels take them: one list per head, with the
+/// weights and tables that they point to.
+final class RowPrograms: @unchecked Sendable {
+  let stepCount: Int
+  let featureDim: Int
+  /// Floats of the widest row between steps, with room for a vector more.
+  let stride: Int
+  private let operations: UnsafeMutablePointer<attn_row_op_t>
+  private let heads: Int
+  private var tensors: [Tensor<Float>] = []
+
+  /// Lists for `heads` heads; `weightHead` says which head of the weights each of them reads.
+  init(
+    _ map: FeatureSteps, inputs: Int, heads: Int, weightHead: (Int) -> Int, places: PlaceTables,
+    statistics: StatisticStore.Side?, weights: WeightSet
+  ) {
+    let widths = map.widths(inputs: inputs)
+    // A map without steps is a copy: features stand in rows of their own.
+    let steps = map.steps.isEmpty ? [RowOperation.scale(1)] : map.steps
+    let around = map.steps.isEmpty ? [inputs, inputs] : widths
+    stepCount = steps.count
+    featureDim = around[around.count - 1]
+    stride = Self.stride(around.max() ?? inputs)
+    self.heads = heads
+    operations = .allocate(capacity: heads * steps.count)
+    operations.initialize(repeating: attn_row_op_t(), count: heads * steps.count)
+    for (index, step) in steps.enumerated() {
+      let table = table(step, width: around[index], places: places, weights: weights)
+      for head in 0..<heads {
+        var operation = attn_row_op_t()
+        operation.width = Int32(around[index])
+        operation.width_out = Int32(around[index + 1])
+        fill(
+          &operation, step, table: table, head: head, weightHead: weightHead(head),
+          statistics: statistics, keyLength: places.keyLength)
+        operations[head * steps.count + index] = operation
+      }
+    }
+  }
+
+  deinit {
+    operations.deallocate()
+  }
+
+  static func stride(_ width: Int) -> Int { Int(attn_row_padded(Int32(width))) + 16 }
+
+  var bytes: Int { tensors.reduce(0) { $0 + $1.byteCount } }
+
+  /// The steps of a head.
+  func steps(_ head: Int) -> UnsafePointer<attn_row_op_t> {
+    UnsafePointer(operations + head * stepCount)
+  }
+
+  // MARK: - Tables
+
+  /// What a step points to: `first` and `second` have one part per weight head, or one for all.
+  private struct Table {
+    var first: Tensor<Float>?
+    var second: Tensor<Float>?
+    var part = 0
+    var secondPart = 0
+  }
+
+  private func table(
+    _ step: RowOperation, width: Int, places: PlaceTables, weights: WeightSet
+  ) -> Table {
+    var table = Table()
+    switch step {
+    case .project(let weight, let bias, let out):
+      table.first = packed(weights[weight], width: width, out: out)
+      table.part = attn_row_matrix_floats(Int32(width), Int32(out))
+      if let bias {
+        table.second = padded(weights[bias], width: out)
+        table.secondPart = Int(attn_row_padded(Int32(out)))
+      }
+    case .channels(let weight, let inverseSoftplus):
+      let rows = padded(weights[weight], width: width)
+      if inverseSoftplus {
+        for index in 0..<rows.count {
+          rows[index] = Float(1 / Double.log(onePlus: Double.exp(Double(rows[index]))))
+        }
+      }
+      table.first = rows
+      table.part = Int(attn_row_padded(Int32(width)))
+    case .rotate(let rotation):
+      (table.first, table.second) = places.rotation(rotation, width: width)
+    case .quarterWave:
+      (table.first, table.second) = places.quarterWave()
+    case .lengthPower(let weight, false):
+      table.first = places.powers(weights[weight])
+      table.part = places.count
+    case .lengthPower(let weight, true):
+      table.first = weights[weight]
+    default: break
+    }
+    tensors += [table.first, table.second].compactMap { $0 }
+    return table
+  }
+
+  private func packed(_ matrices: Tensor<Float>, width: Int, out: Int) -> Tensor<Float> {
+    let heads = matrices.count / (width * out)
+    let size = attn_row_matrix_floats(Int32(width), Int32(out))
+    let result = Tensor<Float>([heads, size])
+    for head in 0..<heads {
+      attn_row_pack(
+        matrices.base + head * width * out, Int32(width), Int32(out), result.base + head * size)
+    }
+    return result
+  }
+
+  private func padded(_ rows: Tensor<Float>, width: Int) -> Tensor<Float> {
+    let count = rows.count / width
+    let size = Int(attn_row_padded(Int32(width)))
+    let result = Tensor<Float>([count, size])
+    result.elements.update(repeating: 0)
+    for row in 0..<count {
+      (result.base + row * size).update(from: rows.base + row * width, count: width)
+    }
+    return result
+  }
+
+  /// The part of a head; a tensor of one part serves all heads.
+  private static func part(
+    _ head: Int, of tensor: Tensor<Float>?, size: Int
+  ) -> UnsafePointer<Float>? {
+    guard let tensor else { return nil }
+    guard size > 0 else { return UnsafePointer(tensor.base) }
+    return UnsafePointer(tensor.base + head % (tensor.count / size) * size)
+  }
+
+  // MARK: - Operations
+
+  private func fill(
+    _ operation: inout attn_row_op_t, _ step: RowOperation, table: Table, head: Int,
+    weightHead: Int, statistics: StatisticStore.Side?, keyLength: Int
+  ) {
+    operation.p = Self.part(weightHead, of: table.first, size: table.part)
+    operation.q = Self.part(weightHead, of: table.second, size: table.secondPart)
+    switch step {
+    case .scale(let factor): operation.set(ATTN_ROW_SCALE, factor)
+    case .project: operation.kind = ATTN_ROW_PROJECT
+    case .channels: operation.kind = ATTN_ROW_CHANNELS
+    case .addInput: operation.kind = ATTN_ROW_ADD_INPUT
+    case .rotate: operation.kind = ATTN_ROW_ROTATE
+    case .activate(let activation): operation.set(activation)
+    case .softmax: operation.kind = ATTN_ROW_SOFTMAX
+    case .pairs(let factor): operation.set(ATTN_ROW_PAIRS, factor)
+    case .unit(let epsilon): operation.set(ATTN_ROW_UNIT, epsilon)
+    case .layerNorm(let epsilon): operation.set(ATTN_ROW_LAYER_NORM, epsilon)
+    case .focus(let power):
+      operation.kind = ATTN_ROW_FOCUS
+      operation.count = Int32(power)
+    case .taylor(let factor): operation.set(ATTN_ROW_TAYLOR, factor)
+    case .quarterWave: operation.kind = ATTN_ROW_WAVE
+    case .lengthPower(_, false): operation.kind = ATTN_ROW_TIMES
+    case .lengthPower(_, true):
+      let exponent = PlaceTables.sigmoid(Double(table.first?[weightHead] ?? 0))
+      operation.set(
+        ATTN_ROW_SCALE, Double.pow(Double(keyLength), -exponent))
+    case .append(let value): operation.set(ATTN_ROW_APPEND, value)
+    case .mark: operation.kind = ATTN_ROW_MARK
+    case .statisticFactor, .statisticShift, .statisticScale, .statisticExponential,
+      .rowExponential:
+      guard let statistics else { preconditionFailure("the stage has no statistic") }
+      operation.set(step, head: head, statistics)
+    }
+  }
+}
+
+extension attn_row_op_t {
+  fileprivate mutating func set(_ kind: attn_row_kind_t, _ value: Double) {
+    self.kind = kind
+    a = Float(value)
+  }
+
+  fileprivate mutating func set(_ activation: RowOperation.Activation) {
+    switch activation {
+    case .elu1: kind = ATTN_ROW_ELU1
+    case .sigmoid: kind = ATTN_ROW_SIGMOID
+    case .silu: kind = ATTN_ROW_SILU
+    case .gelu: kind = ATTN_ROW_GELU
+    case .softplus: kind = ATTN_ROW_SOFTPLUS
+    case .logSigmoid: kind = ATTN_ROW_LOG_SIGMOID
+    case .relu(let plus): set(ATTN_ROW_RELU, plus)
+    case .leakyReLU(let slope): set(ATTN_ROW_LEAKY, slope)
+    }
+  }
+
+  fileprivate mutating func set(
+    _ step: RowOperation, head: Int, _ statistics: StatisticStore.Side
+  ) {
+    p = UnsafePointer(statistics.scale(head))
+    switch step {
+    case .statisticFactor:
+      kind = ATTN_ROW_TIMES
+      p = UnsafePointer(statistics.factor(head))
+    case .statisticShift:
+      kind = ATTN_ROW_CHANNELS
+      q = UnsafePointer(statistics.shift(head))
+    case .statisticExponential:
+      kind = ATTN_ROW_EXP_CHANNELS
+      q = UnsafePointer(statistics.shift(head))
+    case .rowExponential: kind = ATTN_ROW_EXP_ROW
+    default: kind = ATTN_ROW_CHANNELS
+    }
+  }
+}

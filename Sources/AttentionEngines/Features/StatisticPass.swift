@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+import CAttentionKernels
+
+/// The passes over a sequence that a statistic needs before features can be made.
+final class StatisticPass: @unchecked Sendable {
+  private let statistic: Statistic
+  private let shape: AttentionShape
+  private let kernels: attn_features_kernels_t
+  private let store: StatisticStore
+  private let stateHeads: Int
+  private let moments: Tensor<Double>
+  private let blocks: MappedBlocks
+
+  /// Floats of scratch per worker.
+  let scratchCount: Int
+
+  init(
+    _ statistic: Statistic, stage: FeatureAttention, shape: AttentionShape,
+    store: StatisticStore, kernels: attn_features_kernels_t
+  ) {
+    self.statistic = statistic
+    self.shape = shape
+    self.store = store
+    self.kernels = kernels
+    stateHeads = stage.stateHeads(shape: shape)
+    let kind = if case .flow = statistic { ATTN_ROW_SIGMOID } else { ATTN_ROW_ELU1 }
+    blocks = MappedBlocks(kind: kind, width: shape.headDim, kernels: kernels)
+    // Sums, largest elements: of query heads, then of key-value heads.
+    moments = Tensor([shape.batch * (shape.queryHeads + shape.keyValueHeads), 3])
+    scratchCount = (2 * Int(ATTN_ROW_BLOCK) + 6) * blocks.stride
+  }
+
+  private var stride: Int { blocks.stride }
+  private var queryHeads: Int { shape.batch * shape.queryHeads }
+  private var keyHeads: Int { shape.batch * shape.keyValueHeads }
+
+  /// Units of the first job, one head each; the second joins what they found.
+  var units: Int {
+    switch statistic {
+    case .keyMaxima, .keyMeans: keyHeads
+    case .logNormal, .largestNorms: queryHeads + keyHeads
+    case .similarityToMeanQuery, .flow: queryHeads
+    }
+  }
+
+  func run(unit: Int, operands: AttendOperands, scratch: UnsafeMutablePointer<Float>) {
+    switch statistic {
+    case .keyMaxima, .keyMeans: describe(keyHead: unit, operands)
+    case .logNormal, .largestNorms: measure(unit, operands)
+    case .similarityToMeanQuery: weigh(head: unit, operands, scratch)
+    case .flow(let epsilon):
+      let flow = FlowPass(shape: shape, blocks: blocks, epsilon: Float(epsilon))
+      flow.run(
+        operands.head(unit, shape: shape), queryFactor: store.queries.factor(unit),
+        keyFactor: store.keys.factor(unit), scratch: scratch)
+    }
+  }
+
+  /// Joins what the heads found; one thread.
+  func join() {
+    guard case .logNormal(let a, let b) = statistic else { return }
+    let query = deviation(0..<queryHeads, count: queryHeads * shape.queryLength * shape.headDim)
+    let key = deviation(
+      queryHeads..<queryHeads + keyHeads, count: keyHeads * shape.keyLength * shape.headDim)
+    let both = (max(query * query * key * key - b, 0) / (2 * a)).squareRoot()
+    for head in 0..<queryHeads {
+      store.queries.scale(head).update(repeating: Float(both / query), count: store.queries.padded)
+    }
+    for head in 0..<stateHeads {
+      let keyHead = head / (stateHeads / keyHeads)
+      let largest = moments[3 * (queryHeads + keyHead) + 2] * both / key
+      store.keys.scale(head).update(repeating: Float(both / key), count: store.keys.padded)
+      store.keys.shift(head).update(repeating: Float(largest), count: store.keys.padded)
+    }
+  }
+
+  private func deviation(_ heads: Range<Int>, count: Int) -> Double {
+    var sum = 0.0
+    var squares = 0.0
+    for head in heads {
+      sum += moments[3 * head]
+      squares += moments[3 * head + 1]
+    }
+    let mean = sum / Double(count)
+    // Sequences of one token and one channel have no deviation; anything positive serves.
+    return max((squares / Double(count) - mean * mean).squareRoot(), 1e-20)
+  }
+
+  // MARK: - One head
+
+  private func keys(_ keyHead: Int, _ operands: AttendOperands) -> UnsafePointer<Float> {
+    operands.head(keyHead * shape.headGroup, shape: shape).key
+  }
+
+  private func describe(keyHead: Int, _ operands: AttendOperands) {
+    let key = keys(keyHead, operands)
+    let width = Int32(shape.headDim)
+    let shift = store.keys.shift(keyHead)
+    guard case .keyMeans = statistic else {
+      shift.update(repeating: -.infinity, count: shape.headDim)
+      kernels.column_max(key, shape.headDim, Int32(shape.keyLength), width, shift)
+      return
+    }
+    shift.update(repeating: 0, count: shape.headDim)
+    kernels.column_sum(key, shape.headDim, Int32(shape.keyLength), width, nil, shift)
+    let factor = -1 / Float(shape.keyLength)
+    for channel in 0..<shape.headDim { shift[channel] *= factor }
+  }
+
+  private func measure(_ unit: Int, _ operands: AttendOperands) {
+    let isQuery = unit < queryHeads
+    let rows =
+      isQuery
+      ? operands.head(unit, shape: shape).query : keys(unit - queryHeads, operands)
+    let count = Int32(isQuery ? shape.queryLength : shape.keyLength)
+    let width = Int32(shape.headDim)
+    if case .largestNorms(let limit) = statistic {
+      let norm = kernels.largest_norm(rows, shape.headDim, count, width).squareRoot()
+      let scale = norm > 0 ? Float(limit) / norm : 1
+      let side = isQuery ? store.queries : store.keys
+      let group = isQuery ? 1 : stateHeads / keyHeads
+      let first = isQuery ? unit : (unit - queryHeads) * group
+      for head in first..<first + group {
+        side.scale(head).update(repeating: scale, count: side.padded)
+      }
+      return
+    }
+    let sums = moments.base + 3 * unit
+    sums.update(repeating: 0, count: 3)
+    kernels.moments(rows, shape.headDim, count, width, sums)
+    guard !isQuery else { return }
+    sums[2] = Double(kernels.largest(rows, Int64(shape.keyLength * shape.headDim)))
+  }
+
+  private func weigh(
+    head: Int, _ operands: AttendOperands, _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let at = operands.head(head, shape: shape)
+    let features = scratch
+    let mean = scratch + Int(ATTN_ROW_BLOCK) * stride
+    let width = Int32(shape.headDim)
+    mean.update(repeating: 0, count: stride)
+    blocks.map(at.query, shape.queryLength, features) { rows in
+      kernels.column_sum(features, stride, Int32(rows.count), width, nil, mean)
+    }
+    let factor = Float(shape.softmaxScale / Double(shape.queryLength))
+    for channel in 0..<shape.headDim { mean[channel] *= factor }
+    let weights = store.keys.factor(head)
+    blocks.map(at.key, shape.keyLength, features) { rows in
+      kernels.row_dots(
+        features, stride, Int32(rows.count), width, mean, 0, weights + rows.lowerBound)
+    }
+    let largest = kernels.largest(weights, Int64(shape.keyLength))
+    let sum = kernels.exponentials(weights, Int64(shape.keyLength), largest)
+    let share = Float(shape.keyLength) / sum
+    for key in 0..<shape.keyLength { weights[key] *= share }
+  }
+}
+
+/// Rows mapped by one step, block by block.
+final class MappedBlocks: @unchecked Sendable {
+  let kernels: attn_features_kernels_t
+  let stride: Int
+  private let steps: UnsafeMutablePointer<attn_row_op_t>
+
+  init(kind: attn_row_kind_t, width: Int, kernels: attn_features_kernels_t) {
+    self.kernels = kernels
+    stride = RowPrograms.stride(width)
+    var step = attn_row_op_t()
+    step.kind = kind
+    step.width = Int32(width)
+    step.width_out = step.width
+    steps = .allocate(capacity: 1)
+    steps.initialize(to: step)
+  }
+
+  deinit {
+    steps.deallocate()
+  }
+
+  /// Calls `body` for every block of mapped rows.
+  func map(
+    _ rows: UnsafePointer<Float>, _ count: Int, _ features: UnsafeMutablePointer<Float>,
+    _ body: (Range<Int>) -> Void
+  ) {
+    var scratch = attn_row_scratch_t()
+    let width = Int(steps.pointee.width)
+    for first in Swift.stride(from: 0, to: count, by: Int(ATTN_ROW_BLOCK)) {
+      let block = first..<min(first + Int(ATTN_ROW_BLOCK), count)
+      kernels.apply(
+        steps, 1, rows + first * width, width, Int32(block.count), Int64(first), features, stride,
+        &scratch)
+      body(block)
+    }
+  }
+}

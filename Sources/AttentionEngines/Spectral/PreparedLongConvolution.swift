@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+
+import AttentionCore
+
+/// The engine of long convolutions: transforms planned and filters transformed ahead of time.
+final class PreparedLongConvolution: PreparedAttention {
+  private let convolution: any PreparedAttention
+
+  /// - Throws: ``EngineError/libraryFailure(library:call:)`` if FFTW finds no plan.
+  init(
+    _ stage: LongConvolution, shape: AttentionShape, weights: WeightSet,
+    context: ExecutionContext
+  ) throws(EngineError) {
+    switch stage {
+    case .gated(let filter):
+      convolution = try PreparedGatedConvolution(
+        stage, filter: filter, shape: shape, weights: weights, context: context)
+    case .relativeFeatures(let featureDim):
+      convolution = try PreparedRelativeFeatures(
+        stage, featureDim: featureDim, shape: shape, weights: weights, context: context)
+    }
+  }
+
+  var workspaceBytes: Int { convolution.workspaceBytes }
+  var expectedCounts: EngineCounts? { convolution.expectedCounts }
+  var counts: EngineCounts { convolution.counts }
+
+  func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {
+    convolution.run(inputs, into: output)
+  }
+}

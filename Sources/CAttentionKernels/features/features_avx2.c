@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+
+#pragma clang attribute push( \
+    __attribute__((target("avx2,fma"))), apply_to = function)
+
+/// Rows of a projection at a time.
+enum { FEATURE_TILE = 4 };
+
+#include "surround.h"
+
+const attn_features_kernels_t attn_features_avx2 = FEATURE_TABLE;
+
+#pragma clang attribute pop

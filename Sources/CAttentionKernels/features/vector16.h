@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#ifndef ATTN_VECTOR16_H
+#define ATTN_VECTOR16_H
+
+#include <stdint.h>
+#include <string.h>
+
+// Sixteen lanes whatever the registers: the compiler splits them where those are narrower.
+
+// Everything is inlined: no call passes such a vector, whatever the ABI of the target says.
+#pragma clang diagnostic ignored "-Wpsabi"
+
+#define FEATURE_INLINE static inline __attribute__((always_inline))
+
+typedef float vec16 __attribute__((ext_vector_type(16)));
+typedef float vec8 __attribute__((ext_vector_type(8)));
+typedef float vec4 __attribute__((ext_vector_type(4)));
+typedef float vec2 __attribute__((ext_vector_type(2)));
+typedef int32_t lanes16 __attribute__((ext_vector_type(16)));
+typedef float vec16_any __attribute__((ext_vector_type(16), aligned(4)));
+
+enum { FEATURE_LANES = 16 };
+
+FEATURE_INLINE vec16 f_load(const float *p) { return *(const vec16_any *)p; }
+FEATURE_INLINE void f_store(float *p, vec16 x) { *(vec16_any *)p = x; }
+FEATURE_INLINE vec16 f_set1(float x) { return (vec16)x; }
+/// Extremes give the first operand if either is NaN, so that NaN inputs are not lost.
+FEATURE_INLINE vec16 f_max(vec16 a, vec16 b) { return b > a ? b : a; }
+FEATURE_INLINE vec16 f_min(vec16 a, vec16 b) { return b < a ? b : a; }
+
+/// The first `left` lanes of memory, zeros beyond.
+FEATURE_INLINE vec16 f_load_first(const float *p, int32_t left) {
+  if (__builtin_expect(left >= FEATURE_LANES, 1)) return f_load(p);
+  float part[FEATURE_LANES] = {0};
+  memcpy(part, p, (size_t)left * sizeof(float));
+  return f_load(part);
+}
+
+FEATURE_INLINE void f_store_first(float *p, int32_t left, vec16 x) {
+  if (__builtin_expect(left >= FEATURE_LANES, 1)) {
+    f_store(p, x);
+    return;
+  }
+  float part[FEATURE_LANES];
+  f_store(part, x);
+  memcpy(p, part, (size_t)left * sizeof(float));
+}
+
+/// `x` in the first `left` lanes, `other` beyond.
+FEATURE_INLINE vec16 f_first(vec16 x, int32_t left, vec16 other) {
+  if (__builtin_expect(left >= FEATURE_LANES, 1)) return x;
+  const lanes16 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return lane < (lanes16)left ? x : other;
+}
+
+FEATURE_INLINE float f_sum(vec16 x) {
+  vec8 half = x.lo + x.hi;
+  vec4 quarter = half.lo + half.hi;
+  vec2 pair = quarter.lo + quarter.hi;
+  return pair.x + pair.y;
+}
+
+FEATURE_INLINE float f_largest(vec16 x) {
+  vec8 half = x.hi > x.lo ? x.hi : x.lo;
+  vec4 quarter = half.hi > half.lo ? half.hi : half.lo;
+  vec2 pair = quarter.hi > quarter.lo ? quarter.hi : quarter.lo;
+  return pair.y > pair.x ? pair.y : pair.x;
+}
+
+#ifdef FEATURE_EXP2
+FEATURE_INLINE vec16 f_exp2(vec16 x) { return FEATURE_EXP2(x); }
+#else
+/// 2^x to 1e-7 relative; 2^-126 below, 2^127 above.
+FEATURE_INLINE vec16 f_exp2(vec16 x) {
+  const vec16 magic = f_set1(0x1.8p+23f);
+  x = f_min(f_max(x, f_set1(-126.0f)), f_set1(127.0f));
+  vec16 shifted = x + magic;
+  vec16 f = x - (shifted - magic);
+  vec16 y = f * f_set1(0x1.5bba24p-10f) + f_set1(0x1.3cea88p-7f);
+  y = f * y + f_set1(0x1.c6b752p-5f);
+  y = f * y + f_set1(0x1.ebf9bcp-3f);
+  y = f * y + f_set1(0x1.62e42ap-1f);
+  y = f * y + f_set1(1.0f);
+  // Casts between vectors keep the bits.
+  return (vec16)((lanes16)y + ((lanes16)shifted << 23));
+}
+#endif
+
+FEATURE_INLINE vec16 f_exp(vec16 x) { return f_exp2(x * f_set1(0x1.715476p+0f)); }
+
+/// log(1 + y) for y in 0 ... 1, to 1e-7 absolute: 2 atanh(y / (2 + y)) by its series.
+FEATURE_INLINE vec16 f_log1p_unit(vec16 y) {
+  vec16 s = y / (y + f_set1(2.0f)), z = s * s;
+  vec16 t = z * f_set1(1.0f / 15) + f_set1(1.0f / 13);
+  t = z * t + f_set1(1.0f / 11);
+  t = z * t + f_set1(1.0f / 9);
+  t = z * t + f_set1(1.0f / 7);
+  t = z * t + f_set1(1.0f / 5);
+  t = z * t + f_set1(1.0f / 3);
+  t = z * t + f_set1(1.0f);
+  return (s + s) * t;
+}
+
+FEATURE_INLINE vec16 f_abs(vec16 x) { return f_max(x, -x); }
+
+FEATURE_INLINE vec16 f_sigmoid(vec16 x) { return f_set1(1.0f) / (f_set1(1.0f) + f_exp(-x)); }
+
+/// log(1 + e^x) = max(x, 0) + log(1 + e^-|x|).
+FEATURE_INLINE vec16 f_softplus(vec16 x) {
+  return f_max(x, f_set1(0.0f)) + f_log1p_unit(f_exp(-f_abs(x)));
+}
+
+/// x Phi(x); the error function by Abramowitz and Stegun, 7.1.26, to 1.5e-7 absolute.
+FEATURE_INLINE vec16 f_gelu(vec16 x) {
+  vec16 z = f_abs(x) * f_set1(0.70710678f);
+  vec16 t = f_set1(1.0f) / (f_set1(1.0f) + f_set1(0.3275911f) * z);
+  vec16 y = t * f_set1(1.061405429f) + f_set1(-1.453152027f);
+  y = t * y + f_set1(1.421413741f);
+  y = t * y + f_set1(-0.284496736f);
+  y = t * y + f_set1(0.254829592f);
+  vec16 tail = f_set1(0.5f) * t * y * f_exp(-z * z);
+  return x > f_set1(0.0f) ? x - x * tail : x * tail;
+}
+
+#endif

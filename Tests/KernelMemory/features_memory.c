@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+//
+// Steps of feature maps and what surrounds them, on buffers that end at a guard page.
+#include "guarded.h"
+#include "kernel_memory.h"
+
+/// Applies one step and returns the largest difference from `expected(x, row, channel)`.
+static double step_error(const attn_features_kernels_t *kernels, attn_row_op_t op, int32_t rows,
+                         double (*expected)(const float *row, int32_t width, int32_t channel)) {
+  int32_t stride = attn_row_padded(op.width_out) + 16;
+  float *x = random_matrix(rows, op.width);
+  size_t bytes = (size_t)(rows * stride) * sizeof(float);
+  float *out = guarded(bytes, 64);
+  attn_row_scratch_t scratch = {0};
+  kernels->apply(&op, 1, x, op.width, rows, 0, out, stride, &scratch);
+  double worst = 0;
+  for (int32_t t = 0; t < rows; t++) {
+    for (int32_t c = 0; c < op.width_out; c++) {
+      double error = fabs((double)out[t * stride + c] - expected(x + t * op.width, op.width, c));
+      if (!(error <= worst)) worst = error;
+    }
+  }
+  release(out, bytes, 64);
+  release_matrix(x, rows, op.width);
+  return worst;
+}
+
+static double elu1(const float *x, int32_t width, int32_t c) {
+  (void)width;
+  return x[c] > 0 ? (double)x[c] + 1 : exp((double)x[c]);
+}
+
+static double gelu(const float *x, int32_t width, int32_t c) {
+  (void)width;
+  return 0.5 * (double)x[c] * erfc(-(double)x[c] / sqrt(2.0));
+}
+
+static double log_sigmoid(const float *x, int32_t width, int32_t c) {
+  (void)width;
+  return -log1p(exp(-(double)x[c]));
+}
+
+static double softmax(const float *x, int32_t width, int32_t c) {
+  double sum = 0;
+  for (int32_t i = 0; i < width; i++) sum += exp((double)x[i]);
+  return exp((double)x[c]) / sum;
+}
+
+static double unit(const float *x, int32_t width, int32_t c) {
+  double sum = 0;
+  for (int32_t i = 0; i < width; i++) sum += (double)x[i] * (double)x[i];
+  return (double)x[c] / sqrt(sum);
+}
+
+static double taylor(const float *x, int32_t width, int32_t c) {
+  if (c == 0) return 1;
+  if (c <= width) return (double)x[c - 1];
+  c -= 1 + width;
+  int32_t i = 0;
+  while (c >= width - i) c -= width - i++;
+  double product = (double)x[i] * (double)x[i + c];
+  return c == 0 ? product / sqrt(2.0) : product;
+}
+
+static void steps(const attn_kernel_table_t *t, int32_t width) {
+  struct {
+    attn_row_kind_t kind;
+    const char *name;
+    double (*expected)(const float *row, int32_t width, int32_t channel);
+  } kinds[] = {
+      {ATTN_ROW_ELU1, "elu1", elu1},          {ATTN_ROW_GELU, "gelu", gelu},
+      {ATTN_ROW_SOFTMAX, "softmax", softmax}, {ATTN_ROW_LOG_SIGMOID, "log sigmoid", log_sigmoid},
+      {ATTN_ROW_UNIT, "unit", unit},          {ATTN_ROW_TAYLOR, "taylor", taylor},
+  };
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    attn_row_op_t op = {.kind = kinds[i].kind, .width = width, .width_out = width};
+    if (op.kind == ATTN_ROW_TAYLOR) op.width_out = 1 + width + width * (width + 1) / 2;
+    op.a = op.kind == ATTN_ROW_TAYLOR ? 1 : 0;
+    // Numbers up to 2: a few roundings of 1.2e-7 and the error function's 3e-7.
+    check(t->name, kinds[i].name, step_error(t->features, op, 5, kinds[i].expected), 1e-6);
+  }
+}
+
+/// Columns of rows and back again.
+static void columns(const attn_kernel_table_t *t, int32_t rows, int32_t width) {
+  float *x = random_matrix(rows, width), *gate = random_matrix(rows, width);
+  float *y = random_matrix(width, rows), *back = random_matrix(rows, width);
+  t->features->gather(x, gate, width, rows, width, y, rows);
+  t->features->scatter(y, rows, NULL, NULL, width, rows, width, back);
+  double worst = 0;
+  for (int32_t i = 0; i < rows * width; i++) {
+    double error = fabs((double)back[i] - (double)x[i] * (double)gate[i]);
+    if (!(error <= worst)) worst = error;
+  }
+  check(t->name, "columns", worst, 1e-7);
+  release_matrix(x, rows, width);
+  release_matrix(gate, rows, width);
+  release_matrix(y, width, rows);
+  release_matrix(back, rows, width);
+}
+
+static void convolution(const attn_kernel_table_t *t, int32_t height, int32_t width, int32_t dim) {
+  int32_t padded = attn_row_padded(dim), tokens = height * width;
+  float *v = random_matrix(tokens, dim), *o = random_matrix(tokens, dim);
+  float *weights = random_matrix(9, padded);
+  double *expected = malloc((size_t)(tokens * dim) * sizeof(double));
+  for (int32_t i = 0; i < tokens * dim; i++) {
+    int32_t y = i / dim / width, x = i / dim % width;
+    expected[i] = (double)o[i];
+    for (int32_t a = 0; a < 9; a++) {
+      int32_t b = y + a / 3 - 1, c = x + a % 3 - 1;
+      if (b < 0 || b >= height || c < 0 || c >= width) continue;
+      expected[i] += (double)weights[a * padded + i % dim] * (double)v[(b * width + c) * dim + i % dim];
+    }
+  }
+  attn_depthwise_t plan = {.width = dim, .extent = {1, height, width}, .taps = {1, 3, 3},
+                           .weights = weights};
+  t->features->depthwise(&plan, v, dim, 0, tokens, o, dim);
+  // Ten terms up to 1.
+  check(t->name, "depthwise", distance(o, expected, (size_t)(tokens * dim)), 2e-6);
+  free(expected);
+  release_matrix(v, tokens, dim);
+  release_matrix(o, tokens, dim);
+  release_matrix(weights, 9, padded);
+}
+
+void features_memory(const attn_kernel_table_t *t) {
+  int32_t widths[] = {1, 7, 16, 24, 33};
+  for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
+    steps(t, widths[i]);
+    convolution(t, 4, 5, widths[i]);
+  }
+  columns(t, 1, 1);
+  columns(t, 37, 16);
+  columns(t, 50, 9);
+}
