@@ -156,14 +156,15 @@ import Testing
 /// Keys at several resolutions.
 @Suite struct PyramidTests {
   /// A mean of equal keys, weighed by their number, is those keys.
-  @Test func keysThatAreConstantInPoolsGiveDenseAttentionAtAnyResolution() throws {
+  @Test(arguments: ["pairs", "fours", "eights"])
+  func keysThatAreConstantInPoolsGiveDenseAttentionAtAnyResolution(level: String) throws {
     let shape = try AttentionShape(queryHeads: 2, queryLength: 320, headDim: 16)
-    let item = ContractCase(
-      "psa",
-      [
-        "queryBlock": "64", "keyBlock": "32", "whole": "0.2", "pairs": "0.4", "fours": "0.6",
-        "eights": "1",
-      ])
+    // Two of ten blocks are whole, the others all have one resolution.
+    let names = ["whole", "pairs", "fours", "eights"]
+    let coarse = names.firstIndex(of: level) ?? 0
+    var overrides = ["queryBlock": "64", "keyBlock": "32"]
+    for (index, name) in names.enumerated() { overrides[name] = index < coarse ? "0.2" : "1" }
+    let item = ContractCase("psa", overrides)
     let problem = try ContractProblem(item, shape: shape)
     guard case .queryKeyValue(_, let key, let value) = problem.inputs else { return }
     for head in 0..<2 {

@@ -59,11 +59,16 @@ import Testing
     let bound = { (machine: String) -> String in
       record.bounds.bound(on: machine).flatMap(\.roofline).value.map(number) ?? "unknown"
     }
-    let measured = record.timing.value?.speedUpOverFlash.value.map { number($0.value) } ?? "none"
+    // A few rounds give a ratio, if no interval.
+    let flash = record.timing.value?.alternative(.flashBaseline).value
+    let own = record.timing.value?.alternative(.mechanism).value
+    let measured = flash.flatMap { flash in
+      own.map { number(flash.medianNanoseconds / $0.medianNanoseconds) }
+    }
     let kept = record.accuracy.selection
     let cells = [
       "`\(figure.mechanism)`", figure.text, figure.machine, bound(figure.machine), bound("host"),
-      measured, kept.map { percent($0.selectionShare) } ?? "unknown",
+      measured ?? "none", kept.map { percent($0.selectionShare) } ?? "unknown",
       kept.map { percent($0.attentionMassKept) } ?? "unknown", figure.source, figure.difference,
     ]
     return "| " + cells.joined(separator: " | ") + " |"

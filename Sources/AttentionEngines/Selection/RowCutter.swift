@@ -76,7 +76,9 @@ final class RowCutter: @unchecked Sendable {
     worker: Int, into place: UnsafeMutablePointer<Int32>
   ) -> Int {
     if row.keepsAll { return row.all(place) }
-    if case .top(let count) = rule.measure, rule.forcedTakePlaces, kept == nil {
+    if case .top(let count) = rule.measure, kept == nil,
+      rule.forcedTakePlaces || row.forced.count == 0
+    {
       let wanted = min(max(count - row.forced.count, 0), row.count)
       if wanted <= Self.mostInserted { return insert(wanted, row, scores, place) }
       if row.forced.near.isEmpty || row.scored <= row.forced.near.lowerBound {
