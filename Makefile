@@ -3,7 +3,8 @@
 #   make test    install what is missing, build, check the import arrows, run every test
 #   make smoke   the small suite only
 #   make layers  check the import arrows between the targets
-#   make kernels run the C kernels on guarded buffers under the address sanitizer
+#   make kernels run the C kernels on guarded buffers under the address sanitizer,
+#                every size of 1 to 130
 #   make browser-test open the HTML report in headless Chromium, if there is one
 #   make format  format the Swift sources; make lint checks without writing
 #   make deterministic-gate compare work, allocations, output bits and instructions with a file
@@ -12,8 +13,10 @@
 #   make readme  write the table of mechanisms into the README anew
 #   make docs    documentation of the libraries with docc, below .build/docs
 #   make golden  record the snapshots of the tests anew
+#   make licenses print name, version and licence of everything that the program is made of
 #   make nightly the nightly run: gate, suites, history, one page (NIGHTLY="--time-limit 1h")
-#   make torture hours of checks that are too long for every change: kills, full disks
+#   make torture hours of checks that are too long for every change: kills, full disks, fuzzing,
+#                sanitizers; pieces of it by Scripts/torture.sh --only NAME
 #   make docs    write the documentation of the libraries to .build/docs; make figures draws its pictures
 
 # One configuration for everything: another one would build all of it again.
@@ -27,7 +30,7 @@ PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
 
 .PHONY: install uninstall readme
-.PHONY: run test build dependencies smoke layers kernels lint format golden nightly torture docs \
+.PHONY: run test build dependencies smoke layers kernels licenses lint format golden nightly torture docs \
   static-gate static-gate-update deterministic-gate deterministic-gate-update browser-test figures
 
 run: build
@@ -47,6 +50,9 @@ smoke: build
 
 layers:
 	@Scripts/check-layers.sh
+
+licenses:
+	@Scripts/licenses.sh
 
 kernels:
 	@Scripts/check-kernels.sh
