@@ -16,12 +16,6 @@ import Testing
     return command
   }
 
-  private static func expectRefusal(_ result: Command.Result, _ what: String) {
-    #expect(result.code == 2, "\(what): \(result.code) \(result.errors)")
-    #expect(result.errors.hasPrefix("Error: "), "\(what): \(result.errors)")
-    #expect(result.errors.utf8.count < 1000, "\(what)")
-  }
-
   @Test(.timeLimit(.minutes(3)), arguments: links)
   func devicesPipesAndLoopsAreNoInputs(file: String) throws {
     let command = try Self.command()
@@ -94,9 +88,12 @@ import Testing
     ["simulate", "flash", "--length", "2147483647", "--heads", "2147483647"],
     ["simulate", "flash", "--grid", "2147483647x2147483647x2147483647"],
     ["simulate", "flash", "--grid", "0x4"], ["simulate", "flash", "--grid", "-3x-3"],
-    ["simulate", "moba", "--length", "4096", "--set", "blockSize=0"],
-    ["simulate", "moba", "--length", "4096", "--set", "blockSize=-9223372036854775808"],
-    ["simulate", "moba", "--length", "4096", "--set", "topK=9223372036854775807"],
+    ["simulate", "moba", "--length", "4096", "--causal", "--set", "blockSize=0"],
+    [
+      "simulate", "moba", "--length", "4096", "--causal", "--set", "blockSize=-9223372036854775808",
+    ],
+    ["simulate", "moba", "--length", "4096", "--causal", "--set", "topK=9223372036854775807"],
+    ["simulate", "moba", "--length", "4096", "--causal", "--set", "blockSize=9223372036854775807"],
     ["simulate", "neighborhood", "--length", "4096", "--set", "window=9223372036854775807"],
     ["simulate", "flash", "--length", "64", "--scale", "nan"],
     ["simulate", "flash", "--length", "64", "--scale", "-inf"],
