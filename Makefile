@@ -12,8 +12,10 @@
 #   make readme  write the table of mechanisms into the README anew
 #   make docs    documentation of the libraries with docc, below .build/docs
 #   make golden  record the snapshots of the tests anew
+#   make licenses print name, version and licence of everything that the program is made of
 #   make nightly the nightly run: gate, suites, history, one page (NIGHTLY="--time-limit 1h")
-#   make torture hours of checks that are too long for every change: kills, full disks
+#   make torture hours of checks that are too long for every change: kills, full disks, fuzzing,
+#                sanitizers; pieces of it by Scripts/torture.sh --only NAME
 #   make docs    write the documentation of the libraries to .build/docs; make figures draws its pictures
 
 # One configuration for everything: another one would build all of it again.
@@ -27,7 +29,7 @@ PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
 
 .PHONY: install uninstall readme
-.PHONY: run test build dependencies smoke layers kernels lint format golden nightly torture docs \
+.PHONY: run test build dependencies smoke layers kernels licenses lint format golden nightly torture docs \
   static-gate static-gate-update deterministic-gate deterministic-gate-update browser-test figures
 
 run: build
@@ -47,6 +49,9 @@ smoke: build
 
 layers:
 	@Scripts/check-layers.sh
+
+licenses:
+	@Scripts/licenses.sh
 
 kernels:
 	@Scripts/check-kernels.sh

@@ -1,21 +1,37 @@
 #!/usr/bin/env bash
 # Checks that are too long for every change. Needs the build of `make build`.
 #
-#   Scripts/torture.sh [--kills 100]
+#   Scripts/torture.sh [--kills 100] [--inputs 1000000] [--only NAME]
+#
+# NAME is one of kills, signals, faults, disk, fuzz, numbers, memory, kernels, address, thread.
+# Hours: run it with `nice -n 19`, in pieces.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 kills=100
-if [ "${1:-}" = --kills ] && [ $# -eq 2 ]; then kills=$2; shift 2; fi
-[ $# -eq 0 ] || { sed -n '2,4s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+inputs=1000000
+only=
+while [ $# -ge 2 ]; do
+  case "$1" in
+    --kills) kills=$2 ;;
+    --inputs) inputs=$2 ;;
+    --only) only=$2 ;;
+    *) break ;;
+  esac
+  shift 2
+done
+[ $# -eq 0 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 attnbench=$PWD/.build/release/attnbench
 failed=()
 
-# check NAME COMMAND...: runs one check and remembers whether it failed.
+done_checks=0
+# check KEY NAME COMMAND...: runs one check and remembers whether it failed.
 check() {
-  local name=$1
-  shift
+  local key=$1 name=$2
+  shift 2
+  [ -z "$only" ] || [ "$only" = "$key" ] || return 0
+  done_checks=$((done_checks + 1))
   echo "torture: $name"
   "$@" || failed+=("$name")
 }
@@ -64,9 +80,35 @@ full_disk() {
   [ "$code" -eq 1 ] && [ "$before" -gt 0 ] && [ "$before" -lt 100 ] && [ "$after" -eq 100 ]
 }
 
-check "$kills kills of runs and imports" kill_runs
-check "faults, five times" repeat_faults
-check "a full disk" full_disk
+signals() { ATTNBENCH_KILLS=$kills tests SignalTests; }
+
+# In child processes, each finding saved below .build/fuzz.
+fuzz() { .build/release/attnbench-fuzz --count "$inputs"; }
+
+numbers() { ATTNBENCH_LONG=1 tests StressTests; }
+
+memory() { ATTNBENCH_LONG=1 tests MemoryTests; }
+
+kernels() { Scripts/check-kernels.sh; }
+
+# A debug build of its own; leak detection needs a tracer, which containers forbid.
+sanitized() {
+  ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=halt_on_error=1 \
+    swift test --sanitize "$1" --scratch-path ".build/sanitize-$1" --filter \
+    'TensorFilesTests|ConfigurationTests|ResultStoreTests|AttentionEnginesTests|StatisticsTests'
+}
+
+check kills "$kills kills of runs and imports" kill_runs
+check signals "$kills signals" signals
+check faults "faults, five times" repeat_faults
+check disk "a full disk" full_disk
+check fuzz "$inputs hostile inputs per parser" fuzz
+check numbers "numbers that are none, two million tokens" numbers
+check memory "planned and taken memory of eight mechanisms" memory
+check kernels "kernels under the address sanitizer" kernels
+check address "Swift under the address sanitizer" sanitized address
+check thread "Swift under the thread sanitizer" sanitized thread
+[ "$done_checks" -gt 0 ] || { echo "torture: there is no check '$only'" >&2; exit 2; }
 if [ ${#failed[@]} -gt 0 ]; then
   printf 'torture: FAILED: %s\n' "${failed[@]}" >&2
   exit 1

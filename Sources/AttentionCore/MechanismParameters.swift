@@ -17,7 +17,7 @@ public struct NoParameters: MechanismParameters {
 public struct ParameterField<Parameters: MechanismParameters>: Sendable {
   public let name: String
   public let meaning: String
-  /// What a value looks like, such as `a whole number`.
+  /// What a value looks like, such as `true or false`.
   public let form: String
   /// Whether the parameter can change the result; otherwise it changes the speed only.
   public let changesResult: Bool
@@ -74,8 +74,14 @@ public protocol ParameterValue: Hashable, Sendable {
 }
 
 extension Int: ParameterValue {
-  public static var parameterForm: String { "a whole number" }
-  public init?(parameterText: String) { self.init(parameterText) }
+  public static var parameterForm: String { "a whole number below 2^31" }
+
+  /// Numbers of 32 bits: no problem has larger sizes, and their products fit.
+  public init?(parameterText: String) {
+    guard let value = Int32(parameterText) else { return nil }
+    self = Int(value)
+  }
+
   public var parameterText: String { String(self) }
 }
 
@@ -98,7 +104,13 @@ extension Bool: ParameterValue {
 
 extension Extents: ParameterValue {
   public static var parameterForm: String { "whole numbers per axis such as 7x7" }
-  public init?(parameterText: String) { self.init(parameterText) }
+
+  /// Axes of 32 bits, as for single numbers.
+  public init?(parameterText: String) {
+    self.init(parameterText)
+    guard values.allSatisfy({ Int32(exactly: $0) != nil }) else { return nil }
+  }
+
   public var parameterText: String { description }
 }
 

@@ -39,6 +39,8 @@ public struct ReferenceProblem: Sendable {
     _ body: (_ head: ReferenceHead, _ batch: Int, _ queryHead: Int) -> Rows
   ) -> ReferenceOutput {
     var values: [Double] = []
+    // Growing would hold two copies at a time.
+    values.reserveCapacity(Extents(shape.outputExtents).count)
     for batch in 0..<shape.batch {
       for queryHead in 0..<shape.queryHeads {
         values += body(head(batch: batch, queryHead: queryHead), batch, queryHead).values

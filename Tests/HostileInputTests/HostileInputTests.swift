@@ -28,6 +28,26 @@ import Testing
     #expect(accepted > 0 && accepted < parser.shortCount)
   }
 
+  /// Three short lists whose product is no suite.
+  @Test func productsOfListsAreCountedBeforeTheyAreMade() throws {
+    let parser = try #require(HostileParser.all.first { $0.name == "suite" })
+    let shapes = (1...200).map { "{ length: \($0), headDim: 16 }" }.joined(separator: ", ")
+    let names = Array(repeating: "flash", count: 200).joined(separator: ", ")
+    let text = """
+      suite: wide
+      cases:
+        - shapes: [\(shapes)]
+          inputs: [gaussian, rare-large]
+          mechanisms: [\(names)]
+      """
+    let outcome = parser.attempt(Array(text.utf8))
+    guard case .refused(let message) = outcome else {
+      Issue.record("\(outcome)")
+      return
+    }
+    #expect(message.contains("make 80000 cases; a suite has at most 10000"))
+  }
+
   @Test func theSameSeedGivesTheSameInputs() throws {
     for parser in HostileParser.all {
       #expect(parser.input(seed: 3, index: 40) == parser.input(seed: 3, index: 40))

@@ -4,6 +4,7 @@ import ArgumentParser
 import AttentionEngines
 import Foundation
 import Measurement
+import ResultStore
 import SuiteRunner
 
 /// The deterministic gate: no time is measured, so a busy machine does not matter.
@@ -94,8 +95,12 @@ struct ExactCommand: ParsableCommand {
       }
       return ExactReference(suite: suite, seed: seed, cases: [:])
     }
-    let found = try ExactReference(
-      parsing: try PlainFile.contents(of: reference), file: reference)
+    let found: ExactReference
+    do {
+      found = try ExactReference(parsing: PlainFile.contents(of: reference), file: reference)
+    } catch {
+      throw Refusal.usage("\(error)")
+    }
     guard found.schema == ExactReference.currentSchema, found.suite == suite, found.seed == seed
     else {
       throw Refusal.usage(

@@ -112,7 +112,8 @@ struct SuiteExecution {
         counters,
         workerArguments: SuiteCaseOptions.cachegrindArguments(suite: suiteOptions.suite, seed: seed)
       ),
-      phases: phases, timeInProcess: host.childTiming(suite: suiteOptions.suite, seed: seed))
+      phases: phases, memoryLimit: try suiteOptions.memoryLimitBytes(),
+      timeInProcess: host.childTiming(suite: suiteOptions.suite, seed: seed))
     try suiteRun.check(on: context.machines)
     let folder = try RunFolder(root: output, name: runName(suite))
     if resume != nil, !folder.hasHeader {

@@ -69,7 +69,7 @@ struct HostContext {
 
   func runContext(
     machines ids: [String], counters: HostCounters = HostCounters(),
-    phases: PhaseClock = PhaseClock(),
+    phases: PhaseClock = PhaseClock(), memoryLimit: Int? = nil,
     timeInProcess: ProcessTiming? = nil
   ) throws -> RunContext {
     let peak = adjacentPeak
@@ -82,7 +82,8 @@ struct HostContext {
       affinity: affinity.map(String.init).joined(separator: ","),
       conditions: { Self.conditions() }, adjacentPeak: { peak.map { $0.measure() * threads } },
       counters: counters, metrics: try MetricCatalogue.builtIn(), cacheBytes: cacheBytes,
-      timeInProcess: timeInProcess, phases: phases, now: { Self.timestamp() })
+      memoryLimit: memoryLimit, timeInProcess: timeInProcess, phases: phases,
+      now: { Self.timestamp() })
   }
 
   private var adjacentPeak: AdjacentPeak? {

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import AttentionCore
+import Configuration
 import SuiteRunner
 
 /// Which cases of a suite to take.
@@ -24,6 +25,23 @@ struct SuiteOptions: ParsableArguments {
 
   @Option(help: "Begin no case after this many seconds.")
   var timeLimit: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Skip cases that need more memory than this, such as 8 GiB.", valueName: "size"))
+  var memoryLimit: String?
+
+  /// The limit in bytes.
+  func memoryLimitBytes() throws -> Int? {
+    guard let memoryLimit else { return nil }
+    do {
+      let document = try ConfigurationDocument(text: memoryLimit, file: "--memory-limit")
+      return try document.root.byteCount(in: 1...Int.max)
+    } catch {
+      let problem = error.errors.first.map { "\($0.problem)" } ?? "write a size"
+      throw Refusal.usage("--memory-limit \(memoryLimit): \(problem)")
+    }
+  }
 
   @Option(help: "Seed of all random streams; overrides the suite's.")
   var seed: UInt64?

@@ -53,7 +53,7 @@ struct Failure {
       print(message)
     } else if !message.isEmpty {
       let text = message.hasPrefix("Error:") ? message : "Error: " + message
-      StandardError.write(text + "\n")
+      StandardError.note(text)
     }
     Glibc.exit(code)
   }

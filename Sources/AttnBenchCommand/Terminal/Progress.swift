@@ -37,7 +37,7 @@ final class Progress: RunObserver {
     let place = "[\(current.index + 1)/\(total)] "
     let width = TerminalStyle.width(of: STDERR_FILENO) ?? 80
     let room = width - place.count - state.count - timeLeft.count - 1
-    let id = room >= 12 ? clipped(current.id, to: room) : ""
+    let id = room >= 12 ? clipped(current.id.printable, to: room) : ""
     let line = String((place + id + state + timeLeft).prefix(width - 1))
     StandardError.write("\r\u{1B}[K" + line)
   }
@@ -51,7 +51,7 @@ final class Progress: RunObserver {
   func runEnded() {}
 
   func note(_ text: String) {
-    StandardError.write(text + "\n")
+    StandardError.note(text)
   }
 
   private func outcome(_ record: CaseRecord) -> String {

@@ -9,6 +9,24 @@ enum StandardError {
   }
 
   static func note(_ text: String) {
-    write(text + "\n")
+    write(text.printable + "\n")
+  }
+}
+
+extension String {
+  /// The text without what a terminal would obey: names come from files that anybody may write.
+  ///
+  /// Control characters other than newline and tab, and changes of the direction of writing.
+  var printable: String {
+    let isHarmless = { (scalar: Unicode.Scalar) in
+      switch scalar.value {
+      case 0x9, 0xA: true
+      case 0x0...0x1F, 0x7F...0x9F, 0x202A...0x202E, 0x2066...0x2069: false
+      default: true
+      }
+    }
+    guard !unicodeScalars.allSatisfy(isHarmless) else { return self }
+    return String(
+      String.UnicodeScalarView(unicodeScalars.map { isHarmless($0) ? $0 : "\u{FFFD}" }))
   }
 }

@@ -49,6 +49,9 @@ public struct MemoryRecord: Codable, Hashable, Sendable {
   public var workspaceBytes: Known<Int>
   /// Largest resident size of the process up to the end of the case.
   public var peakResidentBytes: Known<Int>
+  /// What the case was expected to take beyond the program itself, before anything was taken; nil
+  /// in records of early versions and where no size was needed.
+  public var plannedBytes: Int?
 
   public init(workspaceBytes: Known<Int>, peakResidentBytes: Known<Int>) {
     self.workspaceBytes = workspaceBytes

@@ -54,6 +54,10 @@ public final class CaseRunner {
     } catch {
       record.status = .failed(reason: "\(error)")
     }
+    // After the timing, which holds more tensors than the first run.
+    if case .value = record.accuracy.oracle {
+      record.memory.peakResidentBytes = context.counters.peakResidentBytes
+    }
     if depth == .measure {
       record.metrics = CaseMetrics(record, exactProducts: exactProducts(item))
         .records(context.metrics)
@@ -76,7 +80,9 @@ public final class CaseRunner {
       record.status = .simulatedOnly
       return
     }
-    if let shortage = MemoryNeed(item, cacheBytes: context.cacheBytes).shortage {
+    let need = MemoryNeed(item, cacheBytes: context.cacheBytes)
+    record.memory.plannedBytes = need.bytes
+    if let shortage = need.shortage(limit: context.memoryLimit) {
       record.status = .skipped(reason: shortage)
       return
     }
@@ -133,7 +139,6 @@ public final class CaseRunner {
     record.counts = CountsRecord(
       measured: .value(engine.counts), expected: Self.known(engine.expectedCounts))
     record.work.selection?.actualTiles = .value(engine.counts.tilesVisited)
-    record.memory.peakResidentBytes = context.counters.peakResidentBytes
     record.accuracy.dense = phases.measure(.accuracy) {
       item.mechanism.card.inputs == .tokens
         ? .absent(reason: "different operator: it mixes token features, not queries and keys")

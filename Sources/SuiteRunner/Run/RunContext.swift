@@ -23,6 +23,8 @@ public struct RunContext {
   public let metrics: MetricCatalogue
   /// Size of the last cache, which cold timings must exceed [byte].
   public let cacheBytes: Int
+  /// Planned bytes above which a case is skipped; nil leaves the memory that is free.
+  public let memoryLimit: Int?
   /// Takes a share of a case's rounds in a process of its own; nil where none can be started.
   public let timeInProcess: ProcessTiming?
   /// Where the wall time goes.
@@ -34,7 +36,8 @@ public struct RunContext {
     execution: ExecutionContext, machines: [Machine], build: BuildRecord, machine: MachineRecord,
     affinity: String, conditions: @escaping () -> [String: String],
     adjacentPeak: @escaping () -> Double?, counters: any CaseCounters,
-    metrics: MetricCatalogue, cacheBytes: Int, timeInProcess: ProcessTiming?,
+    metrics: MetricCatalogue, cacheBytes: Int, memoryLimit: Int? = nil,
+    timeInProcess: ProcessTiming?,
     phases: PhaseClock = PhaseClock(), now: @escaping () -> String
   ) {
     self.execution = execution
@@ -47,6 +50,7 @@ public struct RunContext {
     self.counters = counters
     self.metrics = metrics
     self.cacheBytes = cacheBytes
+    self.memoryLimit = memoryLimit
     self.timeInProcess = timeInProcess
     self.phases = phases
     self.now = now

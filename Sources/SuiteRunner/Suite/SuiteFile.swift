@@ -30,6 +30,9 @@ public struct SuiteFile {
     "measured",
   ]
 
+  /// Most cases of a suite.
+  static let maximumCases = 10_000
+
   private let directory: String
   private let cache: CacheMode
   private var issues = ConfigurationIssues()
@@ -120,6 +123,10 @@ public struct SuiteFile {
     for group in try node.list(count: 1...10_000) {
       let reader = self
       let made = issues.collect { () throws(ConfigurationFailure) in try reader.group(group) }
+      guard cases.count + (made?.count ?? 0) <= Self.maximumCases else {
+        throw group.failure(
+          "with this group the suite has more than \(Self.maximumCases) cases; split it")
+      }
       for item in made ?? [] {
         guard known.insert(item.id).inserted else {
           issues.add(group.failure("the case '\(item.id)' is already in the suite; remove one"))
@@ -145,6 +152,13 @@ public struct SuiteFile {
     let simulation = try simulationRequest(map)
     let mechanisms = try map.required("mechanisms").oneOrMore {
       (node) throws(ConfigurationFailure) in try MechanismReference(node)
+    }
+    // A few lists multiply to more than any memory holds.
+    let count = shapes.count * inputs.count * mechanisms.count
+    guard count <= Self.maximumCases else {
+      throw node.failure(
+        "\(shapes.count) shapes, \(inputs.count) inputs and \(mechanisms.count) mechanisms make "
+          + "\(count) cases; a suite has at most \(Self.maximumCases)")
     }
     var cases: [CaseSpecification] = []
     for shape in shapes {

@@ -52,7 +52,7 @@ public final class CaseWorker {
     do {
       let specification = try Self.specification(item)
       let cacheBytes = context.cacheBytes
-      if let shortage = MemoryNeed(specification, cacheBytes: cacheBytes).shortage {
+      if let shortage = MemoryNeed(specification, cacheBytes: cacheBytes).shortage() {
         throw WorkerRefusal.skipped(reason: shortage)
       }
       if verify {

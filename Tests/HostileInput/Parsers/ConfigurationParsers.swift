@@ -17,7 +17,7 @@ enum ConfigurationParsers {
     ]
     return HostileParser(
       "suite", corpus: small(Corpus.files(below: "Suites", ending: ".yaml")) + Corpus.kept("suite"),
-      vocabulary: keys + MechanismCatalogue.ids, generate: SuiteGrammar.suite
+      vocabulary: keys + MechanismCatalogue.ids, shortCount: 300, generate: SuiteGrammar.suite
     ) { bytes in
       let suite = try SuiteFile.read(
         text: String(decoding: bytes, as: UTF8.self), file: "suite.yaml", directory: "no-folder")

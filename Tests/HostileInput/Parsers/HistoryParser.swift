@@ -7,7 +7,7 @@ import ResultStore
 /// History databases with changed bytes, and the annotations beside them.
 enum HistoryParser {
   static let database = HostileParser(
-    "history", corpus: databases + Corpus.kept("history"), shortCount: 300,
+    "history", corpus: databases + Corpus.kept("history"), shortCount: 200,
     maximumBytes: 1 << 19
   ) {
     bytes in
@@ -22,7 +22,7 @@ enum HistoryParser {
   }
 
   static let annotations = HostileParser(
-    "annotations", corpus: notes + Corpus.kept("annotations"),
+    "annotations", corpus: notes + Corpus.kept("annotations"), shortCount: 1_000,
     generate: { random in JSONGrammar.changed(notes[0], &random) }
   ) { bytes in
     try inScratch(bytes, "h.annotations.jsonl") { folder in

@@ -8,12 +8,14 @@ import SuiteRunner
 
 /// What the program has written itself and may find changed: journals, headers, references, names.
 enum StoreParsers {
-  static let journal = HostileParser("journal", corpus: lines, generate: changedLine) { bytes in
+  static let journal = HostileParser(
+    "journal", corpus: lines, shortCount: 300, generate: changedLine
+  ) { bytes in
     try refuse(JournalContents(parsing: Data(bytes)).problems)
   }
 
   /// Every text that is made from a journal.
-  static let report = HostileParser("report", corpus: lines, shortCount: 300, generate: changedLine)
+  static let report = HostileParser("report", corpus: lines, shortCount: 60, generate: changedLine)
   { bytes in
     let contents = JournalContents(parsing: Data(bytes))
     let report = Report(
@@ -23,7 +25,7 @@ enum StoreParsers {
   }
 
   static let header = HostileParser(
-    "run-header", corpus: headers,
+    "run-header", corpus: headers, shortCount: 500,
     generate: { random in
       JSONGrammar.changed(headers[random.integer(below: headers.count)], &random)
     }
@@ -33,7 +35,7 @@ enum StoreParsers {
 
   /// The committed facts that the deterministic gate compares with.
   static let exact = HostileParser(
-    "exact-reference", corpus: references,
+    "exact-reference", corpus: references, shortCount: 1_000,
     generate: { random in
       JSONGrammar.changed(references[random.integer(below: references.count)], &random)
     }
