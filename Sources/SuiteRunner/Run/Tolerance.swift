@@ -23,6 +23,11 @@ public struct Tolerance: Hashable, Sendable {
     case .features(let stage): self = Self.features(stage)
     case .lowRank:
       self.init(1e-4, "an iterated inverse in Float32 multiplies roundings by the condition number")
+    case .convolve(.relativeFeatures) where plan.shape.isCausal:
+      self.init(
+        max(1e-5, 1e-7 * Double(plan.shape.queryLength)),
+        "transforms round by the largest sums, over all tokens; the first rows divide by sums that "
+          + "are as many times smaller as there are tokens")
     case .convolve:
       self.init(
         1e-5, "Float32 transforms of products that span the range of their features and filters")
