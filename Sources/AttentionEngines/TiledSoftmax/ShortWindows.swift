@@ -46,8 +46,8 @@ final class ShortWindows: @unchecked Sendable {
       windows.append(
         Window(
           strips: strip..<end,
-          queries: schedule.strips[strip].queries.lowerBound
-            ..< schedule.strips[end - 1].queries.upperBound,
+          queries: schedule.strips[strip].queries
+            .lowerBound..<schedule.strips[end - 1].queries.upperBound,
           keys: first..<keys.count))
       strip = end
     }
