@@ -20,6 +20,9 @@ public enum Engines {
       if let mask = stage.diagonalMask {
         return PreparedDiagonal(stage, mask: mask, shape: plan.shape, context: context)
       }
+      if stage.needsWholeRows {
+        return PreparedRowSoftmax(stage, shape: plan.shape, weights: weights, context: context)
+      }
       if let chunk = stage.keyChunk {
         return PreparedChunkedSoftmax(stage, chunk: chunk, shape: plan.shape, context: context)
       }

@@ -26,6 +26,10 @@ extension ContractCase {
     ],
     "styleswin": [ContractCase("styleswin"), ContractCase("styleswin", grid: [16, 24])],
     "halo": [
+      ContractCase(
+        "halo", ["block": "4", "halo": "2", "relativeVectors": "true"], grid: [14, 21]),
+      ContractCase(
+        "halo", ["block": "2x3x4", "halo": "1x2x0", "relativeVectors": "true"], grid: [5, 7, 9]),
       ContractCase("halo", ["block": "1"]),
       ContractCase("halo", grid: [16, 24]),
       ContractCase("halo", ["block": "5x4", "halo": "2x0"], grid: [13, 18]),

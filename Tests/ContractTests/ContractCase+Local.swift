@@ -34,6 +34,14 @@ extension ContractCase {
       ContractCase(
         "flex", ["mask": "dilated", "window": "12", "dilation": "3", "score": "relative"]),
       ContractCase("flex", ["mask": "window", "window": "20"]),
+      ContractCase("flex", ["mask": "none", "softCap": "2"]),
+      ContractCase("flex", ["mask": "none", "softCap": "3", "score": "alibi"]),
+      ContractCase(
+        "flex", ["mask": "prefix", "prefix": "50", "softCap": "0.5", "score": "relative"]),
+      ContractCase(
+        "flex",
+        ["mask": "neighborhood", "window": "5", "softCap": "4", "score": "relative"],
+        grid: [13, 18]),
       ContractCase("flex", ["mask": "prefix", "prefix": "50"]),
       ContractCase("flex", ["mask": "dilated", "window": "12", "dilation": "5"]),
       ContractCase("flex", ["mask": "paged", "pageSize": "16"]),

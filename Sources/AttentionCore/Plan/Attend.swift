@@ -13,13 +13,17 @@ public struct Attend: Hashable, Sendable {
   ///
   /// The inputs must not change then; it tells the time of attention without its preparation.
   public let keepsOperands: Bool
+  /// `cap` of the scaled scores `s`, which become `cap tanh(s / cap)` before anything is added to
+  /// them; nil for none.
+  public let scoreCap: Double?
 
   public init(
     rule: MaskRule = .sequence, precision: AttendPrecision = .float32,
     queryTiling: QueryTiling = .fitted, keyChunk: Int? = nil, residual: Residual? = nil,
-    keepsOperands: Bool = false
+    keepsOperands: Bool = false, scoreCap: Double? = nil
   ) {
     self.keepsOperands = keepsOperands
+    self.scoreCap = scoreCap
     self.keyChunk = keyChunk
     self.rule = rule
     self.precision = precision
@@ -42,7 +46,7 @@ public struct Attend: Hashable, Sendable {
     let merge = keyChunk.map { [merging($0, shape: shape)] } ?? []
     let preparation = keepsOperands ? [] : precision.preparation(shape: shape)
     return preparation + summing(shape: shape) + choosing(shape: shape)
-      + [attend] + merge + residualWork(shape: shape)
+      + modifying(pairs: pairs, shape: shape) + [attend] + merge + residualWork(shape: shape)
   }
 
   /// The means of keys and values that stand for groups of them.

@@ -37,7 +37,7 @@ final class PreparedSummaries: @unchecked Sendable {
     for (group, keys) in groupKeys.enumerated() {
       weights.map { ($0 + group).initialize(to: Float(Double.log2(Double(max(keys.count, 1))))) }
     }
-    body = { [unowned self] worker, head in summarise(worker: worker, head: head) }
+    body = { [unowned self] worker, unit in summarise(worker: worker, unit: unit) }
   }
 
   deinit {
@@ -52,38 +52,68 @@ final class PreparedSummaries: @unchecked Sendable {
       + 4 * groupKeys.reduce(0) { $0 + $1.count + 1 }
   }
 
-  /// Takes the means; one unit of work is one head.
+  /// Groups that one worker takes at a time hold about this many keys.
+  private static let keysPerUnit = 512
+
+  private var groupsPerUnit: Int {
+    max(Self.keysPerUnit * groupKeys.count / max(summarisedKeys, 1), 1)
+  }
+
+  /// Takes the means; one unit of work is a few groups of one head.
   func run(key: Tensor<Float>, value: Tensor<Float>, pool: WorkerPool, board: CountBoard) {
     guard let body else { return }
     operands = (key, value, board)
-    pool.run(units: headCount, body)
+    pool.run(units: headCount * unitsPerHead, body)
   }
 
-  private func summarise(worker: Int, head: Int) {
+  private var unitsPerHead: Int { (groupKeys.count + groupsPerUnit - 1) / groupsPerUnit }
+
+  private func summarise(worker: Int, unit: Int) {
     guard let operands else { return }
+    let (head, part) = unit.quotientAndRemainder(dividingBy: unitsPerHead)
     let (batch, own) = head.quotientAndRemainder(dividingBy: shape.keyValueHeads)
+    let groups = part * groupsPerUnit..<min((part + 1) * groupsPerUnit, groupKeys.count)
     means(
       of: UnsafePointer(operands.key.matrix(batch: batch, head: own)), width: shape.headDim,
-      into: keys + head * groupKeys.count * shape.headDim)
+      groups, into: keys + head * groupKeys.count * shape.headDim)
     means(
       of: UnsafePointer(operands.value.matrix(batch: batch, head: own)), width: shape.valueDim,
-      into: values + head * groupKeys.count * shape.valueDim)
-    operands.board.add(worker: worker, elementsSorted: 0, rowsGathered: summarisedKeys)
+      groups, into: values + head * groupKeys.count * shape.valueDim)
+    let rows = groups.reduce(0) { $0 + groupKeys[$1].count }
+    operands.board.add(worker: worker, elementsSorted: 0, rowsGathered: rows)
   }
 
   private func means(
-    of rows: UnsafePointer<Float>, width: Int, into means: UnsafeMutablePointer<Float>
+    of rows: UnsafePointer<Float>, width: Int, _ groups: Range<Int>,
+    into means: UnsafeMutablePointer<Float>
   ) {
-    for (group, keys) in groupKeys.enumerated() {
+    for group in groups {
+      let keys = groupKeys[group]
       let mean = means + group * width
-      mean.update(repeating: 0, count: width)
-      for key in keys {
-        let row = rows + Int(key) * width
-        for channel in 0..<width { mean[channel] += row[channel] }
-      }
       let share = 1 / Float(max(keys.count, 1))
-      for channel in 0..<width { mean[channel] *= share }
+      var channel = 0
+      while channel + 16 <= width {
+        let sum = Self.sum(keys, rows + channel, stride: width)
+        UnsafeMutableRawPointer(mean + channel)
+          .storeBytes(of: sum * share, as: SIMD16<Float>.self)
+        channel += 16
+      }
+      while channel < width {
+        mean[channel] = share * keys.reduce(0) { $0 + rows[Int($1) * width + channel] }
+        channel += 1
+      }
     }
+  }
+
+  /// Sixteen channels of the sum of some rows: sums stay in registers.
+  private static func sum(
+    _ keys: [Int32], _ rows: UnsafePointer<Float>, stride: Int
+  ) -> SIMD16<Float> {
+    var sum = SIMD16<Float>.zero
+    for key in keys {
+      sum += UnsafeRawPointer(rows + Int(key) * stride).loadUnaligned(as: SIMD16<Float>.self)
+    }
+    return sum
   }
 
   /// Lets a loaded strip attend to the summaries that its schedule shows.

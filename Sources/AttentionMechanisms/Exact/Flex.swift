@@ -22,10 +22,14 @@ import RealModule
 /// Positions of queries count from the key at which causality lets the first one stand. `paged` takes
 /// keys and values in pages of `pageSize` rows, stored in an order drawn from `seed`. The modifier
 /// `alibi` adds `2^(-8 (h + 1) / heads) (j - i)`; `relative` adds a term of the weight `bias` per head
-/// and distance `j - i`, distances beyond `reach` taking the term of `reach`. Tensors are those of
-/// ``Flash``.
+/// and distance `j - i`, distances beyond `reach` taking the term of `reach`. With a `softCap` a
+/// scaled score `s` becomes `softCap tanh(s / softCap)` before the modifier adds its term. Tensors
+/// are those of ``Flash``.
 ///
-/// - Requires: sizes at least 1, a grid of rank 2 for `neighborhood`, causal self-attention for
+/// Every mask with every modifier runs fused in tiles; a soft cap, with whatever mask and modifier,
+/// runs row by row.
+///
+/// - Requires: sizes at least 1, `softCap` at least 0, a grid of rank 2 for `neighborhood`, causal self-attention for
 ///   `prefix`-free `paged` and for `alibi`, otherwise ``init(_:shape:)`` throws ``MechanismError``.
 /// - Note: Exact on its mask.
 ///
@@ -44,6 +48,7 @@ public struct Flex: AttentionMechanism {
     public var score = Score.none
     public var window = 256
     public var dilation = 2
+    public var softCap = 0.0
     public var reach = 128
     public var prefix = 128
     public var documents = 8
@@ -57,6 +62,8 @@ public struct Flex: AttentionMechanism {
       ParameterField("score", \.score, "What is done to the scores."),
       ParameterField("window", \.window, "window, dilated, neighborhood: keys around a query."),
       ParameterField("dilation", \.dilation, "dilated: distance between keys."),
+      ParameterField(
+        "softCap", \.softCap, "Largest size of a score, by a hyperbolic tangent; 0 for none."),
       ParameterField("reach", \.reach, "relative: largest distance with a term of its own."),
       ParameterField("prefix", \.prefix, "prefix: first keys that everyone sees."),
       ParameterField("documents", \.documents, "document: pieces of the sequence."),
@@ -114,7 +121,8 @@ public struct Flex: AttentionMechanism {
   }
 
   public var plan: Plan {
-    Plan(shape: shape, stages: [.attend(Attend(rule: .patterns(heads)))])
+    let cap = parameters.softCap > 0 ? parameters.softCap : nil
+    return Plan(shape: shape, stages: [.attend(Attend(rule: .patterns(heads), scoreCap: cap))])
   }
 
   public var weightSpecifications: [WeightSpecification] {
@@ -144,8 +152,15 @@ public struct Flex: AttentionMechanism {
         head, scale: shape.softmaxScale,
         bias: { query, key in
           let distance = key - query - shape.causalOffset
-          guard !terms.isEmpty else { return slope * Double(distance) }
-          return terms[queryHead * (2 * reach + 1) + reach + min(max(distance, -reach), reach)]
+          // What the cap takes away from the score, which is added as it is.
+          let score =
+            parameters.softCap > 0 ? shape.softmaxScale * head.query.dot(query, head.key, key) : 0
+          let loss =
+            parameters.softCap > 0
+            ? parameters.softCap * Double.tanh(score / parameters.softCap) - score : 0
+          guard !terms.isEmpty else { return loss + slope * Double(distance) }
+          return loss
+            + terms[queryHead * (2 * reach + 1) + reach + min(max(distance, -reach), reach)]
         },
         allows: { allows($0, $1) })
     }
@@ -181,6 +196,10 @@ extension Flex {
     try require("window", parameters.window, atLeast: 1)
     try require("dilation", parameters.dilation, atLeast: 1)
     try require("reach", parameters.reach, atLeast: 0)
+    guard parameters.softCap >= 0 else {
+      throw .outOfRange(
+        parameter: "softCap", value: "\(parameters.softCap)", rule: "it must be at least 0")
+    }
     try require("prefix", parameters.prefix, atLeast: 0)
     try require("documents", parameters.documents, atLeast: 1)
     try require("pageSize", parameters.pageSize, atLeast: 1)

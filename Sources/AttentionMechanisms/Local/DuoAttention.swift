@@ -16,7 +16,7 @@ import AttentionReference
 ///
 /// Source: Xiao et al., *DuoAttention* (2024), arXiv:2410.10819, section 2.
 public struct DuoAttention: AttentionMechanism {
-  public struct Parameters: MechanismParameters {
+  public struct Parameters: StreamingParameters {
     public var retrievalHeads = HeadSet()
     public var retrievalShare = 0.5
     public var sinks = 64
@@ -24,15 +24,6 @@ public struct DuoAttention: AttentionMechanism {
     public var seed = 0
 
     public init() {}
-
-    public static let fields: [ParameterField<Parameters>] = [
-      ParameterField("retrievalHeads", \.retrievalHeads, "Key-value heads that see everything."),
-      ParameterField(
-        "retrievalShare", \.retrievalShare, "Share of such heads if none is named."),
-      ParameterField("sinks", \.sinks, "First keys that the other heads see."),
-      ParameterField("window", \.window, "Recent keys that the other heads see."),
-      ParameterField("seed", \.seed, "Seed of the drawn retrieval heads."),
-    ]
   }
 
   public static let card = MechanismCard(
@@ -46,16 +37,11 @@ public struct DuoAttention: AttentionMechanism {
 
   public let parameters: Parameters
   private let shape: AttentionShape
-  private let retrieval: Set<Int>
+  private let retrieval: RetrievalHeads
   private let heads: HeadPatterns
 
   public init(_ parameters: Parameters, shape: AttentionShape) throws(MechanismError) {
-    try Self.require("sinks", parameters.sinks, atLeast: 0)
-    try Self.require("window", parameters.window, atLeast: 1)
-    let retrieval = try RetrievalHeads(
-      given: parameters.retrievalHeads, share: parameters.retrievalShare, seed: parameters.seed,
-      stream: "duo", shape: shape
-    ).heads
+    let retrieval = try RetrievalHeads(parameters, stream: "duo", shape: shape)
     self.parameters = parameters
     self.shape = shape
     self.retrieval = retrieval
@@ -68,7 +54,7 @@ public struct DuoAttention: AttentionMechanism {
     ])
     heads = HeadPatterns(
       perHead: (0..<shape.queryHeads).map { head in
-        HeadPattern(retrieval.contains(head / shape.headGroup) ? .sequence(shape) : streaming)
+        HeadPattern(retrieval.keepEverything(head) ? .sequence(shape) : streaming)
       }, shape: shape)
   }
 
@@ -78,7 +64,7 @@ public struct DuoAttention: AttentionMechanism {
 
   public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
     problem.mapHeads { head, _, queryHead in
-      let seesAll = retrieval.contains(queryHead / shape.headGroup)
+      let seesAll = retrieval.keepEverything(queryHead)
       return SoftmaxReference.attend(head, scale: shape.softmaxScale) { query, key in
         let distance = query + shape.causalOffset - key
         return distance >= 0

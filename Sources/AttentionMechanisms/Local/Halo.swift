@@ -11,10 +11,14 @@ import RealModule
 /// values (`zeros`), as convolution code pads. Tensors are those of ``Flash``; bidirectional
 /// self-attention on a grid of rank 1 to 3.
 ///
-/// - Requires: `block` within the grid and `halo >= 0`, otherwise ``init(_:shape:)`` throws
-///   ``MechanismError/outOfRange(parameter:value:rule:)``.
+/// With `relativeVectors` the score gains, per axis, the product of the query with a learned vector
+/// for the offset from its position to the key's, as in the paper: `2 (block + 2 halo) - 1` vectors
+/// per axis, which all heads share. That runs row by row, the rest in tiles.
+///
+/// - Requires: `block` within the grid, `halo >= 0` and no relative vectors with `zeros`, otherwise
+///   ``init(_:shape:)`` throws ``MechanismError/outOfRange(parameter:value:rule:)``.
 /// - Note: Exact on its mask. `halo == 0` is window attention; a halo as long as the grid is dense
-///   attention. The relative vectors that the paper multiplies with the query are not part of it.
+///   attention.
 ///
 /// Source: Vaswani et al., *Scaling Local Self-Attention for Parameter Efficient Visual Backbones*
 /// (2021), arXiv:2103.12731, section 2.2.
@@ -28,6 +32,7 @@ public struct Halo: AttentionMechanism {
     public var block: Extents = [8]
     public var halo: Extents = [3]
     public var outside = Outside.mask
+    public var relativeVectors = false
 
     public init() {}
 
@@ -35,6 +40,9 @@ public struct Halo: AttentionMechanism {
       ParameterField("block", \.block, "Positions of a query block, per axis."),
       ParameterField("halo", \.halo, "Positions seen beyond each side of the block, per axis."),
       ParameterField("outside", \.outside, "What stands outside the grid: nothing or zero keys."),
+      ParameterField(
+        "relativeVectors", \.relativeVectors,
+        "Whether queries are multiplied with vectors of their offsets to the keys."),
     ]
   }
 
@@ -72,8 +80,19 @@ public struct Halo: AttentionMechanism {
     let boxes = KeyPattern.boxes(GridBoxes(grid: layout.grid, ranges: ranges))
     let order = layout.tiles(block)
     guard parameters.outside == .zeros else {
-      heads = HeadPatterns(HeadPattern(boxes, order: order), shape: shape)
+      let bias: ScoreBias =
+        parameters.relativeVectors
+        ? .queryRelative(
+          RelativeVectors(
+            weight: "vectors", grid: layout.grid, reach: Self.reach(block: block, halo: halo)))
+        : .none
+      heads = HeadPatterns(HeadPattern(boxes, order: order, bias: bias), shape: shape)
       return
+    }
+    guard !parameters.relativeVectors else {
+      throw .outOfRange(
+        parameter: "relativeVectors", value: "true",
+        rule: "keys outside the grid have no offsets here: use outside = mask")
     }
     let all = (0..<layout.grid.rank).reduce(1) { $0 * (block[$1] + 2 * halo[$1]) }
     let missing = (0..<shape.queryLength).map { query in
@@ -85,6 +104,47 @@ public struct Halo: AttentionMechanism {
     heads = HeadPatterns(
       HeadPattern(boxes, order: order, summaries: .spans(SpanTable(missing.map { [0..<$0] }))),
       summaries: KeySummaries(groups: SpanTable(nothing), weighsAsGroup: false), shape: shape)
+  }
+
+  /// The farthest offset that the vectors tell apart, per axis.
+  private static func reach(block: Extents, halo: Extents) -> Extents {
+    Extents(zip(block.values, halo.values).map { $0 + 2 * $1 - 1 })
+  }
+
+  public var weightSpecifications: [WeightSpecification] {
+    guard parameters.relativeVectors else { return [] }
+    let count = Self.reach(block: block, halo: halo).values.reduce(0) { $0 + 2 * $1 + 1 }
+    return [
+      WeightSpecification(
+        name: "vectors", extents: [count, shape.headDim],
+        layout: "[sum of 2 (block + 2 halo) - 1 per axis, headDim]",
+        meaning: "vectors by offset, axis after axis; normal with variance 1 / headDim")
+    ]
+  }
+
+  public func drawWeights(_ seed: Seed) -> WeightSet {
+    guard let vectors = weightSpecifications.first else { return WeightSet() }
+    var generator = SplitMix64(seed: seed.child("halo/vectors"))
+    let size = 1 / Float(shape.headDim).squareRoot()
+    let count = vectors.extents.reduce(1, *)
+    return WeightSet([
+      "vectors": Tensor(vectors.extents, (0..<count).map { _ in size * generator.normal() })
+    ])
+  }
+
+  /// The product of a query with the vectors of its offsets to a key.
+  private func relativeTerm(_ query: [Double], from: [Int], to: [Int], _ vectors: [Float]) -> Double
+  {
+    var (sum, origin) = (0.0, 0)
+    for axis in 0..<layout.grid.rank {
+      let span = 2 * (block[axis] + 2 * halo[axis]) - 1
+      let row = origin + span / 2 + to[axis] - from[axis]
+      for channel in query.indices {
+        sum += query[channel] * Double(vectors[row * shape.headDim + channel])
+      }
+      origin += span
+    }
+    return sum
   }
 
   public var plan: Plan {
@@ -100,11 +160,17 @@ public struct Halo: AttentionMechanism {
         return to[axis] >= first - halo[axis] && to[axis] < first + block[axis] + halo[axis]
       }
     }
+    let vectors = parameters.relativeVectors ? problem.weights["vectors"].array : []
     return problem.mapHeads { head, _, _ in
       guard parameters.outside == .zeros else {
-        return SoftmaxReference.attend(head, scale: shape.softmaxScale) {
-          sees(positions[$0], positions[$1])
-        }
+        return SoftmaxReference.attend(
+          head, scale: shape.softmaxScale,
+          bias: { query, key in
+            guard !vectors.isEmpty else { return 0 }
+            return relativeTerm(
+              Array(head.query[query]), from: positions[query], to: positions[key], vectors)
+          },
+          allows: { sees(positions[$0], positions[$1]) })
       }
       // One zero key, which weighs as much as all positions outside.
       var (key, value) = (head.key, head.value)

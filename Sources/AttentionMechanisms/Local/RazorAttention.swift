@@ -18,7 +18,7 @@ import AttentionReference
 ///
 /// Source: Tang et al., *RazorAttention* (2024), arXiv:2407.15891, section 3.
 public struct RazorAttention: AttentionMechanism {
-  public struct Parameters: MechanismParameters {
+  public struct Parameters: StreamingParameters {
     public var retrievalHeads = HeadSet()
     public var retrievalShare = 0.15
     public var sinks = 4
@@ -26,15 +26,6 @@ public struct RazorAttention: AttentionMechanism {
     public var seed = 0
 
     public init() {}
-
-    public static let fields: [ParameterField<Parameters>] = [
-      ParameterField("retrievalHeads", \.retrievalHeads, "Key-value heads that keep every key."),
-      ParameterField(
-        "retrievalShare", \.retrievalShare, "Share of such heads if none is named."),
-      ParameterField("sinks", \.sinks, "First keys that the other heads keep."),
-      ParameterField("window", \.window, "Least number of recent keys that the others keep."),
-      ParameterField("seed", \.seed, "Seed of the drawn retrieval heads."),
-    ]
   }
 
   public static let card = MechanismCard(
@@ -49,18 +40,13 @@ public struct RazorAttention: AttentionMechanism {
 
   public let parameters: Parameters
   private let shape: AttentionShape
-  private let retrieval: Set<Int>
+  private let retrieval: RetrievalHeads
   /// Keys that other heads drop.
   private let dropped: Range<Int>
   private let heads: HeadPatterns
 
   public init(_ parameters: Parameters, shape: AttentionShape) throws(MechanismError) {
-    try Self.require("sinks", parameters.sinks, atLeast: 0)
-    try Self.require("window", parameters.window, atLeast: 1)
-    let retrieval = try RetrievalHeads(
-      given: parameters.retrievalHeads, share: parameters.retrievalShare, seed: parameters.seed,
-      stream: "razor", shape: shape
-    ).heads
+    let retrieval = try RetrievalHeads(parameters, stream: "razor", shape: shape)
     self.parameters = parameters
     self.shape = shape
     self.retrieval = retrieval
@@ -74,7 +60,7 @@ public struct RazorAttention: AttentionMechanism {
       sequence, .union([.keys(0..<first), .keys(dropped.upperBound..<shape.keyLength)]),
     ])
     let patterns = (0..<shape.queryHeads).map { head in
-      retrieval.contains(head / shape.headGroup) || dropped.isEmpty
+      retrieval.keepEverything(head) || dropped.isEmpty
         ? HeadPattern(sequence) : HeadPattern(streaming, summaries: .all)
     }
     heads = HeadPatterns(
@@ -90,7 +76,7 @@ public struct RazorAttention: AttentionMechanism {
 
   public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
     problem.mapHeads { head, _, queryHead in
-      let isStreaming = !retrieval.contains(queryHead / shape.headGroup) && !dropped.isEmpty
+      let isStreaming = !retrieval.keepEverything(queryHead) && !dropped.isEmpty
       guard isStreaming else {
         return SoftmaxReference.attend(head, scale: shape.softmaxScale) {
           SoftmaxReference.allows(shape, query: $0, key: $1)

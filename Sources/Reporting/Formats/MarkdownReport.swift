@@ -23,6 +23,8 @@ struct MarkdownReport {
           Captions.headline,
           MarkdownTable.text(HeadlineTable.table(rows), footnotes: &footnotes)),
         optional(
+          "Ranking", RankingTable.caption, RankingTable.table(rows), footnotes: &footnotes),
+        optional(
           "By mechanism", Captions.averages, AverageTable.table(rows), footnotes: &footnotes),
         plots,
         optional(

@@ -42,6 +42,9 @@ struct DetailSections {
     guard !rows.isEmpty else { return [] }
     return [
       Section(
+        id: "ranking", heading: "Ranking", notes: [RankingTable.caption],
+        table: RankingTable.table(rows)),
+      Section(
         id: "averages", heading: "By mechanism", notes: [Captions.averages],
         table: AverageTable.table(rows)),
       Section(

@@ -30,6 +30,8 @@ public enum ScoreBias: Hashable, Sendable {
   case linear(slope: Double)
   /// A learned term per head and offset between grid positions.
   case relative(RelativeBias)
+  /// Products of the query with learned vectors per axis and offset; needs whole rows.
+  case queryRelative(RelativeVectors)
 }
 
 /// A key pattern for every query head.
