@@ -75,8 +75,10 @@ public struct BlockReference: Sendable {
     zip(left, right).reduce(0) { $0 + $1.0 * $1.1 }
   }
 
-  /// Attention to the selection at hand, or to what `choices` keep: what every row unit of a head
-  /// may choose, by row unit. Kept pairs are attended to as `operands` has them.
+  /// Attention to the selection at hand, or to what `choices` keep.
+  ///
+  /// `choices` says what every row unit of a head may choose. Kept pairs are attended to as
+  /// `operands` has them.
   public func attend(
     _ problem: ReferenceProblem,
     operands: (ReferenceHead) -> ReferenceHead = { $0 },

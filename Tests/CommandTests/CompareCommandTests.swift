@@ -32,6 +32,7 @@ import Testing
         }
         timing.alternatives[index].medianNanoseconds = median
         timing.alternatives[index].disturbed = 0
+        timing.alternatives[index].disturbedSamples = nil
       }
       timing.adjacentPeakGigaflopsPerSecond = .value(100)
       record.timing = .value(timing)

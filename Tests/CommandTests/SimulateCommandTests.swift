@@ -138,6 +138,12 @@ import Testing
         #expect(object[field] is NSNumber || reason?.isEmpty == false, "\(entry.id): \(field)")
       }
       let machine = try #require((object["machines"] as? [[String: Any]])?.first)
+      if entry.id == "sage3" {
+        // The machine has no FP4 units.
+        let reason = (machine["rooflineBound"] as? [String: Any])?["absent"] as? String
+        #expect(reason?.contains("fp4") == true)
+        continue
+      }
       #expect(machine["rooflineBound"] is NSNumber, "\(entry.id)")
       #expect((machine["bindingCeiling"] as? String)?.isEmpty == false, "\(entry.id)")
     }

@@ -108,6 +108,6 @@ struct DocumentTests {
         == "\(path).none:1:1: cannot be read: No such file or directory")
     #expect(
       message { _ = try ConfigurationDocument(path: "/") }
-        == "/:1:1: cannot be read: Is a directory")
+        == "/:1:1: cannot be read: it is not a plain file")
   }
 }

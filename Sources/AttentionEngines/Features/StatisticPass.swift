@@ -84,8 +84,11 @@ final class StatisticPass: @unchecked Sendable {
       squares += moments[3 * head + 1]
     }
     let mean = sum / Double(count)
-    // Sequences of one token and one channel have no deviation; anything positive serves.
-    return max((squares / Double(count) - mean * mean).squareRoot(), 1e-20)
+    let meanSquare = squares / Double(count)
+    // Equal numbers have no deviation. What they are divided by then must leave Float32 room for
+    // the exponent: a millionth of their size, or anything positive.
+    let variance = max(meanSquare - mean * mean, 1e-12 * meanSquare)
+    return max(variance.squareRoot(), 1e-20)
   }
 
   // MARK: - One head

@@ -160,7 +160,10 @@ final class EstimateChooser: Chooser, BlockChooser, @unchecked Sendable {
     let scale = keys.quantiser.roundToken(smoothed, width: shape.headDim, LowBitEstimate.operand)
     let target = codes[worker].assumingMemoryBound(to: UInt8.self) + index * paddedWidth
     target.update(repeating: 8, count: paddedWidth)
-    for channel in 0..<shape.headDim { target[channel] = UInt8(8 + Int(smoothed[channel])) }
+    for channel in 0..<shape.headDim {
+      // A query that is no number has no code; the block may then be kept or not.
+      target[channel] = UInt8(8 + (Int8(exactly: smoothed[channel]) ?? 0))
+    }
     scales[index] = scale * Float(shape.softmaxScale)
   }
 
@@ -264,7 +267,7 @@ final class PackedEstimates: @unchecked Sendable {
         row, width: shape.headDim, LowBitEstimate.operand)
       var sum: Int32 = 0
       for channel in 0..<shape.headDim {
-        let code = Int8(row[channel])
+        let code = Int8(exactly: row[channel]) ?? 0
         target[channel / 2 * 2 * Self.blockKeys + 2 * lane + channel % 2] = code
         sum += Int32(code)
       }

@@ -49,7 +49,9 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
     cutter = RowCutter(stage, geometry: setting.geometry, context: context)
     wide =
       stage.rule.scope == .row
-      ? nil : WideCut(stage, shape: shape, geometry: setting.geometry, lists: setting.lists, context: context)
+      ? nil
+      : WideCut(
+        stage, shape: shape, geometry: setting.geometry, lists: setting.lists, context: context)
     scratch = Workspace(
       bytesPerWorker: 8 * ScoreBatch.shortRows * setting.geometry.blockCount,
       workers: context.pool.count)

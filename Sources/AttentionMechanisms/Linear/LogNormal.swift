@@ -15,7 +15,8 @@ import RealModule
 /// `(queryLength + keyLength) headDim` exponentials.
 ///
 /// - Note: deviations and the largest key are of the whole sequence, causal or not. The paper's layer
-///   averages this with a block-diagonal softmax, which is left out.
+///   averages this with a block-diagonal softmax, which is left out. A deviation below a millionth
+///   of the root mean square counts as that much: equal keys have equal weights.
 ///
 /// Source: Nahshan et al., *Linear Log-Normal Attention with Unbiased Concentration* (2023),
 /// arXiv:2311.13541, section 4; constants as fitted in the authors' code.
@@ -89,6 +90,7 @@ public struct LogNormal: AttentionMechanism {
     let values = tensor.array.map(Double.init)
     let mean = values.reduce(0, +) / Double(values.count)
     let square = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
-    return max(square.squareRoot(), 1e-20)
+    let size = values.reduce(0) { $0 + $1 * $1 } / Double(values.count)
+    return max(square.squareRoot(), 1e-6 * size.squareRoot(), 1e-20)
   }
 }

@@ -15,7 +15,7 @@ struct NightsCommand: ParsableCommand {
       case is slowed down; those take the cases of the suite in turn. Finished nights stay in the \
       folder: the same command goes on where it was stopped.
 
-        attnbench nights --suite Suites/gate.yaml --nights 20 --plant 5% --folder Results/nights
+        attnbench nights --suite gate --nights 20 --plant 5% --folder Results/nights
       """)
 
   @Option(help: "The suite file.", completion: .file(extensions: ["yaml", "yml"]))
