@@ -5,11 +5,21 @@ cd "$(dirname "$0")/.."
 
 build=.build/kernel-memory
 mkdir -p "$build"
-sources=$(find Sources/CAttentionKernels -name '*.c')
-# The linker's warnings about sanitizer symbols are harmless; real errors fail the command.
-clang -O1 -g -std=gnu17 -fsanitize=address -fno-omit-frame-pointer \
-  -ISources/CAttentionKernels/include -ITests/KernelMemory \
-  $sources Tests/KernelMemory/*.c -lm -o "$build/check" 2>"$build/warnings.txt" ||
+rm -f "$build"/*.o
+# One object per source, on all processors; errors are in the order of the files.
+export build
+compile() {
+  local object
+  object=$build/$(basename "$1" .c).o
+  clang -O1 -g -std=gnu17 -fsanitize=address -fno-omit-frame-pointer \
+    -ISources/CAttentionKernels/include -ITests/KernelMemory -c "$1" -o "$object" 2>"$object.txt" ||
+    { cat "$object.txt" >&2; exit 1; }
+}
+export -f compile
+find Sources/CAttentionKernels Tests/KernelMemory -name '*.c' -print0 |
+  xargs -0 -n 1 -P "$(nproc)" bash -c 'compile "$1"' _
+# What the linker warns of, symbols of the sanitizer, is harmless; errors fail the command.
+clang -fsanitize=address "$build"/*.o -lm -o "$build/check" 2>"$build/warnings.txt" ||
   { cat "$build/warnings.txt" >&2; exit 1; }
 # Leak detection needs a tracer, which containers forbid.
 ASAN_OPTIONS=detect_leaks=0 "$build/check"

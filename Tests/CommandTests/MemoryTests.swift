@@ -59,7 +59,7 @@ import Testing
   @Test func aCaseThatNoMachineHoldsIsSkipped() throws {
     let command = try Command()
     defer { command.remove() }
-    let text = Self.suite(["flash"], heads: 64, length: 8_000_000, headDim: 128)
+    let text = Self.suite(["flash"], heads: 64, length: 2_000_000, headDim: 128)
     let record = try #require(try Self.records(command, text).first)
     guard case .skipped(let reason) = record.status else {
       Issue.record("\(record.status)")

@@ -179,9 +179,9 @@ static void every_size(const attn_kernel_table_t *t) {
       decode(t, (attn_decode_format_t)format, 2, 2, 67, n, other);
       decode(t, (attn_decode_format_t)format, 2, 1, 67, other, n);
     }
-    const int32_t line[3] = {1, 1, n}, window[3] = {1, 1, n < other ? n : other};
+    const int32_t line[3] = {1, 1, n}, span[3] = {1, 1, n < other ? n : other};
     const int32_t grid[3] = {2, 3, 5}, cube[3] = {2, 2, 3};
-    diagonal(t, line, window, 8, 8);
+    diagonal(t, line, span, 8, 8);
     diagonal(t, grid, cube, n, other);
     diagonal(t, grid, cube, other, n);
     window(t, other, n, 12, 9, causal);
