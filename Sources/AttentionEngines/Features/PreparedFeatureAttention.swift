@@ -23,7 +23,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
   private let store: StatisticStore
   private let statistic: StatisticPass?
   private(set) var operands: AttendOperands?
-  private var jobs: [FeatureJob] = []
+  private var jobs: [WorkerPool.Job] = []
 
   let expectedCounts: EngineCounts?
   private(set) var counts = EngineCounts()
@@ -91,26 +91,26 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     }
     board.reset()
     operands = AttendOperands(query: query, key: key, value: value, output: output)
-    for job in jobs { context.pool.run(units: job.units, job.body) }
+    context.pool.run(jobs)
     countStatistics()
     counts = board.sum
   }
 
-  private func makeJobs(stateHeads: Int) -> [FeatureJob] {
-    var jobs: [FeatureJob] = []
+  private func makeJobs(stateHeads: Int) -> [WorkerPool.Job] {
+    var jobs: [WorkerPool.Job] = []
     let queryHeads = shape.batch * shape.queryHeads
     if let statistic {
       jobs.append(
-        FeatureJob(units: statistic.units) { [unowned self] worker, unit in
+        WorkerPool.Job(units: statistic.units) { [unowned self] worker, unit in
           guard let operands else { return }
           statistic.run(
             unit: unit, operands: operands, scratch: layout.parts(scratch[worker]).floats)
         })
-      jobs.append(FeatureJob(units: 1) { _, _ in statistic.join() })
+      jobs.append(WorkerPool.Job(units: 1) { _, _ in statistic.join() })
     }
     if let local, local.readsValues {
       jobs.append(
-        FeatureJob(units: shape.batch * shape.keyValueHeads) { [unowned self] worker, unit in
+        WorkerPool.Job(units: shape.batch * shape.keyValueHeads) { [unowned self] worker, unit in
           guard let operands else { return }
           local.derive(
             keyHead: unit, value: operands.head(unit * shape.headGroup, shape: shape).value,
@@ -119,15 +119,15 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     }
     if shape.isCausal {
       return jobs + [
-        FeatureJob(units: queryHeads) { [unowned self] in scan(worker: $0, head: $1) }
+        WorkerPool.Job(units: queryHeads) { [unowned self] in scan(worker: $0, head: $1) }
       ]
     }
     return jobs + [
-      FeatureJob(units: stateHeads * split.keyRanges) { [unowned self] in
+      WorkerPool.Job(units: stateHeads * split.keyRanges) { [unowned self] in
         sum(worker: $0, unit: $1)
       },
-      FeatureJob(units: stateHeads) { [unowned self] in merge(worker: $0, head: $1) },
-      FeatureJob(units: queryHeads * split.queryRanges) { [unowned self] in
+      WorkerPool.Job(units: stateHeads) { [unowned self] in merge(worker: $0, head: $1) },
+      WorkerPool.Job(units: queryHeads * split.queryRanges) { [unowned self] in
         read(worker: $0, unit: $1)
       },
     ]
@@ -251,16 +251,5 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     }
     board[0].pointee.exponentials += UInt64(exponentials)
     board.add(worker: 0, bytesRead: bytes, bytesWritten: 0)
-  }
-}
-
-/// Units that may run at the same time.
-struct FeatureJob {
-  let units: Int
-  let body: WorkerPool.UnitBody
-
-  init(units: Int, body: @escaping WorkerPool.UnitBody) {
-    self.units = units
-    self.body = body
   }
 }

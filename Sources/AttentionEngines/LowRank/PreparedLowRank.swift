@@ -20,6 +20,7 @@ final class PreparedLowRank: PreparedAttention, @unchecked Sendable {
   private let pool: WindowPool?
   private let board: CountBoard
   private var operands: AttendOperands?
+  private var jobs: [WorkerPool.Job] = []
 
   let expectedCounts: EngineCounts?
   private(set) var counts = EngineCounts()
@@ -56,6 +57,7 @@ final class PreparedLowRank: PreparedAttention, @unchecked Sendable {
       workers: shape.batch * shape.queryHeads)
     board = CountBoard(workers: context.pool.count)
     expectedCounts = stage.expectedCounts(shape: shape)
+    makeJobs()
   }
 
   var workspaceBytes: Int {
@@ -69,13 +71,19 @@ final class PreparedLowRank: PreparedAttention, @unchecked Sendable {
     board.reset()
     operands = AttendOperands(query: query, key: key, value: value, output: output)
     BLASIdentity.useOneThreadPerProduct()
-    let heads = shape.batch * shape.queryHeads
-    context.pool.run(units: heads) { [unowned self] in summarise(worker: $0, head: $1) }
-    let blocks = (shape.queryLength + Self.queryBlock - 1) / Self.queryBlock
-    context.pool.run(units: heads * blocks) { [unowned self] worker, unit in
-      read(worker: worker, head: unit / blocks, block: unit % blocks)
-    }
+    context.pool.run(jobs)
     counts = board.sum
+  }
+
+  private func makeJobs() {
+    let heads = shape.batch * shape.queryHeads
+    let blocks = (shape.queryLength + Self.queryBlock - 1) / Self.queryBlock
+    jobs = [
+      WorkerPool.Job(units: heads) { [unowned self] in summarise(worker: $0, head: $1) },
+      WorkerPool.Job(units: heads * blocks) { [unowned self] worker, unit in
+        read(worker: worker, head: unit / blocks, block: unit % blocks)
+      },
+    ]
   }
 
   // MARK: - Landmarks

@@ -19,7 +19,7 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
   private let states: Workspace
   private let board: CountBoard
   private var operands: AttendOperands?
-  private var jobs: [Job] = []
+  private var jobs: [WorkerPool.Job] = []
 
   let expectedCounts: EngineCounts?
   private(set) var counts = EngineCounts()
@@ -46,12 +46,14 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
     expectedCounts = stage.expectedCounts(shape: shape)
     let queryHeads = shape.batch * shape.queryHeads
     if shape.isCausal {
-      jobs = [Job(units: queryHeads) { [unowned self] in scan(worker: $0, head: $1) }]
+      jobs = [WorkerPool.Job(units: queryHeads) { [unowned self] in scan(worker: $0, head: $1) }]
     } else {
       jobs = [
-        Job(units: keyHeads * split.keyRanges) { [unowned self] in sum(worker: $0, unit: $1) },
-        Job(units: keyHeads) { [unowned self] in merge(keyHead: $1) },
-        Job(units: queryHeads * split.queryRanges) { [unowned self] in
+        WorkerPool.Job(units: keyHeads * split.keyRanges) { [unowned self] in
+          sum(worker: $0, unit: $1)
+        },
+        WorkerPool.Job(units: keyHeads) { [unowned self] in merge(keyHead: $1) },
+        WorkerPool.Job(units: queryHeads * split.queryRanges) { [unowned self] in
           read(worker: $0, unit: $1)
         },
       ]
@@ -66,7 +68,7 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
     }
     board.reset()
     operands = AttendOperands(query: query, key: key, value: value, output: output)
-    for job in jobs { context.pool.run(units: job.units, job.body) }
+    context.pool.run(jobs)
     counts = board.sum
   }
 
@@ -166,17 +168,6 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
     let queryBytes = Int(work.query_tokens) * shape.headDim
     board[worker].pointee.exponentials += work.exponentials
     board.add(worker: worker, bytesRead: 4 * (keyBytes + queryBytes), bytesWritten: 0)
-  }
-}
-
-/// Units that may run at the same time.
-private struct Job {
-  let units: Int
-  let body: WorkerPool.UnitBody
-
-  init(units: Int, body: @escaping WorkerPool.UnitBody) {
-    self.units = units
-    self.body = body
   }
 }
 

@@ -49,11 +49,11 @@ final class AxisOrderChooser: Chooser, BlockChooser, @unchecked Sendable {
 
   var bytes: Int { maps.byteCount + scratch.bytes + keys.bytes }
 
-  var phases: [SelectionPhase] {
+  var phases: [WorkerPool.Job] {
     [
-      SelectionPhase(units: lists.lists * orders.tables.count, body: map),
-      SelectionPhase(units: shape.batch * shape.keyValueHeads, body: order),
-      SelectionPhase(units: lists.lists, body: choose),
+      WorkerPool.Job(units: lists.lists * orders.tables.count, body: map),
+      WorkerPool.Job(units: shape.batch * shape.keyValueHeads, body: order),
+      WorkerPool.Job(units: lists.lists, body: choose),
     ]
   }
 

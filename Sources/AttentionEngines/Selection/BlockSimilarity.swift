@@ -46,24 +46,24 @@ final class BlockSimilarity: @unchecked Sendable {
 
   var bytes: Int { keyCount + queryCount + means.byteCount + scratch.bytes }
 
-  func phases(_ source: KeyValueSource, _ current: CurrentOperands) -> [SelectionPhase] {
+  func phases(_ source: KeyValueSource, _ current: CurrentOperands) -> [WorkerPool.Job] {
     let keyLength = shape.keyLength
     let headDim = shape.headDim
     return [
-      SelectionPhase(units: shape.batch * shape.keyValueHeads) { [self] _, head in
+      WorkerPool.Job(units: shape.batch * shape.keyValueHeads) { [self] _, head in
         guard let operands = current.value else { return }
         kernels.pool_mean(
           source.keys(head, operands), headDim, Int32(keyLength), Int32(headDim),
           means.base + head * headDim)
       },
-      SelectionPhase(units: keyCount) { [self] worker, unit in
+      WorkerPool.Job(units: keyCount) { [self] worker, unit in
         guard let operands = current.value else { return }
         let (head, block) = unit.quotientAndRemainder(dividingBy: geometry.blockCount)
         keys[unit] = isUnlike(
           source.keys(head, operands), geometry.keys(block: block),
           less: means.base + head * headDim, worker: worker)
       },
-      SelectionPhase(units: queryCount) { [self] worker, unit in
+      WorkerPool.Job(units: queryCount) { [self] worker, unit in
         guard let operands = current.value else { return }
         let (head, row) = unit.quotientAndRemainder(dividingBy: geometry.rowCount)
         queries[unit] = isUnlike(

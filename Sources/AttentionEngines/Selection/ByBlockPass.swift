@@ -44,14 +44,14 @@ final class ByBlockPass: SelectedPass, @unchecked Sendable {
       + partialLogSumExp.byteCount
   }
 
-  var phases: [SelectionPhase] {
+  var phases: [WorkerPool.Job] {
     let heads = shape.batch * shape.queryHeads
     return [
-      SelectionPhase(units: heads) { [self] _, head in
+      WorkerPool.Job(units: heads) { [self] _, head in
         routes.collect(head: head, lists: setting.lists)
       },
-      SelectionPhase(units: heads * routes.blockCount, body: attend),
-      SelectionPhase(units: heads * mergesPerHead, body: merge),
+      WorkerPool.Job(units: heads * routes.blockCount, body: attend),
+      WorkerPool.Job(units: heads * mergesPerHead, body: merge),
     ]
   }
 

@@ -52,9 +52,9 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
       + sums.byteCount
   }
 
-  var phases: [SelectionPhase] {
+  var phases: [WorkerPool.Job] {
     let groups = shape.batch * shape.queryHeads / heads
-    return [SelectionPhase(units: groups * (starts.count - 1), body: attend)]
+    return [WorkerPool.Job(units: groups * (starts.count - 1), body: attend)]
   }
 
   private func attend(worker: Int, unit: Int) {

@@ -57,9 +57,9 @@ final class ByQueryPass: SelectedPass, @unchecked Sendable {
       + strips.count * MemoryLayout<SelectedStrip>.stride
   }
 
-  var phases: [SelectionPhase] {
+  var phases: [WorkerPool.Job] {
     let groups = shape.batch * shape.queryHeads / headsPerStrip
-    return (packed?.phases ?? []) + [SelectionPhase(units: groups * strips.count, body: attend)]
+    return (packed?.phases ?? []) + [WorkerPool.Job(units: groups * strips.count, body: attend)]
   }
 
   private func attend(worker: Int, unit: Int) {

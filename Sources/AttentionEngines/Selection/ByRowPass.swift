@@ -38,9 +38,9 @@ final class ByRowPass: SelectedPass, @unchecked Sendable {
     scratch.bytes + gathered.bytes + places.bytes + ids.bytes + runMemory.bytes
   }
 
-  var phases: [SelectionPhase] {
+  var phases: [WorkerPool.Job] {
     [
-      SelectionPhase(
+      WorkerPool.Job(
         units: shape.batch * shape.queryHeads * geometry.rowCount, body: attend)
     ]
   }

@@ -47,22 +47,22 @@ final class ChunkChooser: Chooser, BlockChooser, @unchecked Sendable {
       + queryFeatures.byteCount + means.bytes + scores.bytes + ranks.bytes + marks.bytes
   }
 
-  var phases: [SelectionPhase] {
+  var phases: [WorkerPool.Job] {
     let (keyHeads, heads) = (shape.batch * shape.keyValueHeads, shape.batch * shape.queryHeads)
     return [
-      SelectionPhase(units: keyHeads, body: divide),
-      SelectionPhase(units: keyHeads * blocks) { [self] _, unit in
+      WorkerPool.Job(units: keyHeads, body: divide),
+      WorkerPool.Job(units: keyHeads * blocks) { [self] _, unit in
         guard let operands = current.value else { return }
         let (head, block) = unit.quotientAndRemainder(dividingBy: blocks)
         pool(source.keys(head, operands), head: head, block, into: keyFeatures.base, at: unit)
       },
-      SelectionPhase(units: heads * blocks) { [self] _, unit in
+      WorkerPool.Job(units: heads * blocks) { [self] _, unit in
         guard let operands = current.value else { return }
         let (head, block) = unit.quotientAndRemainder(dividingBy: blocks)
         let at = operands.head(head, shape: shape)
         pool(at.query, head: at.keyValueIndex, block, into: queryFeatures.base, at: unit)
       },
-      SelectionPhase(units: heads * blocks, body: choose),
+      WorkerPool.Job(units: heads * blocks, body: choose),
     ]
   }
 

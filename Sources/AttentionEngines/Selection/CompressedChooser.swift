@@ -34,8 +34,8 @@ final class CompressedKeys: @unchecked Sendable {
     values.map { UnsafePointer($0.base + head * count * shape.valueDim) }
   }
 
-  func phase(_ current: CurrentOperands) -> SelectionPhase {
-    SelectionPhase(units: shape.batch * shape.keyValueHeads * count) { [self] _, unit in
+  func phase(_ current: CurrentOperands) -> WorkerPool.Job {
+    WorkerPool.Job(units: shape.batch * shape.keyValueHeads * count) { [self] _, unit in
       guard let operands = current.value else { return }
       let (head, stretch) = unit.quotientAndRemainder(dividingBy: count)
       let row = head * shape.keyLength + stretch * compression.step
@@ -80,10 +80,10 @@ final class CompressedChooser: Chooser, BlockChooser, @unchecked Sendable {
 
   var bytes: Int { pooled.bytes + cutter.bytes + scratch.bytes }
 
-  var phases: [SelectionPhase] {
+  var phases: [WorkerPool.Job] {
     [
       pooled.phase(current),
-      SelectionPhase(units: lists.lists * unitsPerList, body: choose),
+      WorkerPool.Job(units: lists.lists * unitsPerList, body: choose),
     ]
   }
 

@@ -43,11 +43,11 @@ final class EstimateChooser: Chooser, BlockChooser, @unchecked Sendable {
 
   var bytes: Int { keys.bytes + means.byteCount + offsets.byteCount + scratch.bytes + codes.bytes }
 
-  var phases: [SelectionPhase] {
+  var phases: [WorkerPool.Job] {
     let heads = shape.batch * shape.queryHeads
     return keys.phases(source, current) + [
-      SelectionPhase(units: heads, body: average),
-      SelectionPhase(units: heads * geometry.rowCount, body: choose),
+      WorkerPool.Job(units: heads, body: average),
+      WorkerPool.Job(units: heads * geometry.rowCount, body: choose),
     ]
   }
 
@@ -237,16 +237,16 @@ final class PackedEstimates: @unchecked Sendable {
       packed.base + (head * geometry.blockCount + block) * paddedWidth * Self.blockKeys)
   }
 
-  func phases(_ source: KeyValueSource, _ current: CurrentOperands) -> [SelectionPhase] {
+  func phases(_ source: KeyValueSource, _ current: CurrentOperands) -> [WorkerPool.Job] {
     let heads = shape.batch * shape.keyValueHeads
     return [
-      SelectionPhase(units: heads) { [self] _, head in
+      WorkerPool.Job(units: heads) { [self] _, head in
         guard let operands = current.value else { return }
         kernels.pool_mean(
           source.keys(head, operands), shape.headDim, Int32(shape.keyLength),
           Int32(shape.headDim), means.base + head * shape.headDim)
       },
-      SelectionPhase(units: heads * geometry.blockCount) { [self] worker, unit in
+      WorkerPool.Job(units: heads * geometry.blockCount) { [self] worker, unit in
         guard let operands = current.value else { return }
         pack(unit, keys: source.keys(unit / geometry.blockCount, operands), worker: worker)
       },

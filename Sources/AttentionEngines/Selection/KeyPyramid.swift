@@ -43,9 +43,9 @@ final class KeyPyramid: @unchecked Sendable {
     UnsafePointer(valueRows.base + head * rows * shape.valueDim)
   }
 
-  func phase(_ source: KeyValueSource, _ current: CurrentOperands) -> SelectionPhase {
+  func phase(_ source: KeyValueSource, _ current: CurrentOperands) -> WorkerPool.Job {
     let coarse = geometry.blockCount - geometry.wholeBlocks
-    return SelectionPhase(units: shape.batch * shape.keyValueHeads * coarse) { [self] _, unit in
+    return WorkerPool.Job(units: shape.batch * shape.keyValueHeads * coarse) { [self] _, unit in
       guard let operands = current.value else { return }
       let (head, index) = unit.quotientAndRemainder(dividingBy: coarse)
       pool(

@@ -25,11 +25,11 @@ final class KeyValueSource: @unchecked Sendable {
   var bytes: Int { (keys?.byteCount ?? 0) + (values?.byteCount ?? 0) }
 
   /// Copies rows into their places; nothing where places are tokens.
-  func phases(_ current: CurrentOperands) -> [SelectionPhase] {
+  func phases(_ current: CurrentOperands) -> [WorkerPool.Job] {
     guard keys != nil else { return [] }
     let perHead = (shape.keyLength + Self.rowsPerUnit - 1) / Self.rowsPerUnit
     return [
-      SelectionPhase(units: shape.batch * shape.keyValueHeads * perHead) { [self] _, unit in
+      WorkerPool.Job(units: shape.batch * shape.keyValueHeads * perHead) { [self] _, unit in
         guard let operands = current.value else { return }
         let (head, part) = unit.quotientAndRemainder(dividingBy: perHead)
         copy(head: head, part: part, operands)

@@ -31,12 +31,12 @@ final class PackedScores: @unchecked Sendable {
   var bytes: Int { packed.bytes }
   var stripBytes: Int { kernels.strip_bytes(plan) }
 
-  var phases: [SelectionPhase] {
+  var phases: [WorkerPool.Job] {
     [
-      SelectionPhase(units: shape.batch * shape.keyValueHeads) { [self] _, head in
+      WorkerPool.Job(units: shape.batch * shape.keyValueHeads) { [self] _, head in
         packKeys(head)
       },
-      SelectionPhase(units: shape.batch * shape.queryHeads) { [self] _, head in
+      WorkerPool.Job(units: shape.batch * shape.queryHeads) { [self] _, head in
         packQueries(head)
       },
     ]

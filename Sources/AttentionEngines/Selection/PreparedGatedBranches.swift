@@ -96,8 +96,7 @@ final class PooledBranch: @unchecked Sendable {
   private let scratch: Workspace
   private let ids: Workspace
   private let runMemory: StripRunMemory
-  private let poolPhase: SelectionPhase
-  private var attendBody: WorkerPool.UnitBody?
+  private var jobs: [WorkerPool.Job] = []
 
   private(set) var counts = EngineCounts()
 
@@ -112,8 +111,12 @@ final class PooledBranch: @unchecked Sendable {
     scratch = Workspace(bytesPerWorker: bytes, workers: workers)
     ids = Workspace(bytesPerWorker: 4 * 32, workers: workers)
     runMemory = StripRunMemory(blocks: 1, keys: max(keys.count, 1), workers: workers)
-    poolPhase = keys.phase(current)
-    attendBody = { [unowned self] worker, unit in attend(worker: worker, unit: unit) }
+    jobs = [
+      keys.phase(current),
+      WorkerPool.Job(units: shape.batch * shape.queryHeads * stripsPerHead) {
+        [unowned self] worker, unit in attend(worker: worker, unit: unit)
+      },
+    ]
   }
 
   var bytes: Int { keys.bytes + scratch.bytes + ids.bytes + runMemory.bytes }
@@ -140,11 +143,9 @@ final class PooledBranch: @unchecked Sendable {
   }
 
   func run(_ operands: AttendOperands) {
-    guard let attendBody else { return }
     board.reset()
     current.value = operands
-    context.pool.run(units: poolPhase.units, poolPhase.body)
-    context.pool.run(units: shape.batch * shape.queryHeads * stripsPerHead, attendBody)
+    context.pool.run(jobs)
     counts = board.sum
   }
 

@@ -14,8 +14,8 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
   private let setting: SelectionSetting
   private let chooser: any BlockChooser
   private let pass: any SelectedPass
-  private let phases: [SelectionPhase]
-  private let selectionPhases: [SelectionPhase]
+  private let phases: [WorkerPool.Job]
+  private let selectionPhases: [WorkerPool.Job]
 
   private(set) var counts = EngineCounts()
 
@@ -98,14 +98,14 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
   }
 
   private func run(
-    _ phases: [SelectionPhase], _ inputs: AttentionInputs, _ output: Tensor<Float>
+    _ phases: [WorkerPool.Job], _ inputs: AttentionInputs, _ output: Tensor<Float>
   ) {
     guard case .queryKeyValue(let query, let key, let value) = inputs else {
       preconditionFailure("block selection takes query, key and value")
     }
     setting.board.reset()
     setting.current.value = AttendOperands(query: query, key: key, value: value, output: output)
-    for phase in phases { setting.context.pool.run(units: phase.units, phase.body) }
+    setting.context.pool.run(phases)
     counts = setting.board.sum
   }
 }
@@ -114,5 +114,5 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
 protocol SelectedPass: AnyObject, Sendable {
   var bytes: Int { get }
   /// In the order in which they must run.
-  var phases: [SelectionPhase] { get }
+  var phases: [WorkerPool.Job] { get }
 }

@@ -71,16 +71,16 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
       + (wide?.bytes ?? 0) + scratch.bytes
   }
 
-  var phases: [SelectionPhase] {
-    var phases = [SelectionPhase(units: keyPool.heads * keyPool.units, body: poolKeys)]
+  var phases: [WorkerPool.Job] {
+    var phases = [WorkerPool.Job(units: keyPool.heads * keyPool.units, body: poolKeys)]
     if let queryPool {
-      phases.append(SelectionPhase(units: queryPool.heads * queryPool.units, body: poolQueries))
+      phases.append(WorkerPool.Job(units: queryPool.heads * queryPool.units, body: poolQueries))
     }
     if let similarity { phases += similarity.phases(source, current) }
     guard let wide else {
-      return phases + [SelectionPhase(units: lists.lists * unitsPerList, body: choose)]
+      return phases + [WorkerPool.Job(units: lists.lists * unitsPerList, body: choose)]
     }
-    phases.append(SelectionPhase(units: lists.lists * unitsPerList, body: scoreWide))
+    phases.append(WorkerPool.Job(units: lists.lists * unitsPerList, body: scoreWide))
     return phases + wide.phases
   }
 

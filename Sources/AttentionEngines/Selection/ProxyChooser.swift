@@ -51,12 +51,12 @@ final class ProxyChooser: Chooser, BlockChooser, @unchecked Sendable {
       + ranks.bytes
   }
 
-  var phases: [SelectionPhase] {
+  var phases: [WorkerPool.Job] {
     [
-      SelectionPhase(units: proxies * tokenUnits, body: average),
-      SelectionPhase(units: proxies * geometry.rowCount, body: score),
-      SelectionPhase(units: heads, body: measure),
-      SelectionPhase(units: heads * geometry.rowCount, body: choose),
+      WorkerPool.Job(units: proxies * tokenUnits, body: average),
+      WorkerPool.Job(units: proxies * geometry.rowCount, body: score),
+      WorkerPool.Job(units: heads, body: measure),
+      WorkerPool.Job(units: heads * geometry.rowCount, body: choose),
     ]
   }
 

@@ -52,10 +52,10 @@ final class PyramidChooser: Chooser, BlockChooser, @unchecked Sendable {
 
   var bytes: Int { keys.byteCount + scratch.bytes + ranks.bytes + 8 * samples.count }
 
-  var phases: [SelectionPhase] {
+  var phases: [WorkerPool.Job] {
     [
-      SelectionPhase(units: shape.batch * shape.keyValueHeads * geometry.wholeBlocks, body: gather),
-      SelectionPhase(units: lists.lists * geometry.rowCount, body: choose),
+      WorkerPool.Job(units: shape.batch * shape.keyValueHeads * geometry.wholeBlocks, body: gather),
+      WorkerPool.Job(units: lists.lists * geometry.rowCount, body: choose),
     ]
   }
 

@@ -51,11 +51,11 @@ final class SegmentChooser: Chooser, BlockChooser, @unchecked Sendable {
       + marks.bytes
   }
 
-  var phases: [SelectionPhase] {
+  var phases: [WorkerPool.Job] {
     [
-      SelectionPhase(units: sortedKeys == 0 ? 0 : heads, body: sort),
-      SelectionPhase(units: heads * blockCount, body: pool),
-      SelectionPhase(units: heads * geometry.rowCount, body: choose),
+      WorkerPool.Job(units: sortedKeys == 0 ? 0 : heads, body: sort),
+      WorkerPool.Job(units: heads * blockCount, body: pool),
+      WorkerPool.Job(units: heads * geometry.rowCount, body: choose),
     ]
   }
 

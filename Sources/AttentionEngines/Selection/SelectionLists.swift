@@ -58,12 +58,6 @@ final class SelectionLists: @unchecked Sendable {
   }
 }
 
-/// One step of choosing blocks: independent units for the worker pool.
-struct SelectionPhase {
-  let units: Int
-  let body: WorkerPool.UnitBody
-}
-
 /// The tensors of the run at hand, where phases find them.
 final class CurrentOperands: @unchecked Sendable {
   var value: AttendOperands?
@@ -73,5 +67,5 @@ final class CurrentOperands: @unchecked Sendable {
 protocol BlockChooser: AnyObject, Sendable {
   var bytes: Int { get }
   /// In the order in which they must run.
-  var phases: [SelectionPhase] { get }
+  var phases: [WorkerPool.Job] { get }
 }

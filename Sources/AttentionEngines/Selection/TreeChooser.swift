@@ -38,8 +38,8 @@ final class TreeChooser: Chooser, BlockChooser, @unchecked Sendable {
 
   var bytes: Int { nodes.bytes + keys.bytes + scores.bytes }
 
-  var phases: [SelectionPhase] {
-    [SelectionPhase(units: lists.lists * geometry.rowCount, body: choose)]
+  var phases: [WorkerPool.Job] {
+    [WorkerPool.Job(units: lists.lists * geometry.rowCount, body: choose)]
   }
 
   private func choose(worker: Int, unit: Int) {

@@ -38,10 +38,10 @@ final class VerticalSlashChooser: Chooser, BlockChooser, @unchecked Sendable {
 
   var bytes: Int { heads * (5 * length + 4) + rows.bytes + keys.bytes }
 
-  var phases: [SelectionPhase] {
+  var phases: [WorkerPool.Job] {
     [
-      SelectionPhase(units: heads, body: search),
-      SelectionPhase(units: heads * geometry.rowCount, body: write),
+      WorkerPool.Job(units: heads, body: search),
+      WorkerPool.Job(units: heads * geometry.rowCount, body: write),
     ]
   }
 

@@ -61,10 +61,10 @@ final class WideCut: @unchecked Sendable {
     matrix.base + (list * lists.rows + row) * geometry.blockCount
   }
 
-  var phases: [SelectionPhase] {
+  var phases: [WorkerPool.Job] {
     [
-      SelectionPhase(units: cutCount) { [self] worker, unit in cut(unit, worker: worker) },
-      SelectionPhase(units: lists.lists * lists.rows) { [self] _, unit in write(unit) },
+      WorkerPool.Job(units: cutCount) { [self] worker, unit in cut(unit, worker: worker) },
+      WorkerPool.Job(units: lists.lists * lists.rows) { [self] _, unit in write(unit) },
     ]
   }
 

@@ -22,8 +22,8 @@ final class PreparedAdaptiveFilter: PreparedAttention, @unchecked Sendable {
   private var input: Tensor<Float>?
   private var output: Tensor<Float>?
   private var batch = 0
-  private var filterSteps: [Step] = []
-  private var batchSteps: [Step] = []
+  private var filterSteps: [WorkerPool.Job] = []
+  private var batchSteps: [WorkerPool.Job] = []
 
   let expectedCounts: EngineCounts?
   private(set) var counts = EngineCounts()
@@ -61,39 +61,37 @@ final class PreparedAdaptiveFilter: PreparedAttention, @unchecked Sendable {
     self.input = input
     self.output = output
     BLASIdentity.useOneThreadPerProduct()
-    for step in filterSteps {
-      context.pool.run(units: step.units, step.body)
-    }
+    context.pool.run(filterSteps)
     for batch in 0..<shape.batch {
       self.batch = batch
-      for step in batchSteps {
-        context.pool.run(units: step.units, step.body)
-      }
+      context.pool.run(batchSteps)
     }
     counts = board.sum
   }
 
   private func makeSteps() {
     filterSteps = [
-      Step(shape.batch * statistics.rows.units) { [unowned self] worker, unit in
+      WorkerPool.Job(units: shape.batch * statistics.rows.units) { [unowned self] worker, unit in
         measure(worker: worker, unit: unit)
       },
-      Step(shape.batch) { [unowned self] _, batch in statistics.average(batch: batch) },
-      Step(network.hiddenRows.units) { [unowned self] worker, unit in
+      WorkerPool.Job(units: shape.batch) { [unowned self] _, batch in
+        statistics.average(batch: batch)
+      },
+      WorkerPool.Job(units: network.hiddenRows.units) { [unowned self] worker, unit in
         activate(worker: worker, unit: unit)
       },
-      Step(network.filterRows.units) { [unowned self] worker, unit in
+      WorkerPool.Job(units: network.filterRows.units) { [unowned self] worker, unit in
         modulate(worker: worker, unit: unit)
       },
     ]
     batchSteps = [
-      Step(features.rows.units) { [unowned self] worker, unit in
+      WorkerPool.Job(units: features.rows.units) { [unowned self] worker, unit in
         normalise(worker: worker, unit: unit)
       },
-      Step(features.columns.units) { [unowned self] worker, unit in
+      WorkerPool.Job(units: features.columns.units) { [unowned self] worker, unit in
         mix(worker: worker, unit: unit)
       },
-      Step(features.rows.units) { [unowned self] worker, unit in
+      WorkerPool.Job(units: features.rows.units) { [unowned self] worker, unit in
         addBack(worker: worker, unit: unit)
       },
     ]
@@ -156,16 +154,5 @@ final class PreparedAdaptiveFilter: PreparedAttention, @unchecked Sendable {
 
   private func matrix(_ tensor: Tensor<Float>, _ batch: Int) -> UnsafeMutablePointer<Float> {
     tensor.base + batch * shape.queryLength * shape.channels
-  }
-
-  /// One job for the pool.
-  private struct Step {
-    let units: Int
-    let body: WorkerPool.UnitBody
-
-    init(_ units: Int, _ body: @escaping WorkerPool.UnitBody) {
-      self.units = units
-      self.body = body
-    }
   }
 }

@@ -16,6 +16,7 @@ final class PreparedGatedConvolution: PreparedAttention, @unchecked Sendable {
   private let scratch: Workspace
   private let board: CountBoard
   private var operands: AttendOperands?
+  private var jobs: [WorkerPool.Job] = []
 
   let expectedCounts: EngineCounts?
   private(set) var counts = EngineCounts()
@@ -45,6 +46,11 @@ final class PreparedGatedConvolution: PreparedAttention, @unchecked Sendable {
       values.write(channel: channel, hidden: hidden, into: column, factor: 1 / Float(length))
       plan.transform(column)
     }
+    jobs = [
+      WorkerPool.Job(units: shape.batch * shape.queryHeads * groups) { [unowned self] in
+        convolve(worker: $0, unit: $1)
+      }
+    ]
   }
 
   var workspaceBytes: Int { scratch.bytes + spectra.byteCount }
@@ -55,9 +61,7 @@ final class PreparedGatedConvolution: PreparedAttention, @unchecked Sendable {
     }
     board.reset()
     operands = AttendOperands(query: query, key: key, value: value, output: output)
-    context.pool.run(units: shape.batch * shape.queryHeads * groups) { [unowned self] in
-      convolve(worker: $0, unit: $1)
-    }
+    context.pool.run(jobs)
     // Filters are read once for all batches; units do not know of each other.
     board.add(
       worker: 0, bytesRead: 4 * shape.queryHeads * shape.valueDim * (plan.length + 2),

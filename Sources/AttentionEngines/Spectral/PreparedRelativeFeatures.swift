@@ -25,6 +25,7 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
   private let scratch: Workspace
   private let board: CountBoard
   private var operands: AttendOperands?
+  private var jobs: [WorkerPool.Job] = []
 
   let expectedCounts: EngineCounts?
   private(set) var counts = EngineCounts()
@@ -58,6 +59,7 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
     board = CountBoard(workers: context.pool.count)
     expectedCounts = stage.expectedCounts(shape: shape)
     makeSteps()
+    makeJobs()
     makeSpectra(weights["bias"])
   }
 
@@ -109,16 +111,22 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
     }
     board.reset()
     operands = AttendOperands(query: query, key: key, value: value, output: output)
+    context.pool.run(jobs)
+    counts = board.sum
+  }
+
+  private func makeJobs() {
     let heads = shape.batch * shape.queryHeads
     let blocks = (shape.queryLength + Int(ATTN_ROW_BLOCK) - 1) / Int(ATTN_ROW_BLOCK)
-    context.pool.run(units: heads * blocks) { [unowned self] worker, unit in
-      map(worker: worker, head: unit / blocks, block: unit % blocks)
-    }
-    context.pool.run(units: heads * pairs) { [unowned self] worker, unit in
-      convolve(worker: worker, head: unit / pairs, pair: unit % pairs)
-    }
-    context.pool.run(units: heads) { [unowned self] in divide(worker: $0, head: $1) }
-    counts = board.sum
+    jobs = [
+      WorkerPool.Job(units: heads * blocks) { [unowned self] worker, unit in
+        map(worker: worker, head: unit / blocks, block: unit % blocks)
+      },
+      WorkerPool.Job(units: heads * pairs) { [unowned self] worker, unit in
+        convolve(worker: worker, head: unit / pairs, pair: unit % pairs)
+      },
+      WorkerPool.Job(units: heads) { [unowned self] in divide(worker: $0, head: $1) },
+    ]
   }
 
   private func column(_ head: Int, _ index: Int) -> UnsafeMutablePointer<Float> {

@@ -13,6 +13,17 @@ public final class WorkerPool: @unchecked Sendable {
   /// Runs unit `unit` on worker `worker`; scratch is chosen by worker.
   public typealias UnitBody = @Sendable (_ worker: Int, _ unit: Int) -> Void
 
+  /// Units that may run at the same time.
+  struct Job: Sendable {
+    let units: Int
+    let body: UnitBody
+
+    init(units: Int, body: @escaping UnitBody) {
+      self.units = units
+      self.body = body
+    }
+  }
+
   public let count: Int
   private let state: PoolState
   private var threads: [pthread_t] = []
@@ -61,6 +72,11 @@ public final class WorkerPool: @unchecked Sendable {
     state.publish(units: units, helpers: threads.count, body: body)
     state.work(worker: 0, units: units, body)
     state.awaitHelpers()
+  }
+
+  /// Runs jobs one after another; each sees all that those before it wrote.
+  func run(_ jobs: [Job]) {
+    for job in jobs { run(units: job.units, job.body) }
   }
 }
 
