@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import Comparison
+import Statistics
 import Testing
 
 struct ConfirmedTimeTests {
@@ -10,8 +11,12 @@ struct ConfirmedTimeTests {
   private func time(_ verdicts: Verdict..., disturbed: Int = 0) throws -> ConfirmedTime {
     var time: ConfirmedTime?
     for (index, verdict) in verdicts.enumerated() {
-      let judgement = try #require(
+      var judgement = try #require(
         try Records.judgement(verdict, disturbed: disturbed, seed: UInt64(index + 1)))
+      if verdict == .ambiguous {
+        judgement.ratio = 1.01
+        judgement.interval = Interval(0.98, 1.04)
+      }
       if time == nil {
         time = ConfirmedTime(judgement, policy: policy)
       } else {
@@ -50,6 +55,22 @@ struct ConfirmedTimeTests {
     let open = try time(.ambiguous, .ambiguous, .slower)
     #expect(open.verdict == .ambiguous)
     #expect(!open.needsAnotherRound(policy))
+  }
+
+  @Test(arguments: [(1.02, Verdict.slower), (0.99, .ambiguous)])
+  func anEstimateBeyondWhatMattersConfirmsIfNoChangeIsRuledOut(
+    lower: Double, expected: Verdict
+  ) throws {
+    let slower = try #require(try Records.judgement(.slower))
+    var wide = try #require(try Records.judgement(.ambiguous))
+    wide.ratio = 1.05
+    wide.interval = Interval(lower, 1.08)
+    for (first, second) in [(slower, wide), (wide, slower)] {
+      var time = ConfirmedTime(first, policy: policy)
+      time.add(second, policy: policy)
+      #expect(time.verdict == expected)
+      #expect(time.needsAnotherRound(policy) == (expected == .ambiguous))
+    }
   }
 
   @Test func sameAndFasterNeedNoSecondRound() throws {

@@ -19,7 +19,7 @@ struct GateOptions: ParsableArguments {
   @Option(help: "Adjacent pairs in each set of processes.")
   var pairs = 8
 
-  @Option(help: "Rounds at most; a slower time must be seen in two of them.")
+  @Option(help: "Rounds at most; a slower time needs a second one that agrees.")
   var rounds = 3
 
   @Option(help: "Share beyond --delta by which the planted control is slowed down.")

@@ -2,8 +2,10 @@
 
 /// The rounds in which one case was timed, and what they say together.
 ///
-/// Each round has fresh processes, twice as many as the one before. A case that looks slower once is
-/// measured again, so that a false alarm needs two independent accidents.
+/// Each round has fresh processes, twice as many as the one before. A round that finds a case slower
+/// by more than what matters needs another one, of whatever length, that agrees: its estimate lies
+/// beyond what matters too, and its interval beyond no change. So a false alarm needs two independent
+/// accidents, and a short first round does not veto a long last one.
 public struct ConfirmedTime: Hashable, Codable, Sendable {
   public private(set) var rounds: [TimeJudgement]
   public private(set) var verdict: Verdict
@@ -41,10 +43,9 @@ public struct ConfirmedTime: Hashable, Codable, Sendable {
   /// Whether another round could change the verdict and is allowed.
   public func needsAnotherRound(_ policy: ComparisonPolicy) -> Bool {
     guard rounds.count < policy.rounds else { return false }
-    switch last.verdict {
-    case .ambiguous: return true
-    case .slower: return verdict != .slower
-    case .faster, .same: return false
+    return switch last.verdict {
+    case .ambiguous, .slower: verdict != .slower
+    case .faster, .same: false
     }
   }
 
@@ -60,14 +61,25 @@ public struct ConfirmedTime: Hashable, Codable, Sendable {
   private static func settle(
     _ rounds: [TimeJudgement], _ policy: ComparisonPolicy
   ) -> (Verdict, String?) {
-    guard let last = rounds.last, last.verdict == .slower else {
+    guard let last = rounds.last, last.verdict == .slower || last.verdict == .ambiguous else {
       return (rounds.last?.verdict ?? .ambiguous, nil)
     }
-    if let doubt = last.doubt { return (.ambiguous, "slower, but \(doubt)") }
-    let slowerRounds = rounds.count { $0.verdict == .slower && $0.doubt == nil }
-    guard slowerRounds >= min(2, policy.rounds) else {
+    if last.verdict == .slower, let doubt = last.doubt {
+      return (.ambiguous, "slower, but \(doubt)")
+    }
+    guard rounds.contains(where: { $0.verdict == .slower && $0.doubt == nil }) else {
+      return (.ambiguous, nil)
+    }
+    guard rounds.count(where: \.agreesThatItIsSlower) >= min(2, policy.rounds) else {
       return (.ambiguous, "slower in one round; another must confirm it")
     }
     return (.slower, nil)
+  }
+}
+
+extension TimeJudgement {
+  /// Whether the round by itself speaks for a slower time, if not for how much.
+  fileprivate var agreesThatItIsSlower: Bool {
+    doubt == nil && ratio > 1 + threshold && interval.lower > 1
   }
 }
