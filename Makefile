@@ -66,7 +66,7 @@ format:
 	swift format format --recursive --in-place Sources Tests Package.swift
 
 golden: build
-	RECORD_SNAPSHOTS=1 swift test $(SWIFT_FLAGS) --skip-build
+	RECORD_SNAPSHOTS=1 swift test $(SWIFT_FLAGS) --disable-testable-imports --skip-build
 
 nightly:
 	@Scripts/nightly.sh $(NIGHTLY)

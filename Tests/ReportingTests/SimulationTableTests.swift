@@ -53,6 +53,48 @@ import Testing
     #expect(rows[2].last == "<= 1,024")
   }
 
+  @Test(
+    arguments: [
+      // evaluated pairs, share of the time for the choice, share of the floor, what limits
+      (200, nil, 0.45, "50.0 % of evaluated pairs masked"),
+      (110, 0.6, 0.35, "the choice of keys: 60.0 % of the time"),
+      (100, nil, 0.45, "pace: 45.0 % of the roof, with only 10.0 keys per query"),
+    ] as [(Int, Double?, Double, String)])
+  func aCaseBelowItsBoundNamesItsLargestLoss(
+    evaluated: Int, choice: Double?, floorShare: Double, expected: String
+  ) throws {
+    var record = try #require(try Self.measured("neighborhood").first)
+    let shape = record.problem.shape
+    let queries = shape.batch * shape.queryHeads * shape.queryLength
+    record.work.attendedPairs = .value(10 * queries)
+    record.counts.measured = record.counts.measured.map {
+      var counts = $0
+      counts.pairsEvaluated = 10 * queries * evaluated / 100
+      return counts
+    }
+    record.timing = record.timing.map { timing in
+      var timing = timing
+      timing.realisedShare = .value(0.5)
+      timing.floorShare = .value(floorShare)
+      if let choice, var selection = timing.alternatives.first(where: { $0.role == .mechanism }) {
+        selection.medianNanoseconds *= choice
+        selection.role = .other
+        selection.name = TimingRecord.selectionName
+        timing.alternatives.append(selection)
+      }
+      return timing
+    }
+    let rows = try Self.section("What keeps cases from their bounds", of: [record])
+    #expect(rows.count == 3 && rows[2].last == expected)
+    record.timing = record.timing.map { timing in
+      var timing = timing
+      timing.realisedShare = .value(0.95)
+      return timing
+    }
+    let text = try Report(records: [record], header: nil).text(as: .markdown)
+    #expect(!text.contains("What keeps cases from their bounds"))
+  }
+
   @Test func publishedFiguresStandBesideSimulatedOnes() throws {
     var record = try #require(try Self.measured("neighborhood").first)
     record.published = [

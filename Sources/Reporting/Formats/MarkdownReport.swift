@@ -25,6 +25,9 @@ struct MarkdownReport {
         optional(
           "Ranking", RankingTable.caption, RankingTable.table(rows), footnotes: &footnotes),
         optional(
+          "What keeps cases from their bounds", LimitTable.caption, LimitTable.table(rows),
+          footnotes: &footnotes),
+        optional(
           "By mechanism", Captions.averages, AverageTable.table(rows), footnotes: &footnotes),
         plots,
         optional(
@@ -41,9 +44,7 @@ struct MarkdownReport {
           SimulationTables.predictions(rows), footnotes: &footnotes),
         optional(
           "Chosen keys",
-          "Tiles of mechanisms that choose keys by the data, over all heads: expected if every "
-            + "choice is equally likely, and actual, for what was chosen on the case's inputs. "
-            + "Real choices are skewed, so that the two differ.",
+          Captions.chosenTiles,
           SimulationTables.selections(rows), footnotes: &footnotes),
         optional(
           "Efficiency length",
@@ -57,10 +58,7 @@ struct MarkdownReport {
           MarkdownTable.text(DetailTables.accuracy(rows), footnotes: &footnotes)),
         optional(
           "Selections",
-          "What was kept of dense attention at the case's own size: the share of its pairs, and the "
-            + "share of its softmax weights, mean and worst over the compared rows. On independent "
-            + "Gaussian inputs attention is almost uniform, so that no selection can keep more "
-            + "weight than pairs: look at structured or captured inputs.",
+          Captions.selections,
           DetailTables.selections(rows), footnotes: &footnotes),
         section("Work", MarkdownTable.text(DetailTables.work(rows), footnotes: &footnotes)),
         counters(rows, footnotes: &footnotes),

@@ -45,6 +45,9 @@ struct DetailSections {
         id: "ranking", heading: "Ranking", notes: [RankingTable.caption],
         table: RankingTable.table(rows)),
       Section(
+        id: "limits", heading: "What keeps cases from their bounds", notes: [LimitTable.caption],
+        table: LimitTable.table(rows)),
+      Section(
         id: "averages", heading: "By mechanism", notes: [Captions.averages],
         table: AverageTable.table(rows)),
       Section(
@@ -56,6 +59,12 @@ struct DetailSections {
       Section(
         id: "predictions", heading: "Predicted against measured", notes: [Captions.predictions],
         table: SimulationTables.predictions(rows)),
+      Section(
+        id: "chosen", heading: "Chosen keys", notes: [Captions.chosenTiles],
+        table: SimulationTables.selections(rows)),
+      Section(
+        id: "selections", heading: "Selections", notes: [Captions.selections],
+        table: DetailTables.selections(rows)),
       Section(
         id: "efficiency", heading: "Efficiency length", notes: [Captions.efficiency],
         table: EfficiencyLengths.table(rows)),

@@ -4,11 +4,11 @@ import ResultStore
 
 /// The tables behind the headline: times, accuracy, work and counters.
 enum DetailTables {
-  /// Number, mechanism and shape, enough to find the headline's row.
+  /// Number, mechanism with its parameters and shape, enough to find the headline's row.
   static func key(_ rows: [NumberedRecord]) -> [Column] {
     [
       Column("#", cells: rows.map { .number($0.mark) }),
-      Column("mechanism", isNumeric: false, cells: rows.map { .code($0.record.mechanism.id) }),
+      Column("mechanism", isNumeric: false, cells: rows.map { .code($0.record.label) }),
       Column(
         "shape", isNumeric: false, cells: rows.map { .code($0.record.problem.shape.description) }),
     ]

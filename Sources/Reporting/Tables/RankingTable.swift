@@ -52,7 +52,7 @@ enum RankingTable {
   }
 
   /// Attended pairs by the pairs that the engine evaluated.
-  private static func efficiency(_ row: NumberedRecord) -> Quantity {
+  static func efficiency(_ row: NumberedRecord) -> Quantity {
     let evaluated = row.record.counts.measured.map(\.pairsEvaluated)
     return row.record.work.attendedPairs.flatMap { attended in
       evaluated.flatMap {

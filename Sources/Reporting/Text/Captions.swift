@@ -23,6 +23,15 @@ enum Captions {
     "The shortest length of the run from which on the mechanism is faster than dense "
     + "attention: simulated where the roofline bound, measured where the low end of the "
     + "interval of the speed-up is above 1."
+  static let chosenTiles =
+    "Tiles of mechanisms that choose keys by the data, over all heads: expected if every "
+    + "choice is equally likely, and actual, for what was chosen on the case's inputs. "
+    + "Real choices are skewed, so that the two differ."
+  static let selections =
+    "What was kept of dense attention at the case's own size: the share of its pairs, and the "
+    + "share of its softmax weights, mean and worst over the compared rows. On independent "
+    + "Gaussian inputs attention is almost uniform, so that no selection can keep more "
+    + "weight than pairs: look at structured or captured inputs."
   static let accuracy =
     "The first columns compare the kernel with the mechanism's own definition in Double; "
     + "the last compare its output with dense softmax attention."

@@ -133,17 +133,25 @@ public struct Summary: Sendable {
     }
   }
 
+  /// Realised shares above this say that flash is far from its own floor at that shape.
+  private static let poorBaseline = 1.05
+
   private static func shareText(_ row: NumberedRecord) -> String {
     guard let share = row.timing(\.realisedShare).value, share.isFinite,
       let bound = row.hostBound.flatMap(\.roofline).value, bound.isFinite
     else { return "" }
+    guard share <= poorBaseline else {
+      let own = row.timing(\.floorShare).map(NumberText.percent).value ?? "an unknown share"
+      let flash = row.timing(\.flashFloorShare).map(NumberText.percent).value ?? "less"
+      return ", \(own) of its own floor, where flash stays at \(flash) of its floor"
+    }
     return ", \(NumberText.percent(share)) of its roofline bound \(NumberText.significant(bound))"
   }
 
   private static func shares(_ report: Report) -> [Sentence] {
     let shares = report.resultRows.filter { $0.record.status == .measured }.compactMap { row in
       row.timing(\.realisedShare).value.map { (row: row, share: $0) }
-    }.filter { $0.share.isFinite }
+    }.filter { $0.share.isFinite && $0.share <= poorBaseline }
     guard let low = shares.min(by: { $0.share < $1.share }),
       let high = shares.max(by: { $0.share < $1.share }), shares.count > 1
     else { return [] }

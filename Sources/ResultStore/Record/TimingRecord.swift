@@ -57,12 +57,14 @@ public struct TimingRecord: Codable, Hashable, Sendable {
   /// alternatives.
   public static let selectionName = "selection"
 
+  /// The choice of blocks by itself; nil where nothing is chosen.
+  public var selection: TimedAlternative? {
+    alternatives.first { $0.role == .other && $0.name == Self.selectionName }
+  }
+
   /// Median time of the choice of blocks / that of `flash` in f32; nil where nothing is chosen.
   public var selectionShareOfFlash: Double? {
-    guard
-      let selection = alternatives.first(where: {
-        $0.role == .other && $0.name == Self.selectionName
-      }), let flash = alternatives.first(where: { $0.role == .flashBaseline }),
+    guard let selection, let flash = alternatives.first(where: { $0.role == .flashBaseline }),
       flash.medianNanoseconds > 0
     else { return nil }
     return selection.medianNanoseconds / flash.medianNanoseconds
