@@ -127,6 +127,8 @@ public struct Summary: Sendable {
   /// What the speed costs in accuracy.
   private static func priceText(_ row: NumberedRecord) -> String {
     switch row.denseError(\.relativeL1) {
+    case .value(let distance) where distance > 1:
+      "its output is unlike that of dense attention (relative L1 \(NumberText.significant(distance)))"
     case .value(let distance):
       "its output is \(NumberText.percent(distance)) from dense attention (relative L1)"
     case .absent(let reason): "its distance from dense attention is unknown (\(reason))"
