@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks that are too long for every change. Needs the build of `make build`.
 #
-#   Scripts/torture.sh [--kills 100] [--inputs 1000000] [--only NAME]
+#   Scripts/torture.sh [--kills 100] [--inputs 1000000] [--parser NAME,...] [--only NAME]
 #
 # NAME is one of kills, signals, faults, disk, fuzz, numbers, memory, kernels, address, thread.
 # Hours: run it with `nice -n 19`, in pieces.
@@ -11,10 +11,12 @@ cd "$(dirname "$0")/.."
 kills=100
 inputs=1000000
 only=
+parsers=
 while [ $# -ge 2 ]; do
   case "$1" in
     --kills) kills=$2 ;;
     --inputs) inputs=$2 ;;
+    --parser) parsers=$2 ;;
     --only) only=$2 ;;
     *) break ;;
   esac
@@ -82,8 +84,9 @@ full_disk() {
 
 signals() { ATTNBENCH_KILLS=$kills tests SignalTests; }
 
-# In child processes, each finding saved below .build/fuzz.
-fuzz() { .build/release/attnbench-fuzz --count "$inputs"; }
+# In child processes, each finding saved below .build/fuzz, and how far each parser came: what was
+# stopped goes on there. Remove the folder to begin anew, after a change of a parser.
+fuzz() { .build/release/attnbench-fuzz --count "$inputs" --parser "$parsers"; }
 
 numbers() { ATTNBENCH_LONG=1 tests StressTests; }
 
@@ -91,12 +94,19 @@ memory() { ATTNBENCH_LONG=1 tests MemoryTests; }
 
 kernels() { Scripts/check-kernels.sh; }
 
-# A debug build of its own; leak detection needs a tracer, which containers forbid.
+# An optimised build of its own, of the engines and the readers of files and of their tests alone;
+# leak detection needs a tracer, which containers forbid.
 sanitized() {
-  ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=halt_on_error=1 \
-    swift test --sanitize "$1" --scratch-path ".build/sanitize-$1" --filter \
-    'TensorFilesTests|ConfigurationTests|ResultStoreTests|AttentionEnginesTests|StatisticsTests'
+  ATTNBENCH_TARGETS="AttentionCore AttentionEngines CAttentionKernels COpenBLAS CFFTW $2" \
+    ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=halt_on_error=1 \
+    swift test -c release --disable-testable-imports --sanitize "$1" \
+    --scratch-path ".build/sanitize-$1"
 }
+under_address() {
+  sanitized address 'TensorFiles CZlib Configuration AttentionCoreTests AttentionEnginesTests
+    TensorFilesTests ConfigurationTests'
+}
+under_thread() { sanitized thread AttentionEnginesTests; }
 
 check kills "$kills kills of runs and imports" kill_runs
 check signals "$kills signals" signals
@@ -104,10 +114,10 @@ check faults "faults, five times" repeat_faults
 check disk "a full disk" full_disk
 check fuzz "$inputs hostile inputs per parser" fuzz
 check numbers "numbers that are none, two million tokens" numbers
-check memory "planned and taken memory of eight mechanisms" memory
-check kernels "kernels under the address sanitizer" kernels
-check address "Swift under the address sanitizer" sanitized address
-check thread "Swift under the thread sanitizer" sanitized thread
+check memory "planned and taken memory of mechanisms of every engine" memory
+check kernels "kernels under the address and undefined-behaviour sanitizers" kernels
+check address "Swift under the address sanitizer" under_address
+check thread "worker pool and engines under the thread sanitizer" under_thread
 [ "$done_checks" -gt 0 ] || { echo "torture: there is no check '$only'" >&2; exit 2; }
 if [ ${#failed[@]} -gt 0 ]; then
   printf 'torture: FAILED: %s\n' "${failed[@]}" >&2

@@ -48,6 +48,22 @@ public struct AttentionShape: Hashable, Sendable, Codable {
     try validate()
   }
 
+  /// Decodes sizes under the rules of ``init(batch:queryHeads:keyValueHeads:queryLength:keyLength:headDim:valueDim:causality:grid:scale:)``.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    try self.init(
+      batch: container.decode(Int.self, forKey: .batch),
+      queryHeads: container.decode(Int.self, forKey: .queryHeads),
+      keyValueHeads: container.decode(Int.self, forKey: .keyValueHeads),
+      queryLength: container.decode(Int.self, forKey: .queryLength),
+      keyLength: container.decode(Int.self, forKey: .keyLength),
+      headDim: container.decode(Int.self, forKey: .headDim),
+      valueDim: container.decode(Int.self, forKey: .valueDim),
+      causality: container.decode(Causality.self, forKey: .causality),
+      grid: container.decodeIfPresent(Extents.self, forKey: .grid),
+      scale: container.decodeIfPresent(Double.self, forKey: .scale))
+  }
+
   public var isCausal: Bool { causality != .none }
   public var isSelfAttention: Bool { queryLength == keyLength }
   public var channels: Int { queryHeads * headDim }

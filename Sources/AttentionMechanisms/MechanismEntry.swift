@@ -29,6 +29,7 @@ public struct MechanismEntry: Sendable {
     build = { overrides, shape throws(MechanismError) in
       let parameters = try Mechanism.Parameters(
         overrides: overrides, mechanism: Mechanism.card.id)
+      try Self.checkLength(Mechanism.self, parameters, shape)
       return try Mechanism(parameters, shape: shape)
     }
   }
@@ -51,6 +52,13 @@ public struct MechanismEntry: Sendable {
     }
     impliedOverrides = base.impliedOverrides
     build = base.build
+  }
+
+  private static func checkLength<Mechanism: AttentionMechanism>(
+    _ type: Mechanism.Type, _ parameters: Mechanism.Parameters, _ shape: AttentionShape
+  ) throws(MechanismError) {
+    guard let planned = type as? any PlannedByQuery.Type else { return }
+    try planned.checkLength(anyParameters: parameters, shape: shape)
   }
 
   /// The mechanism with `overrides` over the preset over the defaults.

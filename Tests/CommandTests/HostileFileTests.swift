@@ -108,4 +108,54 @@ import Testing
     #expect(result.code == 2 || result.code == 0 && !result.output.isEmpty, "\(result.errors)")
     #expect(result.code == 0 || result.errors.hasPrefix("Error: "), "\(result.errors)")
   }
+
+  /// A million tokens of a mask that is planned one by one: an error at once, not minutes.
+  @Test(.timeLimit(.minutes(1)), arguments: ["radial", "sliding-tile", "swin-window", "bigbird"])
+  func plansThatWouldTakeMinutesAreRefused(mechanism: String) throws {
+    let command = try Self.command()
+    defer { command.remove() }
+    let result = try command.run("simulate", mechanism, "--grid", "100x100x100")
+    #expect(result.code == 2)
+    #expect(result.errors.contains("1000000"), "\(result.errors)")
+    #expect(result.errors.contains("262144"), "\(result.errors)")
+  }
+
+  /// Programs that are no timing process: endless, chatty, of another time, dead.
+  @Test(
+    .timeLimit(.minutes(1)),
+    arguments: [
+      "exec tr '\\000' x </dev/zero", "echo usage: something else; sleep 1", "exit 3",
+      #"echo '{"hello":{"version":"attnbench-worker/0","threads":1,"kernelTable":"x"}}'; sleep 1"#,
+      #"echo '{"hello":{"version":7}}'"#, "kill -9 $$",
+    ])
+  func partnersThatAreNoneAreSaid(script: String) throws {
+    let command = try Self.command()
+    defer { command.remove() }
+    try command.write("#!/bin/sh\n\(script)\n", to: "other")
+    try FileManager.default.setAttributes(
+      [.posixPermissions: 0o755], ofItemAtPath: command.path("other"))
+    let result = try command.run("ab", "tiny.yaml", "--base", command.path("other"))
+    #expect(result.code == 2, "\(result.errors)")
+    #expect(result.errors.contains("other'"), "\(result.errors)")
+    #expect(result.errors.utf8.count < 2_000)
+  }
+
+  @Test(arguments: ["", "{}", "null", "[[[[", #"{"time":{}}"#, "\u{1B}[2J"])
+  func aTimingProcessRefusesWhatIsNoRequest(line: String) throws {
+    let command = try Self.command()
+    defer { command.remove() }
+    let process = try command.process(["measure-worker", "--threads", "1"])
+    let (input, errors) = (Pipe(), Pipe())
+    process.standardInput = input
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = errors
+    try process.run()
+    try input.fileHandleForWriting.write(contentsOf: Data((line + "\n").utf8))
+    try input.fileHandleForWriting.close()
+    let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit && process.terminationStatus != 0)
+    #expect(text.contains("no request of attnbench-worker/1"), "\(text)")
+    #expect(!text.contains("\u{1B}"))
+  }
 }

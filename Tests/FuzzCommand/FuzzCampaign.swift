@@ -4,46 +4,55 @@ import Foundation
 import HostileInput
 
 /// Drives one parser through its inputs and saves every input that breaks a rule.
+///
+/// How far it came stands in a file beside the findings, so that a campaign that was stopped, even
+/// killed, goes on where it was.
 struct FuzzCampaign {
   let program: String
   let seed: UInt64
   let count: Int
   let findings: String
+  /// Time for one parser [s].
+  let timeLimit: Double
 
   /// CPU time that one input may take [s].
   static let secondsPerInput = 1.0
   /// After this many findings a parser is broken enough.
   private static let mostFindings = 20
 
-  /// - Returns: how many inputs broke a rule.
+  /// - Returns: how many inputs broke a rule, those of earlier parts of the campaign included.
   func run(_ parser: HostileParser) -> Int {
-    let file = NSTemporaryDirectory() + "attnbench-fuzz-\(getpid())-\(parser.name)"
-    defer { unlink(file) }
+    try? FileManager.default.createDirectory(atPath: findings, withIntermediateDirectories: true)
+    let file = "\(findings)/\(parser.name)-\(seed).progress"
     guard let progress = FuzzProgress(file: file) else {
       say("\(parser.name): '\(file)' cannot be mapped")
       return 1
     }
-    var found = 0
-    var next = 0
     let start = Date()
-    while next < count, found < Self.mostFindings {
-      progress.begin(next)
-      guard let problem = attack(parser, from: next, progress) else { break }
-      next = progress.index
-      save(parser, index: next, problem: problem)
-      found += 1
-      next += 1
+    let end = start.addingTimeInterval(timeLimit)
+    let first = progress.index
+    if first > 0 { say("\(parser.name): goes on at \(first); remove '\(file)' to begin anew") }
+    while progress.index < count, progress.findings < Self.mostFindings, Date() < end {
+      let next = progress.index
+      guard let problem = attack(parser, from: next, until: end, progress) else { break }
+      let at = progress.index
+      save(parser, index: at, problem: problem)
+      progress.countFinding()
+      progress.begin(at + 1)
     }
-    let seconds = String(format: "%.0f s", Date().timeIntervalSince(start))
+    let seconds = Date().timeIntervalSince(start)
+    let read = progress.accepted + progress.refused + progress.findings
     say(
-      "\(parser.name): \(progress.accepted) read, \(progress.refused) refused, \(found) findings "
-        + "of \(count) inputs, seed \(seed), \(seconds)")
-    return found
+      "\(parser.name): \(progress.accepted) read, \(progress.refused) refused, "
+        + "\(progress.findings) findings; \(read) of \(count) inputs, seed \(seed), "
+        + String(format: "%.0f s for the last %d", seconds, progress.index - first))
+    return progress.findings
   }
 
   /// Lets a child read inputs from `first` on; what went wrong with the one it stopped at.
-  private func attack(_ parser: HostileParser, from first: Int, _ progress: FuzzProgress) -> String?
-  {
+  private func attack(
+    _ parser: HostileParser, from first: Int, until end: Date, _ progress: FuzzProgress
+  ) -> String? {
     let child = Process()
     child.executableURL = URL(fileURLWithPath: program)
     child.arguments = [
@@ -58,6 +67,12 @@ struct FuzzCampaign {
     var isHanging = false
     while child.isRunning {
       usleep(50_000)
+      if Date() >= end {
+        // Between two inputs or within one, which is read again by whoever goes on.
+        kill(child.processIdentifier, SIGKILL)
+        child.waitUntilExit()
+        return nil
+      }
       let now = Self.processorSeconds(child.processIdentifier)
       if progress.index != at {
         at = progress.index

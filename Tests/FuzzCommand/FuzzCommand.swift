@@ -5,7 +5,7 @@ import HostileInput
 
 /// Millions of inputs per parser, read in child processes so that a trap costs one input.
 ///
-/// `attnbench-fuzz [--parser NAME,...] [--count N] [--seed S] [--findings FOLDER]`
+/// `attnbench-fuzz [--parser NAME,...] [--count N] [--seed S] [--findings FOLDER] [--seconds T]`
 struct FuzzCommand {
   private let arguments: [String]
 
@@ -19,6 +19,7 @@ struct FuzzCommand {
     }
     var options = [
       "--count": "1000000", "--seed": "1", "--findings": ".build/fuzz", "--parser": "",
+      "--seconds": "1e9",
     ]
     var rest = arguments.dropFirst()
     while let name = rest.popFirst() {
@@ -26,12 +27,16 @@ struct FuzzCommand {
       options[name] = value
     }
     guard let count = options["--count"].flatMap({ Int($0) }), count > 0,
-      let seed = options["--seed"].flatMap({ UInt64($0) }), let folder = options["--findings"]
+      let seed = options["--seed"].flatMap({ UInt64($0) }), let folder = options["--findings"],
+      let seconds = options["--seconds"].flatMap({ Double($0) }), seconds > 0
     else { return usage() }
     let chosen = Set((options["--parser"] ?? "").split(separator: ",").map(String.init))
     let parsers = HostileParser.all.filter { chosen.isEmpty || chosen.contains($0.name) }
-    guard !parsers.isEmpty else { return usage() }
-    let campaign = FuzzCampaign(program: arguments[0], seed: seed, count: count, findings: folder)
+    guard !parsers.isEmpty, chosen.isSubset(of: HostileParser.all.map(\.name)) else {
+      return usage()
+    }
+    let campaign = FuzzCampaign(
+      program: arguments[0], seed: seed, count: count, findings: folder, timeLimit: seconds)
     return parsers.map { campaign.run($0) }.allSatisfy { $0 == 0 } ? 0 : 1
   }
 
@@ -39,6 +44,7 @@ struct FuzzCommand {
     let names = HostileParser.all.map(\.name).joined(separator: " ")
     let text = """
       usage: attnbench-fuzz [--parser NAME,...] [--count N] [--seed S] [--findings FOLDER]
+                            [--seconds T]
       parsers: \(names)
 
       """

@@ -59,7 +59,8 @@ struct FuzzWorker {
   }
 }
 
-/// Three numbers that a process and its child both see: the input at hand and two counts.
+/// Numbers that a process and its child both see, and the next process after them: the input at hand
+/// and the counts of what became of the others.
 final class FuzzProgress: Sendable {
   let file: String
   private let address: UInt
@@ -84,6 +85,7 @@ final class FuzzProgress: Sendable {
   var index: Int { read(0) }
   var accepted: Int { read(1) }
   var refused: Int { read(2) }
+  var findings: Int { read(3) }
 
   func begin(_ index: Int) { write(0, index) }
 
@@ -91,6 +93,8 @@ final class FuzzProgress: Sendable {
     let place = accepted ? 1 : 2
     write(place, read(place) + 1)
   }
+
+  func countFinding() { write(3, read(3) + 1) }
 
   private func read(_ place: Int) -> Int {
     UnsafeRawPointer(bitPattern: address)?.load(fromByteOffset: 8 * place, as: Int.self) ?? 0

@@ -7,6 +7,7 @@ extension HostileParser {
     ConfigurationParsers.settings, TensorParsers.numpy, TensorParsers.archive,
     TensorParsers.safetensors, TensorParsers.weights, StoreParsers.journal, StoreParsers.report,
     StoreParsers.header, StoreParsers.exact, StoreParsers.name, HistoryParser.database,
-    HistoryParser.annotations,
+    HistoryParser.annotations, WorkerParsers.request, WorkerParsers.reply, WorkerParsers.roofs,
+    NameParsers.name,
   ]
 }

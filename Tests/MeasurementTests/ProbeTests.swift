@@ -86,9 +86,54 @@ struct ProbeTests {
     #expect(cache.roofs(of: mine.fingerprint) == nil)
   }
 
-  private static func fingerprint(l3: Int) -> HostFingerprint {
+  /// A guest that lost a feature, as after a move to an older host: its key and its roofs are others.
+  @Test func roofsOfOtherFeaturesAreNotThoseOfThisCPU() throws {
+    let path = FileManager.default.temporaryDirectory
+      .appendingPathComponent("attnbench-roofs-\(UInt64.random(in: 0...UInt64.max)).json").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let cache = RoofCache(path: path)
+    let wide = Self.roofs(
+      Self.fingerprint(l3: 32 << 20, features: [.avx2, .fma, .avx512f]), rate: 2e9)
+    try cache.store(wide)
+    let narrow = Self.fingerprint(l3: 32 << 20, features: [.avx2, .fma])
+    #expect(narrow.key != wide.fingerprint.key)
+    #expect(cache.roofs(of: narrow) == nil)
+    // The same key with the features of another: a file that somebody wrote.
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    try text.replacingOccurrences(of: wide.fingerprint.key, with: narrow.key)
+      .write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(cache.roofs(of: narrow) == nil)
+    #expect(cache.roofs(of: wide.fingerprint) == nil)
+  }
+
+  @Test(arguments: [0, -1.0])
+  func ratesThatNobodyMeasuredAreNoRoofs(rate: Double) throws {
+    let roofs = Self.roofs(Self.fingerprint(l3: 32 << 20), rate: rate)
+    struct File: Encodable {
+      let schema = "attnbench-roofs/1"
+      let roofs: [String: HostRoofs]
+    }
+    let text = try JSONEncoder().encode(File(roofs: [roofs.fingerprint.key: roofs]))
+    #expect(RoofCache.roofs(of: roofs.fingerprint, parsing: text) == nil)
+    let good = Self.roofs(roofs.fingerprint, rate: 1e9)
+    let other = try JSONEncoder().encode(File(roofs: [good.fingerprint.key: good]))
+    #expect(RoofCache.roofs(of: good.fingerprint, parsing: other) == good)
+  }
+
+  /// Opening a named pipe would wait for a writer that never comes.
+  @Test(.timeLimit(.minutes(1))) func aNamedPipeIsAnEmptyCache() {
+    let path = FileManager.default.temporaryDirectory
+      .appendingPathComponent("attnbench-pipe-\(UInt64.random(in: 0...UInt64.max))").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    #expect(mkfifo(path, 0o600) == 0)
+    #expect(RoofCache(path: path).roofs(of: Self.fingerprint(l3: 1)) == nil)
+  }
+
+  private static func fingerprint(
+    l3: Int, features: Set<CPUFeature> = [.avx2]
+  ) -> HostFingerprint {
     let identity = CPUIdentity(
-      vendor: "AuthenticAMD", brand: "", family: 25, model: 0x11, stepping: 1, features: [.avx2],
+      vendor: "AuthenticAMD", brand: "", family: 25, model: 0x11, stepping: 1, features: features,
       l1DataBytes: 32 << 10, l2Bytes: 1 << 20, l3Bytes: l3, hypervisor: nil)
     return HostFingerprint(identity: identity, cores: 2, logicalCPUs: 2, l3SharingCPUs: 2)
   }

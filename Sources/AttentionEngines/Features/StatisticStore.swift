@@ -44,7 +44,8 @@ final class StatisticStore: @unchecked Sendable {
 }
 
 extension Statistic {
-  fileprivate var hasFactors: Bool {
+  /// Whether it gives every token a factor.
+  var hasFactors: Bool {
     switch self {
     case .similarityToMeanQuery, .flow: true
     case .keyMaxima, .keyMeans, .logNormal, .largestNorms: false

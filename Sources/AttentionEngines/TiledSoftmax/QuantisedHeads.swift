@@ -32,11 +32,7 @@ final class QuantisedHeads: @unchecked Sendable {
   init(plan: QuantisationPlan, shape: AttentionShape, kernels: attn_quantised_kernels_t) {
     self.shape = shape
     self.plan = plan
-    switch plan.key.format {
-    case .number(.int8): keyForm = ATTN_KEYS_INT8
-    case .number(.int4): keyForm = ATTN_KEYS_INT4
-    default: keyForm = ATTN_KEYS_F32
-    }
+    keyForm = Self.keyForm(plan)
     headCount = shape.batch * shape.keyValueHeads
     let queryHeads = shape.batch * shape.queryHeads
     paddedKeys = (shape.keyLength + plan.keyBlock - 1) / plan.keyBlock * plan.keyBlock
@@ -71,6 +67,29 @@ final class QuantisedHeads: @unchecked Sendable {
         value_means: plan.smoothsValues
           ? UnsafePointer(valueMeans.base + head * shape.valueDim) : nil)
     }
+  }
+
+  private static func keyForm(_ plan: QuantisationPlan) -> attn_keys_t {
+    switch plan.key.format {
+    case .number(.int8): ATTN_KEYS_INT8
+    case .number(.int4): ATTN_KEYS_INT4
+    default: ATTN_KEYS_F32
+    }
+  }
+
+  /// What ``bytes`` will be, before anything is taken; single rows are left out.
+  static func bytes(
+    plan: QuantisationPlan, shape: AttentionShape, kernels: attn_quantised_kernels_t
+  ) -> Int {
+    let keyHeads = shape.batch * shape.keyValueHeads
+    let padded = (shape.keyLength + plan.keyBlock - 1) / plan.keyBlock * plan.keyBlock
+    let codes = kernels.row_bytes(keyForm(plan), Int32(shape.headDim))
+    let groups = plan.smoothedQueries.map { (shape.queryLength + $0 - 1) / $0 } ?? 0
+    // Smoothed keys, their codes with scale and sum, values; queries with scale, offsets.
+    let keys = keyHeads * (4 * shape.keyLength * shape.headDim + padded * (codes + 8))
+    let values = 4 * keyHeads * padded * shape.valueDim
+    let queries = shape.queryLength * (shape.headDim + 1) + groups * padded
+    return keys + values + 4 * shape.batch * shape.queryHeads * queries
   }
 
   deinit {

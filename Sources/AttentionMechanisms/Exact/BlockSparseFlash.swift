@@ -63,6 +63,7 @@ public struct BlockSparseFlash: AttentionMechanism {
       throw .outOfRange(
         parameter: "density", value: "\(parameters.density)", rule: "it must lie in 0...1")
     }
+    try Self.checkBlocks(size: parameters.blockSize, shape: shape)
     self.parameters = parameters
     self.shape = shape
     let blocks = (shape.keyLength + parameters.blockSize - 1) / parameters.blockSize

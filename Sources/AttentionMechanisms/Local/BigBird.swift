@@ -47,6 +47,7 @@ public struct BigBird: AttentionMechanism {
   public init(_ parameters: Parameters, shape: AttentionShape) throws(MechanismError) {
     try Self.require("blockSize", parameters.blockSize, atLeast: 1)
     try Self.require("randomBlocks", parameters.randomBlocks, atLeast: 0)
+    try Self.checkBlocks(size: parameters.blockSize, shape: shape)
     self.parameters = parameters
     self.shape = shape
     let blocks = (shape.keyLength + parameters.blockSize - 1) / parameters.blockSize

@@ -87,6 +87,7 @@ public struct Radial: AttentionMechanism {
       frames: layout.grid[0], frameTokens: layout.grid.count / layout.grid[0],
       blockSize: parameters.blockSize, decay: parameters.decay, isWan: parameters.model == .wan)
     self.rule = rule
+    try Self.checkSteps(rule, parameters.form)
     let keys: KeyPattern
     switch parameters.form {
     case .token:
@@ -100,6 +101,28 @@ public struct Radial: AttentionMechanism {
     }
     heads = HeadPatterns(
       HeadPattern(layout.withText(keys), order: Self.order(rule, shape)), shape: shape)
+  }
+
+  /// Both forms look at pairs of frames, which a long sequence of small ones has too many of.
+  private static func checkSteps(_ rule: RadialRule, _ form: Form) throws(MechanismError) {
+    let tokens = rule.frames * rule.frameTokens
+    switch form {
+    case .token:
+      let (spans, overflows) = tokens.multipliedReportingOverflow(by: rule.frames)
+      guard overflows || spans > PlanLimits.mostSpans else { return }
+      throw .outOfRange(
+        parameter: "grid", value: "\(rule.frames) frames of \(rule.frameTokens) tokens",
+        rule: "tokens times frames must be at most \(PlanLimits.mostSpans)")
+    case .block:
+      let parts = max((tokens - 1) / rule.blockSize + 1, rule.frames)
+      let columns = min(rule.blockSize, rule.frameTokens)
+      let steps = Extents([parts, parts, columns]).checkedCount ?? .max
+      guard steps > PlanLimits.mostSteps else { return }
+      throw .outOfRange(
+        parameter: "blockSize", value: "\(rule.blockSize)",
+        rule: "\(rule.frames) frames of \(rule.frameTokens) tokens have \(steps) columns of blocks "
+          + "to look at, at most \(PlanLimits.mostSteps); use larger blocks or fewer frames")
+    }
   }
 
   /// Strips end where blocks and frames do.

@@ -56,6 +56,7 @@ public struct ShardedAttention: AttentionMechanism {
         parameter: "denseHeads", value: "\(parameters.denseHeads)",
         rule: "it must lie in 0...\(shape.queryHeads), the number of heads")
     }
+    try Self.checkBlocks(size: parameters.blockSize, shape: shape)
     self.parameters = parameters
     self.shape = shape
     let blocks = (shape.keyLength + parameters.blockSize - 1) / parameters.blockSize

@@ -22,8 +22,18 @@ public struct RoofCache: Sendable {
   ///
   /// A file that cannot be read or is damaged counts as empty: its content can be measured again.
   public func roofs(of fingerprint: HostFingerprint) -> HostRoofs? {
-    guard let roofs = contents().roofs[fingerprint.key],
-      roofs.version == HostRoofs.currentVersion, roofs.fingerprint == fingerprint
+    Self.roofs(of: fingerprint, in: contents())
+  }
+
+  /// The roofs for a fingerprint in the text of a cache file; nil where there are none to be used.
+  package static func roofs(of fingerprint: HostFingerprint, parsing text: Data) -> HostRoofs? {
+    roofs(of: fingerprint, in: parse(text))
+  }
+
+  private static func roofs(of fingerprint: HostFingerprint, in contents: Contents) -> HostRoofs? {
+    guard let roofs = contents.roofs[fingerprint.key],
+      roofs.version == HostRoofs.currentVersion, roofs.fingerprint == fingerprint,
+      roofs.isPlausible
     else { return nil }
     return roofs
   }
@@ -39,13 +49,41 @@ public struct RoofCache: Sendable {
     try encoder.encode(contents).write(to: URL(fileURLWithPath: path), options: .atomic)
   }
 
+  /// Longest file that is read [byte]; a host's roofs take some thousand.
+  private static let mostBytes = 16 << 20
+
   private func contents() -> Contents {
-    let data = FileManager.default.contents(atPath: path)
-    let decoded = data.flatMap { try? JSONDecoder().decode(Contents.self, from: $0) }
-    guard let decoded, decoded.schema == Self.schema else {
-      return Contents(schema: Self.schema, roofs: [:])
-    }
+    // Without O_NONBLOCK, opening a named pipe would wait for a writer.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { return Self.parse(Data()) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+      status.st_size <= Self.mostBytes
+    else { return Self.parse(Data()) }
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
+    return Self.parse((try? handle.read(upToCount: Int(status.st_size))) ?? Data())
+  }
+
+  private static func parse(_ text: Data) -> Contents {
+    guard let decoded = try? JSONDecoder().decode(Contents.self, from: text),
+      decoded.schema == schema
+    else { return Contents(schema: schema, roofs: [:]) }
     return decoded
+  }
+}
+
+extension HostRoofs {
+  /// Whether every rate could have been measured: a file may say anything.
+  fileprivate var isPlausible: Bool {
+    func isRate(_ value: Double) -> Bool { value.isFinite && value > 0 }
+    return threads.allSatisfy { roofs in
+      roofs.threads >= 1 && roofs.threads <= 1 << 16
+        && roofs.compute.allSatisfy { isRate($0.operationsPerSecond) }
+        && roofs.bandwidth.allSatisfy {
+          isRate($0.readBytesPerSecond) && isRate($0.copyBytesPerSecond) && $0.bytesPerThread > 0
+        }
+    }
   }
 }
 

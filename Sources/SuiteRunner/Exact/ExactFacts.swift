@@ -137,7 +137,9 @@ public struct ExactRunner {
 
   /// Allocations at the size that is timed: a library may need memory for some sizes only.
   private func allocations(of item: CaseSpecification) throws -> ResultStore.Known<Int> {
-    if let shortage = MemoryNeed(item).shortage() { return .absent(reason: shortage) }
+    if let shortage = MemoryNeed(item, context: execution).shortage() {
+      return .absent(reason: shortage)
+    }
     let timed = try CountedCase(
       item, seed: seed, execution: execution, affordableWork: .max)
     return timed.allocations().map { .value($0) }

@@ -80,7 +80,8 @@ public final class CaseRunner {
       record.status = .simulatedOnly
       return
     }
-    let need = MemoryNeed(item, cacheBytes: context.cacheBytes)
+    let need = MemoryNeed(
+      item, context: context.execution, cacheBytes: context.cacheBytes)
     record.memory.plannedBytes = need.bytes
     if let shortage = need.shortage(limit: context.memoryLimit) {
       record.status = .skipped(reason: shortage)

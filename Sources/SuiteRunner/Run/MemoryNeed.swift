@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import AttentionCore
+import AttentionEngines
 import Foundation
 
 /// Memory that a case will take, computed before any of it is taken.
@@ -8,56 +9,33 @@ import Foundation
 /// It is what a process needs at the most crowded moment, the timing: what the program itself takes
 /// before it meets a case is no part of it, nor is scratch that does not grow with the problem.
 struct MemoryNeed {
-  /// Inputs, outputs of mechanism and baseline, the reference, packed and partial copies [byte].
+  /// Inputs, outputs of mechanism and baseline, the reference, weights, what the engine keeps [byte].
   let bytes: Int
 
   /// `cacheBytes` is what the copies of a cold timing must exceed.
-  init(_ item: CaseSpecification, cacheBytes: Int = 0) {
+  init(_ item: CaseSpecification, context: ExecutionContext, cacheBytes: Int = 0) {
     let shape = item.shape
     let heads = [shape.queryExtents, shape.keyExtents, shape.valueExtents]
       .reduce(0) { $0 + 4 * Extents($1).count }
     let output = 4 * Extents(shape.outputExtents).count
-    var tensors = heads + 2 * output
+    // Outputs of mechanism and baseline, and that of the first run, which its engine remembers.
+    var tensors = heads + 3 * output
     if item.mechanism.card.inputs == .tokens {
       // The baseline is dense attention on tensors of its own.
-      tensors = heads + output + 8 * Extents(shape.tokenExtents).count
+      let tokens = 4 * Extents(shape.tokenExtents).count
+      tensors = heads + output + 3 * tokens
+      // Its engine remembers no output; bare transforms have features and a spectrum beside it.
+      if case .mixTokens(.fourier2D) = item.mechanism.plan.stages.first { tensors += tokens }
     } else {
       // The rows of dense attention in Double, kept for the cases that share the inputs.
       tensors += 2 * output
     }
     // Mechanism and baseline have copies of their own, each twice the cache and one set more.
     let copies = item.cache == .cold ? 4 * cacheBytes + 2 * (heads + output) : 0
-    bytes = tensors + Self.preparedBytes(item) + copies
-  }
-
-  /// Packed copies of the operands and partial results.
-  private static func preparedBytes(_ item: CaseSpecification) -> Int {
-    let shape = item.shape
-    switch item.mechanism.plan.stages.first {
-    case .attend(let stage):
-      return packedBytes(stage, shape)
-    case .attendSelected(let stage):
-      return 4 * (stage.partialElements(shape: shape) + stage.listElements(shape: shape))
-    case .decode(let stage):
-      let partial = 4 * Extents(shape.outputExtents).count * stage.rangeCount(keys: shape.keyLength)
-      // Float32 caches are read where the inputs lie; others are copies.
-      guard stage.keyValuePrecision != .float32 else { return partial }
-      return partial + shape.batch * shape.keyValueHeads
-        * stage.keyValuePrecision.cacheBytes(keys: shape.keyLength, shape: shape)
-    default:
-      return 0
-    }
-  }
-
-  /// Copies of keys and values in the precision of the products, with their scales.
-  private static func packedBytes(_ stage: Attend, _ shape: AttentionShape) -> Int {
-    let work = Stage.attend(stage).work(shape: shape)
-    let copies = work.filter { $0.name != "attend" && $0.narrowBytes > 0 }
-      .reduce(0) { $0 + $1.bytesWritten }
-    guard case .int8 = stage.precision else { return copies }
-    // Scale and sum of each key, scale of each query.
-    return copies + shape.batch
-      * (8 * shape.keyValueHeads * shape.keyLength + 4 * shape.queryHeads * shape.queryLength)
+    let weights = item.mechanism.weightSpecifications
+      .reduce(0) { $0 + 4 * Extents($1.extents).count }
+    let engine = PlannedMemory(item.mechanism.plan, context: context)
+    bytes = tensors + weights + engine.bytes + copies
   }
 
   /// Why the case does not fit under `limit`, or into the memory that is free now, or nil.

@@ -5,7 +5,6 @@ import AttentionEngines
 import AttentionMechanisms
 import Measurement
 import ResultStore
-import TensorFiles
 
 /// Prepares one case at a time and times blocks of it on request.
 public final class CaseWorker {
@@ -50,11 +49,10 @@ public final class CaseWorker {
     makeFlash = nil
     var record: CaseRecord?
     do {
-      let specification = try Self.specification(item)
-      let cacheBytes = context.cacheBytes
-      if let shortage = MemoryNeed(specification, cacheBytes: cacheBytes).shortage() {
-        throw WorkerRefusal.skipped(reason: shortage)
-      }
+      let specification = try item.specification()
+      let need = MemoryNeed(
+        specification, context: context.execution, cacheBytes: context.cacheBytes)
+      if let shortage = need.shortage() { throw WorkerRefusal.skipped(reason: shortage) }
       if verify {
         record = verified(specification, item)
         try Self.checkStatus(record)
@@ -68,41 +66,6 @@ public final class CaseWorker {
     } catch {
       return .refused(refusal: .failed(reason: "\(error)"), record: record)
     }
-  }
-
-  private static func specification(_ item: WorkerCase) throws -> CaseSpecification {
-    try CaseSpecification(
-      mechanismID: item.mechanism, overrides: item.parameters, shape: item.shape,
-      input: try inputs(item.input), cache: item.cache ?? .warm)
-  }
-
-  private static func inputs(_ input: WorkerInput) throws -> InputSpecification {
-    switch input {
-    case .generated(let name):
-      guard let form = GeneratedInput(rawValue: name) else {
-        throw WorkerRefusal.unsupported(reason: "this build knows no input '\(name)'")
-      }
-      return .generated(form)
-    case .captured(let path, let names):
-      return try captured(
-        names.map { TensorReference(path: path, name: $0) }, layout: .batchHeadsTokens)
-    case .tensors(let paths, let names, let layout):
-      guard let layout = TensorLayout(rawValue: layout), paths.count == names.count else {
-        throw WorkerRefusal.unsupported(reason: "this build knows no layout '\(layout)'")
-      }
-      return try captured(
-        zip(paths, names).map { TensorReference(path: $0, name: $1) }, layout: layout)
-    }
-  }
-
-  private static func captured(
-    _ tensors: [TensorReference], layout: TensorLayout
-  ) throws -> InputSpecification {
-    guard tensors.count == 3 else {
-      throw WorkerRefusal.unsupported(reason: "captured inputs need three names")
-    }
-    return .captured(
-      try CapturedInput(query: tensors[0], key: tensors[1], value: tensors[2], layout: layout))
   }
 
   private func verified(_ item: CaseSpecification, _ request: WorkerCase) -> CaseRecord {

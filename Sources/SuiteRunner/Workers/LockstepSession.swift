@@ -66,7 +66,7 @@ public final class LockstepSession {
       } catch let error as WorkerError {
         switch error {
         case .notExecutable, .noGreeting, .otherVersion: throw error
-        case .ended, .noAnswer, .unreadableAnswer, .nothingPrepared:
+        case .ended, .noAnswer, .unreadableAnswer, .unreadableRequest, .nothingPrepared:
           // The others go on; a fresh process serves the next case.
           endWorkers()
           results.append(.broken(reason: "\(error)"))

@@ -10,13 +10,14 @@ public enum WorkerError: Error, Hashable, Sendable {
   case ended(binary: String, ending: String)
   case noAnswer(binary: String, seconds: Int)
   case unreadableAnswer(binary: String, answer: String)
+  case unreadableRequest(String)
   case nothingPrepared
 
   /// Whether another binary would help, rather than another try.
   public var isUsage: Bool {
     switch self {
     case .notExecutable, .noGreeting, .otherVersion: true
-    case .ended, .noAnswer, .unreadableAnswer, .nothingPrepared: false
+    case .ended, .noAnswer, .unreadableAnswer, .unreadableRequest, .nothingPrepared: false
     }
   }
 }
@@ -39,6 +40,8 @@ extension WorkerError: CustomStringConvertible {
       "the process of '\(binary)' gave no answer for \(seconds) s"
     case .unreadableAnswer(let binary, let answer):
       "the process of '\(binary)' gave an answer that is none: \(answer.prefix(200))"
+    case .unreadableRequest(let request):
+      "this is no request of \(WorkerProtocol.version): \(request.prefix(200))"
     case .nothingPrepared:
       "a case must be prepared before it is timed"
     }

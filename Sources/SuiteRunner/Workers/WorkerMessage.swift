@@ -9,6 +9,9 @@ import ResultStore
 /// it speaks, and messages name a case by its content and not by a suite file.
 public enum WorkerProtocol {
   public static let version = "attnbench-worker/1"
+
+  /// Longest line that is waited for [byte]: a record with all its samples takes far less.
+  static let longestLine = 64 << 20
 }
 
 /// What a worker is asked to do.

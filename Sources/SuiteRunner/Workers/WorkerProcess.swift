@@ -92,7 +92,7 @@ final class WorkerProcess {
   func nextReply() throws -> WorkerReply {
     let line = try nextLine()
     do {
-      return try Self.decoder.decode(WorkerReply.self, from: line)
+      return try WorkerReply(parsing: line)
     } catch {
       throw WorkerError.unreadableAnswer(
         binary: binary, answer: String(decoding: line.prefix(400), as: UTF8.self))
@@ -100,12 +100,14 @@ final class WorkerProcess {
   }
 
   private func nextLine() throws -> Data {
+    var searched = buffer.startIndex
     while true {
-      if let newline = buffer.firstIndex(of: UInt8(ascii: "\n")) {
+      if let newline = buffer[searched...].firstIndex(of: UInt8(ascii: "\n")) {
         let line = Data(buffer[buffer.startIndex..<newline])
         buffer = Data(buffer[buffer.index(after: newline)...])
         return line
       }
+      searched = buffer.endIndex
       var watched = pollfd(
         fd: answers.fileDescriptor, events: Int16(POLLIN), revents: 0)
       let ready = poll(&watched, 1, Int32(Self.patience * 1000))
@@ -117,6 +119,11 @@ final class WorkerProcess {
       let more = answers.availableData
       guard !more.isEmpty else { throw WorkerError.ended(binary: binary, ending: ending) }
       buffer.append(more)
+      guard buffer.count <= WorkerProtocol.longestLine else {
+        end(asking: false)
+        throw WorkerError.unreadableAnswer(
+          binary: binary, answer: String(decoding: buffer.prefix(200), as: UTF8.self))
+      }
     }
   }
 
@@ -134,13 +141,6 @@ final class WorkerProcess {
     if !asking, process.isRunning { process.terminate() }
     process.waitUntilExit()
   }
-
-  private static let decoder: JSONDecoder = {
-    let decoder = JSONDecoder()
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    return decoder
-  }()
 }
 
 /// The child's side of the conversation.
@@ -153,11 +153,11 @@ public struct WorkerConversation {
 
   /// Greets, then answers one request per line until it is asked to quit or its input ends.
   ///
-  /// - Throws: an error of decoding for a line that is no request.
+  /// - Throws: ``WorkerError/unreadableRequest(_:)`` for a line that is none.
   public func run() throws {
     try say(worker.greeting)
     while let line = readLine(strippingNewline: true) {
-      let request = try JSONDecoder().decode(WorkerRequest.self, from: Data(line.utf8))
+      let request = try WorkerRequest(parsing: Data(line.utf8))
       guard let reply = try worker.answer(request) else { return }
       try say(reply)
     }

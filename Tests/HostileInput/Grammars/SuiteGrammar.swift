@@ -5,7 +5,7 @@ import AttentionMechanisms
 
 /// Suites and mechanism settings that follow the grammar and break it in single values.
 enum SuiteGrammar {
-  private static let sizes = ["1", "2", "8", "63", "64", "65", "512", "4096"]
+  private static let sizes = ["1", "2", "8", "63", "64", "65", "130"]
   private static let grids = ["4x4", "12x15", "64", "8x12x10", "7x7x7", "1x1"]
   private static let inputs = [
     "gaussian", "outlier-channels", "rare-large", "correlated-grid", "sink-local",

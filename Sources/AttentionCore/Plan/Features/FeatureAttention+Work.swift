@@ -71,7 +71,10 @@ extension FeatureAttention {
     guard shape.isCausal else {
       return (heads * shape.queryLength, stateHeads(shape: shape) * shape.keyLength)
     }
-    let seeing = (0..<shape.queryLength).count { shape.visibleKeys(query: $0) > 0 }
+    // Where the last query sees the last key, queries before the first key see nothing.
+    let seeing =
+      shape.causality == .bottomRight
+      ? min(shape.queryLength, shape.keyLength) : shape.queryLength
     return (heads * seeing, heads * shape.visibleKeys(query: shape.queryLength - 1))
   }
 

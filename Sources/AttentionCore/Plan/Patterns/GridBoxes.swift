@@ -21,6 +21,11 @@ public struct GridBoxes: Hashable, Sendable {
     self.ranges = ranges
   }
 
+  /// Keys of all boxes: what a query sees is a product over the axes, and so is the sum of it.
+  var attendedPairs: Int {
+    ranges.reduce(1) { $0 * $1.reduce(0) { $0 + $1.count } }
+  }
+
   /// The box of `query`; nothing for queries beside the grid.
   func spans(of query: Int) -> [Range<Int>] {
     let index = query - firstToken

@@ -67,8 +67,19 @@ public indirect enum KeyPattern: Hashable, Sendable {
 
   /// Attended pairs of one head with `queryLength` queries.
   func attendedPairs(queryLength: Int, keyLength: Int) -> Int {
-    (0..<queryLength).reduce(0) {
-      $0 + KeySpans.count(spans(of: $1, keyLength: keyLength))
+    switch self {
+    case .all:
+      return queryLength * keyLength
+    case .keys(let keys):
+      return queryLength * keys.clamped(to: 0..<keyLength).count
+    case .queries(let queries):
+      return queries.clamped(to: 0..<queryLength).count * keyLength
+    case .boxes(let boxes) where boxes.firstToken + boxes.grid.count <= queryLength:
+      return boxes.attendedPairs
+    default:
+      return (0..<queryLength).reduce(0) {
+        $0 + KeySpans.count(spans(of: $1, keyLength: keyLength))
+      }
     }
   }
 }
