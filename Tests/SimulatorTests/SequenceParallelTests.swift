@@ -87,6 +87,30 @@ import Testing
     }
   }
 
+  @Test func statesOfFeatureMapsTravelLikewiseUnlessTheyNeedTheWholeSequence() throws {
+    let shape = try AttentionShape(
+      queryHeads: 8, queryLength: 4_096, headDim: 64, causality: .bottomRight)
+    func bytes(_ stage: FeatureAttention) throws -> Double {
+      let floor = try Self.model(Plan(shape: shape, stages: [.features(stage)]), .lasp2)
+        .floor(devices: 8)
+      return Double(floor.messages) * floor.bytesPerMessage
+    }
+    let taylor: [RowOperation] = [.scale(0.5), .append(1)]
+    let sums = FeatureAttention(
+      queryMap: taylor, keyMap: taylor, normalizer: .sum(epsilon: 1e-6))
+    // Seven states of 8 heads, 65 features of 64 + 1 values, 4 bytes.
+    #expect(Self.isClose(try bytes(sums), 4 * 7 * 8 * 65 * 65))
+    // 64 features of 64 values and of their gates.
+    let gates = FeatureAttention(
+      queryMap: [], keyMap: [], recurrence: .gates(FeatureSteps([.activate(.logSigmoid)])),
+      normalizer: .none)
+    #expect(Self.isClose(try bytes(gates), 4 * 7 * 8 * 64 * 65))
+    let maxima = FeatureAttention(
+      queryMap: [.softmax], keyMap: [.statisticExponential], statistic: .keyMaxima,
+      normalizer: .keySums)
+    #expect(throws: SimulatorError.self) { try bytes(maxima) }
+  }
+
   @Test func acceleratorsSendTheirNativePrecisionAndQuantisedTensorsAsTheyAre() throws {
     let h100 = try BuiltInMachines.machine(id: "h100")
     let link = try h100.link()

@@ -5,7 +5,8 @@ import RealModule
 /// Mixing along the sequence by convolutions as long as it, through Fourier transforms.
 ///
 /// Transforms are of the least length `2^a 3^b 5^c` that holds the sequence and its kernel, so that
-/// results do not wrap around; any sequence length serves.
+/// results do not wrap around, or of two such lengths that hold the sequence; any sequence length
+/// serves.
 public enum LongConvolution: Hashable, Sendable {
   /// `o = q (h * (k v) + D k v)`, channel by channel: the causal filter `h` comes from a network over
   /// positions and is transformed ahead of time.
@@ -14,9 +15,18 @@ public enum LongConvolution: Hashable, Sendable {
   /// convolution for every feature and value channel.
   case relativeFeatures(featureDim: Int)
 
-  /// Length of the transforms.
+  /// Length of transforms that hold the sequence and its kernel.
   public static func transformLength(shape: AttentionShape) -> Int {
-    let least = 2 * shape.queryLength - 1
+    smooth(2 * shape.queryLength - 1)
+  }
+
+  /// Length of transforms that hold the sequence: one of the even frequencies and one of the odd ones
+  /// stand for a transform of twice the length.
+  public static func foldedLength(shape: AttentionShape) -> Int {
+    smooth(shape.queryLength)
+  }
+
+  private static func smooth(_ least: Int) -> Int {
     var length = least
     while !isSmooth(length) { length += 1 }
     return length
@@ -40,12 +50,19 @@ public enum LongConvolution: Hashable, Sendable {
   }
 
   func work(shape: AttentionShape) -> [StageWork] {
-    let length = Self.transformLength(shape: shape)
     let columns = columns(shape: shape)
+    let length: Int
+    let parts: Int
+    switch self {
+    case .gated: (length, parts) = (Self.transformLength(shape: shape), 1)
+    // Complex columns need no more frequencies than tokens at a time.
+    case .relativeFeatures: (length, parts) = (Self.foldedLength(shape: shape), 2)
+    }
     // Half of 5 N log2 N for a real column, forth and back.
-    let flops = 5 * Double(length) * Double.log2(Double(length)) * Double(columns)
+    let flops =
+      5 * Double(parts * length) * Double.log2(Double(length)) * Double(columns)
     let bytes = TensorBytes(shape)
-    let spectra = 3 * length * columns
+    let spectra = 3 * parts * length * columns
     let convolve = OperationCounts([.fourier: Int(flops.rounded()), .elementwise: spectra])
     switch self {
     case .gated:

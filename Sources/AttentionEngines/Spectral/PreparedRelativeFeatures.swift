@@ -8,6 +8,11 @@ import RealModule
 ///
 /// Two value columns share a complex transform, since the kernel is real. The last column is of ones
 /// and gives the sums that outputs are divided by.
+///
+/// A transform that holds the sequence and its kernel is twice as long as the sequence: half of its
+/// input is zero, and half of its output is left out. Its even frequencies are those of the sequence
+/// itself, its odd ones those of the sequence turned by half a step per token, so two transforms of
+/// half the length do, and what they read and write stays in the second cache.
 final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
   private let shape: AttentionShape
   private let context: ExecutionContext
@@ -16,7 +21,10 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
   private let pairs: Int
   /// Complex numbers of a column.
   private let stride: Int
+  /// Of every head: even frequencies, then odd ones.
   private let spectra: Workspace
+  /// `exp(-i pi t / length)` for every token.
+  private let turns: Workspace
   private let steps: UnsafeMutablePointer<attn_row_op_t>
   private let projection: Tensor<Float>
   /// Of every head: features of queries and of keys by column, then sums by column.
@@ -38,12 +46,13 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
     self.shape = shape
     self.context = context
     features = featureDim
-    let length = LongConvolution.transformLength(shape: shape)
+    let length = LongConvolution.foldedLength(shape: shape)
     forward = try FourierPlan(length: length, direction: .forward)
     backward = try FourierPlan(length: length, direction: .backward)
     pairs = (shape.valueDim + 2) / 2
     stride = ColumnStore.stride(length: length)
-    spectra = Workspace(bytesPerWorker: 8 * stride, workers: shape.queryHeads)
+    spectra = Workspace(bytesPerWorker: 2 * 8 * stride, workers: shape.queryHeads)
+    turns = Workspace(bytesPerWorker: 8 * stride, workers: 1)
     projection = Tensor([attn_row_matrix_floats(Int32(shape.headDim), Int32(featureDim))])
     attn_row_pack(
       weights["projection"].base, Int32(shape.headDim), Int32(featureDim), projection.base)
@@ -60,6 +69,7 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
     expectedCounts = stage.expectedCounts(shape: shape)
     makeSteps()
     makeJobs()
+    makeTurns()
     makeSpectra(weights["bias"])
   }
 
@@ -68,7 +78,7 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
   }
 
   var workspaceBytes: Int {
-    scratch.bytes + columns.bytes + spectra.bytes + projection.byteCount
+    scratch.bytes + columns.bytes + spectra.bytes + turns.bytes + projection.byteCount
   }
 
   /// Unit rows, projected, exponentials: every constant cancels.
@@ -86,22 +96,51 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
     steps[2].b = 0.5
   }
 
-  /// Transforms of `exp(b)` by distance, wrapped around.
+  private enum Frequencies: Int, CaseIterable {
+    case even, odd
+  }
+
+  /// The spectrum of a head at every other frequency.
+  private func spectrum(
+    _ head: Int, _ frequencies: Frequencies
+  ) -> UnsafeMutablePointer<ComplexPair> {
+    spectra[head].assumingMemoryBound(to: ComplexPair.self) + frequencies.rawValue * stride
+  }
+
+  private var turn: UnsafeMutablePointer<ComplexPair> {
+    turns[0].assumingMemoryBound(to: ComplexPair.self)
+  }
+
+  private func makeTurns() {
+    for token in 0..<forward.length {
+      let angle = -Double.pi * Double(token) / Double(forward.length)
+      turn[token] = ComplexPair(Float(Double.cos(angle)), Float(Double.sin(angle)))
+    }
+  }
+
+  /// Transforms of `exp(b)` by distance, wrapped around twice the length of a transform.
   private func makeSpectra(_ bias: Tensor<Float>) {
     let length = shape.queryLength
     let column = scratch[0].assumingMemoryBound(to: ComplexPair.self)
+    let share = 1 / Float(2 * forward.length)
     for head in 0..<shape.queryHeads {
-      column.update(repeating: .zero, count: forward.length)
-      for distance in 0..<length {
-        // Keys before the query, at place `distance`; keys after it wrap around.
-        let at = head * (2 * length - 1) + length - 1
-        column[distance].x = Float.exp(bias[at - distance]) / Float(forward.length)
-        if distance > 0, !shape.isCausal {
-          column[forward.length - distance].x =
-            Float.exp(bias[at + distance]) / Float(forward.length)
+      // Keys before the query, at place `distance`; keys after it wrap around.
+      let at = head * (2 * length - 1) + length - 1
+      for frequencies in Frequencies.allCases {
+        column.update(repeating: .zero, count: forward.length)
+        for distance in 0..<length { column[distance].x = Float.exp(bias[at - distance]) * share }
+        if !shape.isCausal {
+          for distance in 1..<length {
+            // Places of the second half are added to those of the first, or taken from them.
+            let later = Float.exp(bias[at + distance]) * share
+            column[forward.length - distance].x += frequencies == .even ? later : -later
+          }
         }
+        if frequencies == .odd {
+          for token in 0..<forward.length { column[token] = column[token].x * turn[token] }
+        }
+        forward.execute(column, into: spectrum(head, frequencies))
       }
-      forward.execute(column, into: spectra[head].assumingMemoryBound(to: ComplexPair.self))
     }
   }
 
@@ -162,36 +201,58 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
   private func convolve(worker: Int, head: Int, pair: Int) {
     guard let at = operands?.head(head, shape: shape) else { return }
     let length = shape.queryLength
+    let first = 2 * pair
+    for frequencies in Frequencies.allCases {
+      let sums = convolve(worker: worker, head: head, value: at.value, first: first, frequencies)
+      let left = column(head, 2 * features + first)
+      let right = first + 1 <= shape.valueDim ? column(head, 2 * features + first + 1) : nil
+      switch frequencies {
+      case .even:
+        for token in 0..<length {
+          left[token] = sums[token].x
+          right?[token] = sums[token].y
+        }
+      case .odd:
+        for token in 0..<length {
+          // Turned back.
+          let (sum, turn) = (sums[token], turn[token])
+          left[token] += sum.x * turn.x + sum.y * turn.y
+          right?[token] += sum.y * turn.x - sum.x * turn.y
+        }
+      }
+    }
+    board.add(
+      worker: worker, bytesRead: 4 * length * min(2, shape.valueDim - first), bytesWritten: 0)
+  }
+
+  /// The part of these sums that every other frequency gives, not yet turned back.
+  private func convolve(
+    worker: Int, head: Int, value: UnsafePointer<Float>, first: Int, _ frequencies: Frequencies
+  ) -> UnsafeMutablePointer<ComplexPair> {
+    let length = shape.queryLength
     let kernels = context.kernels.features
     let memory = scratch[worker].assumingMemoryBound(to: ComplexPair.self)
     let (values, sums) = (memory, memory + stride)
-    let (column, spectrum) = (memory + 2 * stride, memory + 3 * stride)
-    let first = 2 * pair
+    let (column, transformed) = (memory + 2 * stride, memory + 3 * stride)
     for token in 0..<length {
-      let row = at.value + token * shape.valueDim
+      let row = value + token * shape.valueDim
       values[token] = ComplexPair(
         first < shape.valueDim ? row[first] : 1,
         first + 1 < shape.valueDim ? row[first + 1] : first + 1 == shape.valueDim ? 1 : 0)
     }
+    if frequencies == .odd { kernels.multiply(values.floats, turn.floats, Int64(length)) }
     sums.update(repeating: .zero, count: length)
-    let filter = UnsafeRawPointer(spectra[head % shape.queryHeads]).assumingMemoryBound(
-      to: Float.self)
+    let filter = spectrum(head % shape.queryHeads, frequencies)
     for feature in 0..<features {
       kernels.weigh(
         self.column(head, features + feature), values.floats, Int64(length), column.floats, 0)
       (column + length).update(repeating: .zero, count: forward.length - length)
-      forward.execute(column, into: spectrum)
-      kernels.multiply(spectrum.floats, filter, Int64(forward.length))
-      backward.execute(spectrum, into: column)
+      forward.execute(column, into: transformed)
+      kernels.multiply(transformed.floats, filter.floats, Int64(forward.length))
+      backward.execute(transformed, into: column)
       kernels.weigh(self.column(head, feature), column.floats, Int64(length), sums.floats, 1)
     }
-    let left = self.column(head, 2 * features + first)
-    for token in 0..<length { left[token] = sums[token].x }
-    board.add(
-      worker: worker, bytesRead: 4 * length * min(2, shape.valueDim - first), bytesWritten: 0)
-    guard first + 1 <= shape.valueDim else { return }
-    let right = self.column(head, 2 * features + first + 1)
-    for token in 0..<length { right[token] = sums[token].y }
+    return sums
   }
 
   private func divide(worker: Int, head: Int) {

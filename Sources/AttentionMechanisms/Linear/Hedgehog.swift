@@ -88,24 +88,15 @@ public struct Hedgehog: AttentionMechanism {
 
   public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
     let reference = LinearReference(problem)
-    return problem.mapHeads { head, _, queryHead in
-      FeatureReference.attend(
-        queryFeatures: features(head.query, reference, "queryMap", queryHead),
-        keyFeatures: features(head.key, reference, "keyMap", queryHead / shape.headGroup),
-        value: head.value, epsilon: parameters.epsilon, allows: reference.allows)
-    }
-  }
-
-  private func features(
-    _ rows: Rows, _ reference: LinearReference, _ side: String, _ head: Int
-  ) -> Rows {
-    let matrix = reference.part(side, head)
-    let bias = reference.part(side + "Bias", head)
-    return rows.mapRows { row, _ in
-      let mapped = zip(RowReference.product(matrix, row), bias).map {
-        parameters.temperature * ($0 + $1)
+    return reference.attend(epsilon: parameters.epsilon) { rows, side, head in
+      let matrix = reference.part(side.rawValue + "Map", head)
+      let bias = reference.part(side.rawValue + "MapBias", head)
+      return rows.mapRows { row, _ in
+        let mapped = zip(RowReference.product(matrix, row), bias).map {
+          parameters.temperature * ($0 + $1)
+        }
+        return RowReference.softmax(mapped + mapped.map { -$0 })
       }
-      return RowReference.softmax(mapped + mapped.map { -$0 })
     }
   }
 }

@@ -66,24 +66,8 @@ public struct LinFusion: AttentionMechanism {
   }
 
   private var weights: [DrawnWeight] {
-    weights("query", heads: shape.queryHeads)
-      + weights("key", heads: shape.keyValueHeads)
-  }
-
-  private func weights(_ side: String, heads: Int) -> [DrawnWeight] {
-    let (hidden, width) = (parameters.hidden, shape.headDim)
-    return [
-      DrawnWeight(
-        side + "Inner", [heads, hidden, width], "[heads, hidden, headDim]",
-        "first layer, N(0, 1 / headDim)", .normal(1 / Double(width).squareRoot())),
-      DrawnWeight(
-        side + "InnerBias", [heads, hidden], "[heads, hidden]", "its bias, 0", .constant(0)),
-      DrawnWeight(
-        side + "Outer", [heads, width, hidden], "[heads, headDim, hidden]",
-        "second layer, N(0, 1 / hidden)", .normal(1 / Double(hidden).squareRoot())),
-      DrawnWeight(
-        side + "OuterBias", [heads, width], "[heads, headDim]", "its bias, 0", .constant(0)),
-    ]
+    FeatureNetwork(shape: shape, hidden: parameters.hidden, outputs: (shape.headDim, "headDim"))
+      .weights
   }
 
   public var weightSpecifications: [WeightSpecification] { weights.specifications }
@@ -91,29 +75,16 @@ public struct LinFusion: AttentionMechanism {
 
   public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
     let reference = LinearReference(problem)
-    return problem.mapHeads { head, _, queryHead in
-      FeatureReference.attend(
-        queryFeatures: features(head.query, reference, "query", queryHead),
-        keyFeatures: features(head.key, reference, "key", queryHead / shape.headGroup),
-        value: head.value, epsilon: parameters.epsilon * Double(shape.keyLength)
-      ) { _, _ in true }
-    }
-  }
-
-  private func features(
-    _ rows: Rows, _ reference: LinearReference, _ side: String, _ head: Int
-  ) -> Rows {
-    let inner = reference.part(side + "Inner", head)
-    let innerBias = reference.part(side + "InnerBias", head)
-    let outer = reference.part(side + "Outer", head)
-    let outerBias = reference.part(side + "OuterBias", head)
-    return rows.mapRows { row, _ in
-      let layer = zip(RowReference.product(inner, row), innerBias).map { $0 + $1 }
-      let hidden = RowReference.normalised(layer, epsilon: Self.normEpsilon).map {
-        $0 > 0 ? $0 : parameters.slope * $0
+    let epsilon = parameters.epsilon * Double(shape.keyLength)
+    return reference.attend(epsilon: epsilon) { rows, side, head in
+      let added = reference.network(side, head, rows) { layer in
+        RowReference.normalised(layer, epsilon: Self.normEpsilon).map {
+          $0 > 0 ? $0 : parameters.slope * $0
+        }
       }
-      let added = zip(RowReference.product(outer, hidden), outerBias).map { $0 + $1 }
-      return zip(row, added).map { RowReference.elu1($0 + $1) }
+      return rows.mapRows { row, index in
+        zip(row, added[index]).map { RowReference.elu1($0 + $1) }
+      }
     }
   }
 }

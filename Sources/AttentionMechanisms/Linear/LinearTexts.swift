@@ -29,6 +29,11 @@ enum LinearTexts {
   }
 }
 
+/// Which rows a feature map reads; weights of a side are named after it.
+enum FeatureSide: String {
+  case query, key
+}
+
 /// What oracles of linear attention share: weights of one head, and convolutions of values.
 struct LinearReference {
   let shape: AttentionShape
@@ -45,6 +50,18 @@ struct LinearReference {
     let size = tensor.count / tensor.extents[0]
     let values = (0..<size).map { Double(tensor[index % tensor.extents[0] * size + $0]) }
     return values[...]
+  }
+
+  /// The quadratic form, normalised, with a feature map per side; `head` counts the heads of the side.
+  func attend(
+    epsilon: Double, features: (_ rows: Rows, _ side: FeatureSide, _ head: Int) -> Rows
+  ) -> ReferenceOutput {
+    problem.mapHeads { head, _, queryHead in
+      FeatureReference.attend(
+        queryFeatures: features(head.query, .query, queryHead),
+        keyFeatures: features(head.key, .key, queryHead / shape.headGroup),
+        value: head.value, epsilon: epsilon, allows: allows)
+    }
   }
 
   func allows(_ query: Int, _ key: Int) -> Bool {

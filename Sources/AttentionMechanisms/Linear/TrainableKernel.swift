@@ -71,25 +71,9 @@ public struct TrainableKernel: AttentionMechanism {
   }
 
   private var weights: [DrawnWeight] {
-    weights("query", heads: shape.queryHeads)
-      + weights("key", heads: shape.keyValueHeads)
-  }
-
-  private func weights(_ side: String, heads: Int) -> [DrawnWeight] {
-    let (hidden, features) = (parameters.hidden, parameters.features)
-    return [
-      DrawnWeight(
-        side + "Inner", [heads, hidden, shape.headDim], "[heads, hidden, headDim]",
-        "first layer, N(0, 1 / headDim)", .normal(1 / Double(shape.headDim).squareRoot())),
-      DrawnWeight(
-        side + "InnerBias", [heads, hidden], "[heads, hidden]", "its bias, 0", .constant(0)),
-      DrawnWeight(
-        side + "Outer", [heads, features, hidden], "[heads, features, hidden]",
-        "second layer, N(0, 1 / hidden)", .normal(1 / Double(hidden).squareRoot())),
-      DrawnWeight(
-        side + "OuterBias", [heads, features], "[heads, features]", "its bias, 0",
-        .constant(0)),
-    ]
+    FeatureNetwork(
+      shape: shape, hidden: parameters.hidden, outputs: (parameters.features, "features")
+    ).weights
   }
 
   public var weightSpecifications: [WeightSpecification] { weights.specifications }
@@ -97,30 +81,8 @@ public struct TrainableKernel: AttentionMechanism {
 
   public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
     let reference = LinearReference(problem)
-    return problem.mapHeads { head, _, queryHead in
-      FeatureReference.attend(
-        queryFeatures: features(head.query, reference, "query", queryHead),
-        keyFeatures: features(head.key, reference, "key", queryHead / shape.headGroup),
-        value: head.value, epsilon: parameters.epsilon, allows: reference.allows)
-    }
-  }
-
-  private func features(
-    _ rows: Rows, _ reference: LinearReference, _ side: String, _ head: Int
-  ) -> Rows {
-    let (inner, innerBias) = (
-      reference.part(side + "Inner", head), reference.part(side + "InnerBias", head)
-    )
-    let (outer, outerBias) = (
-      reference.part(side + "Outer", head), reference.part(side + "OuterBias", head)
-    )
-    return rows.mapRows { row, _ in
-      let hidden = zip(RowReference.product(inner, row), innerBias).map {
-        RowReference.gelu($0 + $1)
-      }
-      return zip(RowReference.product(outer, hidden), outerBias).map {
-        RowReference.softplus($0 + $1)
-      }
+    return reference.attend(epsilon: parameters.epsilon) { rows, side, head in
+      reference.network(side, head, rows) { $0.map(RowReference.gelu) }.map(RowReference.softplus)
     }
   }
 }

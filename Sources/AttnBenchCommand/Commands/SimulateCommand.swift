@@ -153,8 +153,10 @@ struct SimulateCommand: ParsableCommand {
   private var defaultPartition: Partition {
     let plan = try? MechanismCatalogue.entry(subject)
       .make(parameters.overrides(), shape: shapeOptions.shape()).plan
-    if case .scan = plan?.stages.first { return .lasp2 }
-    return .ring
+    switch plan?.stages.first {
+    case .scan, .features: return .lasp2
+    default: return .ring
+    }
   }
 
   private var tiles: TilePair? {

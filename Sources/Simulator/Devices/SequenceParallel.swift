@@ -103,13 +103,10 @@ public struct SequenceParallel: Sendable {
   ///
   /// Inside the collective the number of rounds is the least possible, so that its latency is too.
   private func gather(_ devices: Int, _ piece: Int) throws(SimulatorError) -> DevicesFloor {
-    guard case .scan(let scan) = stage else {
+    guard let state = gatheredNumbers else {
       throw .notPartitionable(partition: partition, reason: "the plan has no state")
     }
     let work = try work(queries: piece, keys: piece, isCausal: shape.isCausal)
-    let states = shape.batch * (shape.isCausal ? shape.queryHeads : shape.keyValueHeads)
-    let width = shape.valueDim + (scan.normalizer == .none ? 0 : 1)
-    let state = states * scan.featureMap.featureDim(headDim: shape.headDim) * width
     let bytes = Double((devices - 1) * state) * elementBytes
     let rounds = Self.rounds(devices)
     return DevicesFloor(
@@ -117,6 +114,23 @@ public struct SequenceParallel: Sendable {
       preparationSeconds: work.before, workSeconds: work.step, firstWorkSeconds: work.step,
       messageSeconds: link.seconds(bytes: bytes / Double(rounds)), overlaps: true,
       oneDeviceSeconds: oneDevice)
+  }
+
+  /// Numbers of the states of one device, over all heads; nil where there are none.
+  private var gatheredNumbers: Int? {
+    switch stage {
+    case .scan(let scan):
+      let states = shape.batch * (shape.isCausal ? shape.queryHeads : shape.keyValueHeads)
+      let width = shape.valueDim + (scan.normalizer == .none ? 0 : 1)
+      return states * scan.featureMap.featureDim(headDim: shape.headDim) * width
+    case .features(let features):
+      let heads = shape.batch * shape.queryHeads
+      var numbers = features.stateCount(shape: shape) / heads
+      // Gates depend on the data: what a piece does to the states before it travels along.
+      if case .gates = features.recurrence { numbers += features.featureDim(shape: shape) }
+      return features.stateHeads(shape: shape) * numbers
+    default: return nil
+    }
   }
 
   /// Rounds in which pairs that double each time reach all `devices`.
@@ -138,8 +152,7 @@ public struct SequenceParallel: Sendable {
     // What comes before the products prepares the own piece once; the rest runs in every step.
     let first = parts.firstIndex { $0.operations.products > 0 } ?? parts.startIndex
     var step = Array(parts[first...])
-    if case .scan = stage {
-    } else if !step.isEmpty {
+    if partition != .lasp2, !step.isEmpty {
       step[0].bytesRead = Int(keyValueBytes(tokens: keys, in: .plan))
       step[0].bytesWritten = 0
     }
@@ -205,7 +218,10 @@ extension Partition {
     case (.tree, .attend(let attend)):
       return attend.rule == .sequence ? nil : "partial outputs are those of dense attention"
     case (.tree, .decode): return nil
-    case (.lasp2, .scan):
+    case (.lasp2, .scan), (.lasp2, .features):
+      if case .features(let features) = stage, let reason = features.reasonAgainstPieces {
+        return reason
+      }
       return plan.shape.isSelfAttention
         ? nil : "queries and keys are split into the same pieces, so there must be as many of each"
     case (.lasp2, _):
@@ -214,5 +230,18 @@ extension Partition {
       return "it splits the keys of dense attention (such as flash, bf16-flash, sage1, split-kv); "
         + "for linear attention try lasp-2"
     }
+  }
+}
+
+extension FeatureAttention {
+  /// Why the state of a piece of the sequence cannot be made from that piece alone, or nil.
+  fileprivate var reasonAgainstPieces: String? {
+    if statistic != nil {
+      return "its features wait for a statistic of the whole sequence, and only states are gathered"
+    }
+    if local != nil {
+      return "its convolution reads values of other pieces, and only states are gathered"
+    }
+    return nil
   }
 }
