@@ -127,7 +127,6 @@ final class RowCutter: @unchecked Sendable {
   ) -> Int {
     let first = row.forced.first.upperBound
     for block in row.forced.first { place[block] = Int32(block) }
-    RankKeys.order(scores + first, count: row.count)
     kernels.top(scores + first, Int32(row.count), Int32(wanted), place + first)
     var count = first + wanted
     for rank in first..<count { place[rank] += Int32(first) }

@@ -58,7 +58,8 @@ typedef struct {
   void (*raise_blocks)(const float *scores, int32_t count, int32_t size, float scale, float *best);
 
   /// Writes the indices of the `wanted` highest of `count` scores, ascending; of equal scores the
-  /// lower indices. -0 equals 0. `wanted` is in 0...count.
+  /// lower indices. -0 equals 0; scores that are no numbers lie behind all others, beside -inf.
+  /// `wanted` is in 0...count.
   void (*top)(const float *scores, int32_t count, int32_t wanted, int32_t *ids);
 
   /// `estimate_exceeds` for `query_count` queries (codes `query_stride` bytes apart), each with a

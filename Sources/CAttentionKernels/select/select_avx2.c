@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #if defined(__x86_64__)
-#include "lanes8.h"
+#include "estimates8.h"
+#include "rank8.h"
+#include "sums8.h"
 
 const attn_select_kernels_t attn_select_avx2 = {
     pool_mean,        dot_rows,   pool_extrema, soften,         weigh_rows,

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #if defined(__x86_64__)
-#include "lanes8.h"
-#include "lanes16.h"
+#include "estimates8.h"
+#include "rank16.h"
+#include "rank8.h"
+#include "sums16.h"
+#include "sums8.h"
 
 // What is bound by single short rows stays with 256-bit vectors.
 const attn_select_kernels_t attn_select_avx512 = {
