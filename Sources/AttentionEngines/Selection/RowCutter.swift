@@ -80,10 +80,10 @@ final class RowCutter: @unchecked Sendable {
       rule.forcedTakePlaces || row.forced.count == 0
     {
       let wanted = min(max(count - row.forced.count, 0), row.count)
-      if wanted <= Self.mostInserted { return insert(wanted, row, scores, place) }
       if row.forced.near.isEmpty || row.scored <= row.forced.near.lowerBound {
         return top(wanted, row, scores, place)
       }
+      if wanted <= Self.mostInserted { return insert(wanted, row, scores, place) }
     }
     let cut = cut(row, scores, worker: worker)
     var count = 0

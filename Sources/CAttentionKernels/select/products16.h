@@ -94,7 +94,8 @@ static inline void dot_rows16(const float *x, const float *rows, ptrdiff_t strid
   if (j < count) dot_rows(x, rows + j * stride, stride, count - j, width, scores + j);
 }
 
-static inline void dot_block16(const float *x, ptrdiff_t x_stride, int32_t x_count,
+/// Products of a few rows: four by four.
+static inline void dot_tiles16(const float *x, ptrdiff_t x_stride, int32_t x_count,
                                const float *rows, ptrdiff_t stride, int32_t count, int32_t width,
                                float *scores, ptrdiff_t score_stride) {
   if (x_count == 1) return dot_rows16(x, rows, stride, count, width, scores);
@@ -122,60 +123,6 @@ static inline void dot_block16(const float *x, ptrdiff_t x_stride, int32_t x_cou
           _mm_mask_storeu_ps(target + 3 * score_stride, lanes, _mm512_extractf32x4_ps(tile, 3));
         }
       }
-    }
-  }
-}
-
-/// The largest of the lanes 4 i + j over i, in lane j.
-static inline __m128 largest_columns(__m512 x) {
-  const __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
-  return _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-}
-
-/// The keys of a list of blocks, one after the other.
-typedef struct {
-  const int32_t *first;
-  int32_t count, size, block, offset;
-} block_keys_t;
-
-/// Row of the next key, the last one again at the end.
-static inline int32_t next_key(block_keys_t *keys) {
-  const int32_t row = keys->first[keys->block] + keys->offset;
-  if (keys->offset + 1 < keys->size) {
-    keys->offset++;
-  } else if (keys->block + 1 < keys->count) {
-    keys->block++;
-    keys->offset = 0;
-  }
-  return row;
-}
-
-static inline void raise_products16(const float *x, ptrdiff_t x_stride, int32_t x_count,
-                                    const float *rows, ptrdiff_t stride, const int32_t *first,
-                                    int32_t count, int32_t size, int32_t width, float *best) {
-  if (count <= 0) return;
-  block_keys_t keys = {first, count, size, 0, 0}, coming = keys;
-  // Rows lie anywhere: they are fetched two groups of four ahead.
-  for (int32_t j = 0; j < 8; j++) next_key(&coming);
-  for (int32_t k = 0; k < count * size; k += 4) {
-    const float *right[4];
-    int32_t block[4];
-    for (int32_t j = 0; j < 4; j++) {
-      block[j] = keys.block;
-      right[j] = rows + (ptrdiff_t)next_key(&keys) * stride;
-      const float *ahead = rows + (ptrdiff_t)next_key(&coming) * stride;
-      for (int32_t e = 0; e < width; e += 16) _mm_prefetch((const char *)(ahead + e), _MM_HINT_T0);
-    }
-    __m512 most = _mm512_set1_ps(-INFINITY);
-    for (int32_t q = 0; q < x_count; q += 4) {
-      const float *left[4];
-      for (int32_t i = 0; i < 4; i++) left[i] = x + least_of(q + i, x_count - 1) * x_stride;
-      most = _mm512_max_ps(most, tile4x4(left, right, width));
-    }
-    float columns[4];
-    _mm_storeu_ps(columns, largest_columns(most));
-    for (int32_t j = 0; j < 4; j++) {
-      best[block[j]] = columns[j] > best[block[j]] ? columns[j] : best[block[j]];
     }
   }
 }

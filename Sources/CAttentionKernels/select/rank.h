@@ -3,6 +3,7 @@
 #define SELECT_RANK_H
 
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -77,6 +78,13 @@ static inline void spread_weights(const float *weights, int32_t count, float sca
       for (int32_t step = from; step < to; step++) sum += weight;
     }
     importance[block] = sum;
+  }
+}
+
+static inline void add_to_blocks(const float *weights, ptrdiff_t stride, int32_t rows,
+                                 int32_t count, const int32_t *blocks, float *sums) {
+  for (int32_t i = 0; i < rows; i++) {
+    for (int32_t j = 0; j < count; j++) sums[16 * blocks[j] + i] += weights[i * stride + j];
   }
 }
 

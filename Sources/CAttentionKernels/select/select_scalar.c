@@ -198,5 +198,5 @@ static void merge_rows(float *o, float *tops, float *sums, const int32_t *ids, c
 const attn_select_kernels_t attn_select_scalar = {
     pool_mean,        dot_rows,   pool_extrema, soften,         weigh_rows,
     estimate_exceeds, merge_row,  dot_block,    raise_products, raise_blocks,
-    top,              estimates_exceed, merge_rows, spread_weights,
+    top,              estimates_exceed, merge_rows, spread_weights, add_to_blocks, NULL,
 };

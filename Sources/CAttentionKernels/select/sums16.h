@@ -24,6 +24,13 @@ static inline __m512 power_of_two16(__m512 exponent) {
   return _mm512_mul_ps(p, _mm512_castsi512_ps(bits));
 }
 
+/// 2^x for x of at most a few tens; below 2^-40 it is 0.
+static inline __m512 exponential_of_two16(__m512 x) {
+  const __m512 least = _mm512_set1_ps(SELECT_LEAST);
+  const __mmask16 counts = _mm512_cmp_ps_mask(x, least, _CMP_GT_OQ);
+  return _mm512_maskz_mov_ps(counts, power_of_two16(_mm512_max_ps(x, least)));
+}
+
 static inline float soften16(float *scores, int32_t count, float scale) {
   __m512 top = _mm512_set1_ps(-INFINITY);
   for (int32_t i = 0; i < count; i += 16) {
@@ -32,15 +39,12 @@ static inline float soften16(float *scores, int32_t count, float scale) {
   }
   top = _mm512_set1_ps(_mm512_reduce_max_ps(top));
   const __m512 factor = _mm512_set1_ps(scale * SELECT_LOG2E);
-  const __m512 least = _mm512_set1_ps(SELECT_LEAST);
   __m512 partial = _mm512_setzero_ps();
   for (int32_t i = 0; i < count; i += 16) {
     const __mmask16 lanes = first_lanes(count - i);
     const __m512 score = _mm512_maskz_loadu_ps(lanes, scores + i);
     const __m512 exponent = _mm512_mul_ps(_mm512_sub_ps(score, top), factor);
-    const __mmask16 counts = _mm512_mask_cmp_ps_mask(lanes, exponent, least, _CMP_GT_OQ);
-    const __m512 power =
-        _mm512_maskz_mov_ps(counts, power_of_two16(_mm512_max_ps(exponent, least)));
+    const __m512 power = _mm512_maskz_mov_ps(lanes, exponential_of_two16(exponent));
     _mm512_mask_storeu_ps(scores + i, lanes, power);
     partial = _mm512_add_ps(partial, power);
   }
@@ -69,10 +73,7 @@ static inline void weigh_rows16(const float *weights, const float *rows, ptrdiff
 
 /// e^x for x up to 0; below e^-27 it is 0.
 static inline __m512 exponential16(__m512 x) {
-  const __m512 exponent = _mm512_mul_ps(x, _mm512_set1_ps(SELECT_LOG2E));
-  const __m512 least = _mm512_set1_ps(SELECT_LEAST);
-  const __mmask16 counts = _mm512_cmp_ps_mask(exponent, least, _CMP_GT_OQ);
-  return _mm512_maskz_mov_ps(counts, power_of_two16(_mm512_max_ps(exponent, least)));
+  return exponential_of_two16(_mm512_mul_ps(x, _mm512_set1_ps(SELECT_LOG2E)));
 }
 
 static inline void merge_rows16(float *o, float *tops, float *sums, const int32_t *ids,
