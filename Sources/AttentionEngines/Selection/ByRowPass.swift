@@ -18,6 +18,8 @@ final class ByRowPass: SelectedPass, @unchecked Sendable {
   private let gathered: Workspace
   private let places: Workspace
   private let ids: Workspace
+  /// Per worker: rows of keys and of queries that come next.
+  private let coming: Workspace
   private let runMemory: StripRunMemory
 
   init(shape: AttentionShape, setting: SelectionSetting) {
@@ -35,11 +37,12 @@ final class ByRowPass: SelectedPass, @unchecked Sendable {
       bytesPerWorker: 4 * mostKeys * (shape.headDim + shape.valueDim), workers: workers)
     places = Workspace(bytesPerWorker: 4 * mostKeys, workers: workers)
     ids = Workspace(bytesPerWorker: 4 * 32, workers: workers)
+    coming = Workspace(bytesPerWorker: 4 * (mostKeys + 32), workers: workers)
     runMemory = StripRunMemory(blocks: 1, keys: mostKeys, workers: workers)
   }
 
   var bytes: Int {
-    scratch.bytes + gathered.bytes + places.bytes + ids.bytes + runMemory.bytes
+    scratch.bytes + gathered.bytes + places.bytes + ids.bytes + coming.bytes + runMemory.bytes
   }
 
   var phases: [WorkerPool.Job] {
@@ -63,9 +66,35 @@ final class ByRowPass: SelectedPass, @unchecked Sendable {
     setting.board.add(worker: worker, elementsSorted: 0, rowsGathered: count)
     let lanes = setting.context.kernels.tile.lanes
     for first in Swift.stride(from: queries.lowerBound, to: queries.upperBound, by: lanes) {
+      let isLast = first + lanes >= queries.upperBound
       attend(
-        first..<min(first + lanes, queries.upperBound), keys: count, at: at, worker: worker)
+        first..<min(first + lanes, queries.upperBound), keys: count, at: at, worker: worker,
+        next: isLast ? (head, row - setting.context.pool.count) : nil, operands)
     }
+  }
+
+  /// Lets the caches be filled with what the worker's next row unit will most likely gather.
+  private func announce(
+    head: Int, row: Int, at: AttendOperands.Head, _ operands: AttendOperands, worker: Int
+  ) {
+    guard row >= 0 else { return }
+    let queries = geometry.queries(row: row)
+    let (keys, count) = keys(
+      of: setting.lists.blocks(head: head, row: row),
+      into: coming[worker].assumingMemoryBound(to: Int32.self))
+    let ids = coming[worker].assumingMemoryBound(to: Int32.self) + mostKeys
+    let lanes = min(queries.count, setting.context.kernels.tile.lanes)
+    for lane in 0..<lanes {
+      let place = queries.lowerBound + lane
+      ids[lane] = geometry.order.map { $0[place] } ?? Int32(place)
+    }
+    var announcement = attn_tiled_next_t(
+      queries: at.query, keys: setting.source.keys(at.keyValueIndex, operands),
+      values: setting.source.values(at.keyValueIndex, operands),
+      outputs: UnsafePointer(at.output), query_stride: shape.headDim, key_stride: shape.headDim,
+      value_stride: shape.valueDim, output_stride: shape.valueDim, query_ids: ids,
+      output_ids: ids, key_ids: keys, count: Int32(lanes), key_count: Int32(count))
+    setting.context.kernels.tiled.announce?(scratch[worker], &announcement)
   }
 
   /// Queries that a kernel for few of them takes at a time.
@@ -80,7 +109,9 @@ final class ByRowPass: SelectedPass, @unchecked Sendable {
       queries.count <= Self.fewQueries, shape.headDim.isMultiple(of: 2),
       shape.valueDim.isMultiple(of: 32), max(shape.headDim, shape.valueDim) <= ATTN_FEW_WIDTH
     else { return false }
-    let (keys, count) = keys(of: setting.lists.blocks(head: head, row: row), worker: worker)
+    let (keys, count) = keys(
+      of: setting.lists.blocks(head: head, row: row),
+      into: places[worker].assumingMemoryBound(to: Int32.self))
     // Every query must see every key.
     guard count == 0 || Int(keys[count - 1]) < geometry.visibleKeys(place: queries.lowerBound)
     else { return false }
@@ -103,9 +134,8 @@ final class ByRowPass: SelectedPass, @unchecked Sendable {
 
   /// Places of the keys of `blocks`: the list itself where blocks are single keys.
   private func keys(
-    of blocks: UnsafeBufferPointer<Int32>, worker: Int
+    of blocks: UnsafeBufferPointer<Int32>, into places: UnsafeMutablePointer<Int32>
   ) -> (UnsafePointer<Int32>, count: Int) {
-    let places = places[worker].assumingMemoryBound(to: Int32.self)
     if blocksAreKeys, let first = blocks.baseAddress { return (first, blocks.count) }
     var count = 0
     for block in blocks {
@@ -144,7 +174,8 @@ final class ByRowPass: SelectedPass, @unchecked Sendable {
   }
 
   private func attend(
-    _ queries: Range<Int>, keys: Int, at: AttendOperands.Head, worker: Int
+    _ queries: Range<Int>, keys: Int, at: AttendOperands.Head, worker: Int,
+    next: (head: Int, row: Int)?, _ operands: AttendOperands
   ) {
     let places = places[worker].assumingMemoryBound(to: Int32.self)
     let ids = ids[worker].assumingMemoryBound(to: Int32.self)
@@ -163,6 +194,9 @@ final class ByRowPass: SelectedPass, @unchecked Sendable {
     kernels.load(
       scratch[worker], at.query, shape.headDim, ids, Int32(queries.count), Int32(shape.headDim),
       Int32(shape.valueDim), shape.kernelScale)
+    if let next {
+      announce(head: next.head, row: next.row, at: at, operands, worker: worker)
+    }
     kernels.attend(
       scratch[worker], keyRows, shape.headDim, keyRows + mostKeys * shape.headDim, shape.valueDim,
       nil, runs.runs, Int32(runs.runCount), runs.masks, setting.board[worker])

@@ -58,6 +58,13 @@ PANEL_INLINE void few_fetch(const attn_few_t *few, int32_t key) {
   for (int32_t e = 0; e < few->value_dim; e += 16) _mm_prefetch((const char *)(v + e), _MM_HINT_T1);
 }
 
+/// Two elements of a key, once per query.
+PANEL_INLINE __m512 few_pair(const float *elements) {
+  double pair;
+  memcpy(&pair, elements, sizeof pair);
+  return _mm512_castpd_ps(_mm512_set1_pd(pair));
+}
+
 /// Scores of the `count` keys from `first` on; returns their maxima. Lanes without a key get -inf.
 PANEL_INLINE __m512 few_score(few_strip_t *strip, const attn_few_t *few, int32_t first,
                               int32_t count, int32_t head_dim) {
@@ -71,12 +78,24 @@ PANEL_INLINE __m512 few_score(few_strip_t *strip, const attn_few_t *few, int32_t
       sums[i] = _mm512_setzero_ps();
       few_fetch(few, first + k + i + FEW_KEYS);
     }
-    for (int32_t e = 0; e < head_dim; e += 2) {
+    int32_t e = 0;
+    for (; e + 4 <= head_dim; e += 4) {
+      const __m512 low = _mm512_load_ps(strip->queries + 8 * e);
+      const __m512 high = _mm512_load_ps(strip->queries + 8 * e + 16);
+      // A load and two moves for two pairs, or two loads: half of each keeps both pipes below the
+      // multiply-adds.
+      PANEL_UNROLL for (int32_t i = 0; i < 8; i += 2) {
+        const __m512d four = _mm512_castps_pd(_mm512_broadcast_f32x4(_mm_loadu_ps(rows[i] + e)));
+        sums[i] = _mm512_fmadd_ps(low, _mm512_castpd_ps(_mm512_movedup_pd(four)), sums[i]);
+        sums[i] = _mm512_fmadd_ps(high, _mm512_castpd_ps(_mm512_permute_pd(four, 0xff)), sums[i]);
+        sums[i + 1] = _mm512_fmadd_ps(low, few_pair(rows[i + 1] + e), sums[i + 1]);
+        sums[i + 1] = _mm512_fmadd_ps(high, few_pair(rows[i + 1] + e + 2), sums[i + 1]);
+      }
+    }
+    for (; e < head_dim; e += 2) {
       const __m512 x = _mm512_load_ps(strip->queries + 8 * e);
       PANEL_UNROLL for (int32_t i = 0; i < 8; i++) {
-        double pair;
-        memcpy(&pair, rows[i] + e, sizeof pair);
-        sums[i] = _mm512_fmadd_ps(x, _mm512_castpd_ps(_mm512_set1_pd(pair)), sums[i]);
+        sums[i] = _mm512_fmadd_ps(x, few_pair(rows[i] + e), sums[i]);
       }
     }
     PANEL_UNROLL for (int32_t i = 0; i < 8; i += 2) {

@@ -90,11 +90,17 @@ PANEL_INLINE key_quad_t quad_sum(key_quad_t a, key_quad_t b) {
 }
 
 /// The partial sums of elements e with e mod 16 = `part`.
-PANEL_INLINE key_quad_t quad_partial(const panel_t *panel, const float *const keys[4], int32_t width,
-                                 int32_t part) {
+PANEL_INLINE key_quad_t quad_partial(const panel_t *panel, const float *const keys[4],
+                                     int32_t width, int32_t part) {
   key_quad_t sum;
   PANEL_UNROLL for (int32_t i = 0; i < 4; i++) sum.key[i] = _mm512_setzero_ps();
-  for (int32_t e = part; e < width; e += 16) {
+  if (part >= width) return sum;
+  // A product, not a multiply-add with 0: adding to it can run beside it.
+  const __m512 first = _mm512_load_ps(panel->columns + 16 * part);
+  PANEL_UNROLL for (int32_t i = 0; i < 4; i++) {
+    sum.key[i] = _mm512_mul_ps(first, _mm512_set1_ps(keys[i][part]));
+  }
+  for (int32_t e = part + 16; e < width; e += 16) {
     const __m512 x = _mm512_load_ps(panel->columns + 16 * e);
     PANEL_UNROLL for (int32_t i = 0; i < 4; i++) {
       sum.key[i] = _mm512_fmadd_ps(x, _mm512_set1_ps(keys[i][e]), sum.key[i]);
@@ -103,7 +109,7 @@ PANEL_INLINE key_quad_t quad_partial(const panel_t *panel, const float *const ke
   return sum;
 }
 
-PANEL_INLINE key_quad_t key_quad_two(const panel_t *panel, const float *const keys[4], int32_t width,
+PANEL_INLINE key_quad_t quad_two(const panel_t *panel, const float *const keys[4], int32_t width,
                              int32_t part) {
   return quad_sum(quad_partial(panel, keys, width, part),
                   quad_partial(panel, keys, width, part + 8));
@@ -111,7 +117,7 @@ PANEL_INLINE key_quad_t key_quad_two(const panel_t *panel, const float *const ke
 
 PANEL_INLINE key_quad_t quad_four(const panel_t *panel, const float *const keys[4], int32_t width,
                               int32_t part) {
-  return quad_sum(key_quad_two(panel, keys, width, part), key_quad_two(panel, keys, width, part + 4));
+  return quad_sum(quad_two(panel, keys, width, part), quad_two(panel, keys, width, part + 4));
 }
 
 PANEL_INLINE key_quad_t quad_eight(const panel_t *panel, const float *const keys[4], int32_t width,
@@ -120,10 +126,16 @@ PANEL_INLINE key_quad_t quad_eight(const panel_t *panel, const float *const keys
 }
 
 /// Products of the panel's rows with four keys, summed as a single product is: partials 8, 4, 2 and
-/// 1 apart. Few are alive at a time, so that all stay in registers, and no lane is moved.
+/// 1 apart. Few are alive at a time, so that all stay in registers, and no lane is moved. Adding 0
+/// makes 0 of -0, as a sum that begins with 0 is.
 PANEL_INLINE key_quad_t quad_products(const panel_t *panel, const float *const keys[4],
                                   int32_t width) {
-  return quad_sum(quad_eight(panel, keys, width, 0), quad_eight(panel, keys, width, 1));
+  key_quad_t sum =
+      quad_sum(quad_eight(panel, keys, width, 0), quad_eight(panel, keys, width, 1));
+  PANEL_UNROLL for (int32_t i = 0; i < 4; i++) {
+    sum.key[i] = _mm512_add_ps(sum.key[i], _mm512_setzero_ps());
+  }
+  return sum;
 }
 
 /// Products of the first `lanes` rows of a panel with `count` rows.
@@ -145,9 +157,16 @@ PANEL_INLINE void panel_block(const panel_t *panel, int32_t lanes, const float *
       for (int32_t i = 0; i < 4; i++) tile[j + i] = quad.key[i];
     }
     transpose_sixteen(tile);
+    if (keys == 16 && lanes == 16) {
+      // Stores under a mask are slow.
+      PANEL_UNROLL for (int32_t i = 0; i < 16; i++) {
+        _mm512_storeu_ps(scores + i * score_stride + k, tile[i]);
+      }
+      continue;
+    }
     const __mmask16 valid = first_lanes(keys);
-    for (int32_t i = 0; i < 16; i++) {
-      if (i < lanes) _mm512_mask_storeu_ps(scores + i * score_stride + k, valid, tile[i]);
+    for (int32_t i = 0; i < lanes; i++) {
+      _mm512_mask_storeu_ps(scores + i * score_stride + k, valid, tile[i]);
     }
   }
 }
