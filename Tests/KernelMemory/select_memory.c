@@ -77,6 +77,80 @@ static void ranks(const attn_kernel_table_t *t, const attn_select_kernels_t *s, 
   release_matrix(y, 1, count);
 }
 
+/// The best of so many scores that a sample narrows the search, with runs of equal ones.
+static void many_ranks(const attn_kernel_table_t *t, const attn_select_kernels_t *s,
+                       int32_t count) {
+  float *x = random_matrix(1, count);
+  for (int32_t i = 0; i < count; i += 3) x[i] = x[0];
+  x[1] = NAN;
+  const int32_t wanted = 1 + random_below(count);
+  int32_t *ids = guarded((size_t)wanted * sizeof(int32_t), sizeof(int32_t));
+  int32_t *other = guarded((size_t)wanted * sizeof(int32_t), sizeof(int32_t));
+  t->select->top(x, count, wanted, ids);
+  s->top(x, count, wanted, other);
+  check(t->name, "top of many", differing(ids, other, (size_t)wanted * sizeof(int32_t)), 0);
+  release(ids, (size_t)wanted * sizeof(int32_t), sizeof(int32_t));
+  release(other, (size_t)wanted * sizeof(int32_t), sizeof(int32_t));
+  release_matrix(x, 1, count);
+}
+
+/// Attention of a few queries to scattered keys against its definition.
+static void few(const attn_kernel_table_t *t, int32_t queries, int32_t keys, int32_t d,
+                int32_t dv) {
+  if (!t->select->attend_few) return;
+  const int32_t rows = 2 * keys + 1;
+  float *q = random_matrix(queries, d), *k = random_matrix(rows, d), *v = random_matrix(rows, dv);
+  float *o = random_matrix(queries, dv);
+  int32_t *ids = guarded((size_t)keys * sizeof(int32_t), sizeof(int32_t));
+  int32_t *places = guarded((size_t)queries * sizeof(int32_t), sizeof(int32_t));
+  for (int32_t i = 0; i < keys; i++) ids[i] = random_below(rows);
+  for (int32_t i = 0; i < queries; i++) places[i] = queries - 1 - i;
+  // Large scores, so that maxima rise on the way.
+  const attn_few_t problem = {q, k, v, o, d, d, dv, dv, places, ids, queries, keys, d, dv, 4.0f};
+  attn_counts_t counts = {0};
+  t->select->attend_few(&problem, &counts);
+  double worst = 0;
+  for (int32_t i = 0; i < queries; i++) {
+    double sum = 0, most = -INFINITY, weights[512];
+    for (int32_t j = 0; j < keys; j++) {
+      weights[j] = 0;
+      for (int32_t e = 0; e < d; e++) weights[j] += 4.0 * q[i * d + e] * k[ids[j] * d + e];
+      most = fmax(most, weights[j]);
+    }
+    for (int32_t j = 0; j < keys; j++) sum += weights[j] = exp2(weights[j] - most);
+    for (int32_t c = 0; c < dv; c++) {
+      double e = 0;
+      for (int32_t j = 0; j < keys; j++) e += weights[j] * v[ids[j] * dv + c];
+      worst = fmax(worst, fabs(o[i * dv + c] - e / sum));
+    }
+  }
+  // Scores up to about 60 in float32 carry 4e-6 into the exponent.
+  check(t->name, "attend_few", worst, 2e-5);
+  check(t->name, "pairs of attend_few", counts.pairs != (uint64_t)queries * (uint64_t)keys, 0);
+  release(ids, (size_t)keys * sizeof(int32_t), sizeof(int32_t));
+  release(places, (size_t)queries * sizeof(int32_t), sizeof(int32_t));
+  release_matrix(q, queries, d);
+  release_matrix(k, rows, d);
+  release_matrix(v, rows, dv);
+  release_matrix(o, queries, dv);
+}
+
+static void block_sums(const attn_kernel_table_t *t, const attn_select_kernels_t *s, int32_t rows,
+                       int32_t count) {
+  const int32_t blocks = 1 + random_below(20);
+  float *weights = random_matrix(rows, count), *a = random_matrix(blocks, 16);
+  float *b = copy(a, 16 * blocks);
+  int32_t *ids = guarded((size_t)count * sizeof(int32_t), sizeof(int32_t));
+  for (int32_t i = 0; i < count; i++) ids[i] = random_below(blocks);
+  t->select->add_to_blocks(weights, count, rows, count, ids, a);
+  s->add_to_blocks(weights, count, rows, count, ids, b);
+  check(t->name, "add_to_blocks", differing(a, b, (size_t)blocks * 16 * sizeof(float)), 0);
+  release(ids, (size_t)count * sizeof(int32_t), sizeof(int32_t));
+  release_matrix(weights, rows, count);
+  release_matrix(a, blocks, 16);
+  release_matrix(b, 1, 16 * blocks);
+}
+
 static void sums(const attn_kernel_table_t *t, const attn_select_kernels_t *s, int32_t rows,
                  int32_t d) {
   float *weights = random_matrix(1, rows), *x = random_matrix(rows, d);
@@ -175,6 +249,10 @@ void selection_bits(const attn_kernel_table_t *t, const attn_kernel_table_t *sca
   const int32_t d = 1 + random_below(100);
   products(t, s, 1 + random_below(20), 1 + random_below(150), d);
   ranks(t, s, 1 + random_below(90));
+  block_sums(t, s, 1 + random_below(16), 1 + random_below(100));
+  many_ranks(t, s, 4000 + random_below(3000));
+  few(t, 1 + random_below(8), 1 + random_below(300), 2 * (1 + random_below(60)),
+      32 * (1 + random_below(4)));
   sums(t, s, 1 + random_below(80), d);
   merges(t, 1 + random_below(40), d);
   estimates(t, s, 1 + random_below(9), 1 + random_below(32), 2 * (1 + random_below(40)));

@@ -11,14 +11,16 @@ protocol KeyFeatures: AnyObject, Sendable {
   var bytes: Int { get }
   func feature(head: Int, unit: Int) -> UnsafeMutablePointer<Float>
   func pool(
-    head: Int, unit: Int, worker: Int, _ source: KeyValueSource, _ operands: AttendOperands)
+    head: Int, units: Range<Int>, worker: Int, _ source: KeyValueSource,
+    _ operands: AttendOperands)
 }
 
 extension FeaturePool: KeyFeatures {
   func pool(
-    head: Int, unit: Int, worker: Int, _ source: KeyValueSource, _ operands: AttendOperands
+    head: Int, units: Range<Int>, worker: Int, _ source: KeyValueSource,
+    _ operands: AttendOperands
   ) {
-    pool(head: head, unit: unit, worker: worker, rows: source.keys(head, operands))
+    pool(head: head, units: units, worker: worker, rows: source.keys(head, operands))
   }
 }
 
@@ -48,7 +50,7 @@ final class AttentionFeatures: KeyFeatures, @unchecked Sendable {
     largest = setting.geometry.largestBlock
     values = Tensor([heads, units, width])
     scratch = Workspace(
-      bytesPerWorker: 4 * ((ScoreBatch.shortRows + 1) * largest + shape.valueDim),
+      bytesPerWorker: 4 * ((ScoreBatch.rows + 1) * largest + shape.valueDim),
       workers: setting.context.pool.count)
   }
 
@@ -59,6 +61,13 @@ final class AttentionFeatures: KeyFeatures, @unchecked Sendable {
   }
 
   func pool(
+    head: Int, units: Range<Int>, worker: Int, _ source: KeyValueSource,
+    _ operands: AttendOperands
+  ) {
+    for unit in units { pool(head: head, unit: unit, worker: worker, source, operands) }
+  }
+
+  private func pool(
     head: Int, unit: Int, worker: Int, _ source: KeyValueSource, _ operands: AttendOperands
   ) {
     let block = geometry.keys(block: unit)
@@ -66,12 +75,12 @@ final class AttentionFeatures: KeyFeatures, @unchecked Sendable {
     let keys = source.keys(at.keyValueIndex, operands) + block.lowerBound * shape.headDim
     let rows = source.values(at.keyValueIndex, operands) + block.lowerBound * shape.valueDim
     let weights = scratch[worker].assumingMemoryBound(to: Float.self)
-    let sums = weights + ScoreBatch.shortRows * largest
+    let sums = weights + ScoreBatch.rows * largest
     let mean = sums + largest
     sums.update(repeating: 0, count: block.count)
     // The mean output weighs every value by the sum of its weights: no output row is needed.
-    for first in stride(from: 0, to: block.count, by: ScoreBatch.shortRows) {
-      let rows = min(ScoreBatch.shortRows, block.count - first)
+    for first in stride(from: 0, to: block.count, by: ScoreBatch.rows) {
+      let rows = min(ScoreBatch.rows, block.count - first)
       kernels.dot_block(
         at.query + (block.lowerBound + first) * width, width, Int32(rows), keys, width,
         Int32(first + rows), Int32(width), weights, largest)

@@ -16,7 +16,7 @@ final class AxisOrderChooser: Chooser, BlockChooser, @unchecked Sendable {
   private let blockOfToken: [[Int32]]
   /// Sums of weights `[batch * queryHeads, orders, rows, blocks]`.
   private let maps: Tensor<Float>
-  /// Per worker: a batch of queries and their weights.
+  /// Per worker: a batch of queries, their weights, and sums by block, row beside row.
   private let scratch: Workspace
   private let keys: Workspace
 
@@ -41,7 +41,9 @@ final class AxisOrderChooser: Chooser, BlockChooser, @unchecked Sendable {
     ])
     let workers = setting.context.pool.count
     scratch = Workspace(
-      bytesPerWorker: 4 * ScoreBatch.rows * (shape.headDim + shape.keyLength), workers: workers)
+      bytesPerWorker: 4 * ScoreBatch.rows
+        * (shape.headDim + ScoreBatch.stride(shape.keyLength) + geometry.blockCount),
+      workers: workers)
     keys = Workspace(
       bytesPerWorker: 8 * geometry.rowCount * geometry.blockCount, workers: workers)
     super.init(shape: shape, setting: setting)
@@ -69,8 +71,8 @@ final class AxisOrderChooser: Chooser, BlockChooser, @unchecked Sendable {
     let at = operands.head(head, shape: shape)
     let queries = scratch[worker].assumingMemoryBound(to: Float.self)
     let weights = queries + ScoreBatch.rows * shape.headDim
+    let step = ScoreBatch.stride(shape.keyLength)
     let sums = mapBase(head: head, order: order)
-    sums.update(repeating: 0, count: mapSize)
     for first in stride(from: 0, to: geometry.rowCount, by: ScoreBatch.rows) {
       let batch = first..<min(first + ScoreBatch.rows, geometry.rowCount)
       for (index, row) in batch.enumerated() {
@@ -81,23 +83,33 @@ final class AxisOrderChooser: Chooser, BlockChooser, @unchecked Sendable {
       }
       multiply(
         queries, count: batch.count, stride: shape.headDim, at.key, keys: shape.keyLength,
-        into: weights, scoreStride: shape.keyLength)
-      for (index, row) in batch.enumerated() {
-        add(
-          weights + index * shape.keyLength, order: order, to: sums + row * geometry.blockCount)
-      }
+        into: weights, scoreStride: step)
+      add(
+        weights, stride: step, rows: batch.count, order: order,
+        to: sums + batch.lowerBound * geometry.blockCount)
     }
   }
 
   /// Adds softmax weights to the blocks of their tokens.
   private func add(
-    _ weights: UnsafeMutablePointer<Float>, order: Int, to sums: UnsafeMutablePointer<Float>
+    _ weights: UnsafeMutablePointer<Float>, stride: Int, rows: Int, order: Int,
+    to sums: UnsafeMutablePointer<Float>
   ) {
-    let share = soften(weights, count: shape.keyLength)
-    blockOfToken[order].withUnsafeBufferPointer { blocks in
-      for token in 0..<shape.keyLength { sums[Int(blocks[token])] += weights[token] }
+    let byBlock = weights + ScoreBatch.rows * stride
+    byBlock.update(repeating: 0, count: ScoreBatch.rows * geometry.blockCount)
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: ScoreBatch.rows) { shares in
+      for row in 0..<rows { shares[row] = soften(weights + row * stride, count: shape.keyLength) }
+      blockOfToken[order].withUnsafeBufferPointer { blocks in
+        kernels.add_to_blocks(
+          weights, stride, Int32(rows), Int32(shape.keyLength), blocks.baseAddress, byBlock)
+      }
+      for row in 0..<rows {
+        for block in 0..<geometry.blockCount {
+          sums[row * geometry.blockCount + block] =
+            byBlock[ScoreBatch.rows * block + row] * shares[row]
+        }
+      }
     }
-    for block in 0..<geometry.blockCount { sums[block] *= share }
   }
 
   /// The order in which the maps of a group's heads have the most nearly empty blocks.
@@ -109,13 +121,12 @@ final class AxisOrderChooser: Chooser, BlockChooser, @unchecked Sendable {
       var empty = 0
       for head in first..<first + shape.headGroup {
         let sums = mapBase(head: head, order: order)
-        for row in 0..<geometry.rowCount {
-          for block in 0..<geometry.blockCount {
-            let least =
-              Float(search.negligible) * Float(geometry.keys(block: block).count)
-              / Float(shape.keyLength)
-            if sums[row * geometry.blockCount + block] < least { empty += 1 }
-          }
+        for block in 0..<geometry.blockCount {
+          let least =
+            Float(search.negligible) * Float(geometry.keys(block: block).count)
+            / Float(shape.keyLength)
+          for row in 0..<geometry.rowCount
+          where sums[row * geometry.blockCount + block] < least { empty += 1 }
         }
       }
       guard empty > best else { continue }

@@ -3,11 +3,12 @@
 import AttentionCore
 import CAttentionKernels
 
-/// Attention block by block for a few thousand queries at a time: partial rows are merged into the
-/// output at once, while it is in the caches.
+/// Attention block by block for many queries at a time: partial rows are merged into the output at
+/// once.
 ///
 /// Where many blocks are chosen, all partial rows together would be many times the output. Heads
-/// that share a list of single tokens fill strips together.
+/// that share a list of single tokens fill strips together. While one strip is attended, the rows
+/// of the next one are fetched.
 final class ByChunkPass: SelectedPass, @unchecked Sendable {
   private let shape: AttentionShape
   private let setting: SelectionSetting
@@ -17,9 +18,9 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
   private let starts: [Int]
   private let scratch: Workspace
   private let runMemory: StripRunMemory
-  /// Per worker: where the rows of every block begin, then the rows, block after block.
   private let routes: Workspace
-  /// Per worker: partial rows of a strip, their log-sum-exp, rows that they are merged into.
+  private let mostRoutes: Int
+  /// Per worker: partial rows of a strip, their log-sum-exp, lanes in order.
   private let partial: Workspace
   /// What output rows weigh until they are divided: `sums` times e^`tops`, by head and token.
   private let tops: Tensor<Float>
@@ -38,13 +39,18 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
     scratch = Workspace(bytesPerWorker: bytes, workers: workers)
     runMemory = StripRunMemory(blocks: 1, keys: geometry.largestBlock, workers: workers)
     let mostRows = zip(starts, starts.dropFirst()).reduce(0) { max($0, $1.1 - $1.0) } * heads
+    mostRoutes = mostRows * setting.lists.capacity
+    let arrays = setting.lists.keepsScores ? 3 : 2
     routes = Workspace(
-      bytesPerWorker: 4 * (geometry.blockCount + 1 + mostRows * setting.lists.capacity),
-      workers: workers)
+      bytesPerWorker: 4 * (geometry.blockCount + 1 + arrays * mostRoutes), workers: workers)
     partial = Workspace(
-      bytesPerWorker: 4 * Self.mostLanes * (shape.valueDim + 4), workers: workers)
+      bytesPerWorker: 4 * Self.mostLanes * (shape.valueDim + 2), workers: workers)
     tops = Tensor([shape.batch * shape.queryHeads, shape.queryLength])
     sums = Tensor([shape.batch * shape.queryHeads, shape.queryLength])
+    for worker in 0..<workers {
+      let ids = laneIDs(worker)
+      for lane in 0..<Self.mostLanes { ids[lane] = Int32(lane) }
+    }
   }
 
   var bytes: Int {
@@ -66,16 +72,42 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
     let head = group * heads
     let at = operands.head(head, shape: shape)
     clear(places, head: head, at)
-    let begins = routes[worker].assumingMemoryBound(to: Int32.self)
-    let rows = begins + geometry.blockCount + 1
-    collect(places, head: head, begins, rows)
+    let routes = routes(worker)
+    collect(places, head: head, routes)
     for block in 0..<geometry.blockCount {
-      let range = Int(begins[block])..<Int(begins[block + 1])
-      attend(rows, range, block: block, head: head, at: at, operands, worker: worker)
+      let range = Int(routes.begins[block])..<Int(routes.begins[block + 1])
+      attend(routes, range, block: block, head: head, at: at, operands, worker: worker)
     }
     divide(places, head: head, at)
     setting.board.add(
-      worker: worker, elementsSorted: 0, rowsGathered: Int(begins[geometry.blockCount]))
+      worker: worker, elementsSorted: 0, rowsGathered: Int(routes.begins[geometry.blockCount]))
+  }
+
+  /// The rows of a chunk, block after block.
+  private struct Routes {
+    /// Where the rows of every block begin; their number at last.
+    let begins: UnsafeMutablePointer<Int32>
+    /// Places of the queries, which tell what they see.
+    let places: UnsafeMutablePointer<Int32>
+    /// Rows of queries and outputs, counted from the first head's.
+    let rows: UnsafeMutablePointer<Int32>
+    /// What the blocks weigh for the rows, where scores say so.
+    let weights: UnsafeMutablePointer<Float>?
+  }
+
+  private func routes(_ worker: Int) -> Routes {
+    let begins = routes[worker].assumingMemoryBound(to: Int32.self)
+    let places = begins + geometry.blockCount + 1
+    let weights = UnsafeMutableRawPointer(places + 2 * mostRoutes)
+    return Routes(
+      begins: begins, places: places, rows: places + mostRoutes,
+      weights: setting.lists.keepsScores ? weights.assumingMemoryBound(to: Float.self) : nil)
+  }
+
+  private func laneIDs(_ worker: Int) -> UnsafeMutablePointer<Int32> {
+    let logSumExp =
+      partial[worker].assumingMemoryBound(to: Float.self) + Self.mostLanes * shape.valueDim
+    return UnsafeMutableRawPointer(logSumExp + Self.mostLanes).assumingMemoryBound(to: Int32.self)
   }
 
   /// Starts the output rows of a chunk: nothing merged so far.
@@ -109,11 +141,9 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
 
   private func token(_ place: Int) -> Int { geometry.order.map { Int($0[place]) } ?? place }
 
-  /// A counting sort of the chunk's choices by block; a row is a place and a head of the group.
-  private func collect(
-    _ places: Range<Int>, head: Int, _ begins: UnsafeMutablePointer<Int32>,
-    _ rows: UnsafeMutablePointer<Int32>
-  ) {
+  /// A counting sort of the chunk's choices by block.
+  private func collect(_ places: Range<Int>, head: Int, _ routes: Routes) {
+    let begins = routes.begins
     begins.update(repeating: 0, count: geometry.blockCount + 1)
     let units = geometry.rowsCovering(places)
     for unit in units {
@@ -121,14 +151,21 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
       for block in setting.lists.blocks(head: head, row: unit) { begins[Int(block) + 1] += count }
     }
     for block in 0..<geometry.blockCount { begins[block + 1] += begins[block] }
+    let scale = Float(shape.softmaxScale)
     // Filling moves every beginning to the end of its block; afterwards they are shifted back.
     for unit in units {
       let blocks = setting.lists.blocks(head: head, row: unit)
+      let scores = setting.lists.scores(head: head, row: unit)
       for place in geometry.queries(row: unit).clamped(to: places) {
-        for block in blocks {
+        let token = Int32(token(place))
+        for rank in 0..<blocks.count {
+          var route = Int(begins[Int(blocks[rank])])
+          begins[Int(blocks[rank])] += Int32(heads)
+          if let scores { routes.weights?[route] = scores[rank] * scale }
           for index in 0..<heads {
-            rows[Int(begins[Int(block)])] = Int32(place * heads + index)
-            begins[Int(block)] += 1
+            routes.places[route] = Int32(place)
+            routes.rows[route] = Int32(index * shape.queryLength) + token
+            route += 1
           }
         }
       }
@@ -140,39 +177,72 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
   }
 
   private func attend(
-    _ rows: UnsafePointer<Int32>, _ range: Range<Int>, block: Int, head: Int,
-    at: AttendOperands.Head, _ operands: AttendOperands, worker: Int
+    _ routes: Routes, _ range: Range<Int>, block: Int, head: Int, at: AttendOperands.Head,
+    _ operands: AttendOperands, worker: Int
   ) {
+    let keys = geometry.keys(block: block)
     let lanes = setting.context.kernels.tile.lanes
     let kernels = setting.context.kernels.tiled
     let part = partial[worker].assumingMemoryBound(to: Float.self)
     let logSumExp = part + Self.mostLanes * shape.valueDim
-    let ids = UnsafeMutableRawPointer(logSumExp + Self.mostLanes).assumingMemoryBound(
-      to: Int32.self)
-    let own = ids + Self.mostLanes
+    let all = Int(routes.begins[geometry.blockCount])
     for first in Swift.stride(from: range.lowerBound, to: range.upperBound, by: lanes) {
       let count = min(lanes, range.upperBound - first)
+      let rows = routes.rows + first
       var runs = runMemory.runs(
         worker: worker, lanes: count, keyTile: setting.context.kernels.tile.keys)
-      for lane in 0..<count {
-        let (place, index) = Int(rows[first + lane]).quotientAndRemainder(dividingBy: heads)
-        runs.visible[lane] = Int32(geometry.visibleKeys(place: place))
-        ids[lane] = Int32(index * shape.queryLength + token(place))
-        own[lane] = Int32(lane)
-      }
-      runs.append(geometry.keys(block: block), chosen: TileSchedule.laneMask(count))
+      see(keys, routes.places + first, count: count, runs)
+      runs.append(keys, chosen: TileSchedule.laneMask(count))
       kernels.load(
-        scratch[worker], at.query, shape.headDim, ids, Int32(count), Int32(shape.headDim),
+        scratch[worker], at.query, shape.headDim, rows, Int32(count), Int32(shape.headDim),
         Int32(shape.valueDim), shape.kernelScale)
+      announce(routes, first + count..<min(first + count + lanes, all), at, worker: worker)
       kernels.attend(
         scratch[worker], setting.source.keys(at.keyValueIndex, operands), shape.headDim,
         setting.source.values(at.keyValueIndex, operands), shape.valueDim, nil, runs.runs,
         Int32(runs.runCount), runs.masks, setting.board[worker])
-      kernels.store(scratch[worker], part, shape.valueDim, own, Int32(count), logSumExp)
+      kernels.store(
+        scratch[worker], part, shape.valueDim, laneIDs(worker), Int32(count), logSumExp)
+      if let weights = routes.weights {
+        // A past block weighs what its last key scores.
+        for lane in 0..<count
+        where geometry.visibleKeys(place: Int(routes.places[first + lane]))
+          > geometry.blockStarts[block + 1]
+        {
+          logSumExp[lane] = weights[first + lane]
+        }
+      }
       setting.context.kernels.select.merge_rows(
         at.output, tops.base + head * shape.queryLength, sums.base + head * shape.queryLength,
-        ids, part, logSumExp, Int32(count), Int32(shape.valueDim))
+        rows, part, logSumExp, Int32(count), Int32(shape.valueDim))
       setting.board.add(worker: worker, keyRows: runs.keyRows, queryRows: count, shape)
     }
+  }
+
+  /// Writes how far every lane sees; places ascend, so that the first lane sees least.
+  private func see(
+    _ keys: Range<Int>, _ places: UnsafePointer<Int32>, count: Int, _ runs: StripRuns
+  ) {
+    let least = geometry.visibleKeys(place: Int(places[0]))
+    guard least < keys.upperBound else {
+      return runs.visible.update(repeating: Int32(least), count: count)
+    }
+    for lane in 0..<count {
+      runs.visible[lane] = Int32(geometry.visibleKeys(place: Int(places[lane])))
+    }
+  }
+
+  /// The keys of the next strip are those of this one, or follow them.
+  private func announce(
+    _ routes: Routes, _ next: Range<Int>, _ at: AttendOperands.Head, worker: Int
+  ) {
+    guard !next.isEmpty else { return }
+    let rows = UnsafePointer(routes.rows + next.lowerBound)
+    var announcement = attn_tiled_next_t(
+      queries: at.query, keys: at.key, values: at.value, outputs: UnsafePointer(at.output),
+      query_stride: shape.headDim, key_stride: shape.headDim, value_stride: shape.valueDim,
+      output_stride: shape.valueDim, query_ids: rows, output_ids: rows, key_ids: nil,
+      count: Int32(next.count), key_count: 0)
+    setting.context.kernels.tiled.announce?(scratch[worker], &announcement)
   }
 }

@@ -42,11 +42,14 @@ class Chooser: @unchecked Sendable {
   }
 }
 
-/// Rows of scores that are computed together: enough that keys are read from the caches.
+/// Rows of scores that are computed together.
 enum ScoreBatch {
-  static let rows = 8
-  /// Where rows of scores are short.
-  static let shortRows = 16
+  /// As many as fill the lanes of a vector.
+  static let rows = 16
+
+  /// Floats from one row of `count` scores to the next: no power of two, so that a column of scores
+  /// does not fall into one set of a cache.
+  static func stride(_ count: Int) -> Int { (count + 31) & ~15 }
 }
 
 /// What a chooser shares with the rest of the engine.

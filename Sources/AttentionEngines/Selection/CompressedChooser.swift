@@ -73,7 +73,7 @@ final class CompressedChooser: Chooser, BlockChooser, @unchecked Sendable {
     cutter = RowCutter(stage, geometry: setting.geometry, context: setting.context)
     rowPlaces = RowPlaces.all(stage, setting.geometry)
     scratch = Workspace(
-      bytesPerWorker: 4 * ScoreBatch.shortRows * (pooled.count + setting.geometry.blockCount),
+      bytesPerWorker: 4 * ScoreBatch.rows * (pooled.count + setting.geometry.blockCount),
       workers: workers)
     super.init(shape: shape, setting: setting)
   }
@@ -94,8 +94,8 @@ final class CompressedChooser: Chooser, BlockChooser, @unchecked Sendable {
     let (list, part) = unit.quotientAndRemainder(dividingBy: unitsPerList)
     let rows = part * Self.rowsPerUnit..<min((part + 1) * Self.rowsPerUnit, geometry.rowCount)
     var compared = 0
-    for first in stride(from: rows.lowerBound, to: rows.upperBound, by: ScoreBatch.shortRows) {
-      let batch = first..<min(first + ScoreBatch.shortRows, rows.upperBound)
+    for first in stride(from: rows.lowerBound, to: rows.upperBound, by: ScoreBatch.rows) {
+      let batch = first..<min(first + ScoreBatch.rows, rows.upperBound)
       compared += choose(list: list, batch, operands, worker: worker)
     }
     board.add(worker: worker, elementsSorted: compared, rowsGathered: 0)
@@ -106,7 +106,7 @@ final class CompressedChooser: Chooser, BlockChooser, @unchecked Sendable {
     list: Int, _ rows: Range<Int>, _ operands: AttendOperands, worker: Int
   ) -> Int {
     let weights = scratch[worker].assumingMemoryBound(to: Float.self)
-    let importance = weights + ScoreBatch.shortRows * pooled.count
+    let importance = weights + ScoreBatch.rows * pooled.count
     importance.update(repeating: 0, count: rows.count * geometry.blockCount)
     let most = scores.compression.count(
       keys: geometry.visibleKeys(place: rows.upperBound - 1))

@@ -24,6 +24,8 @@ final class FeaturePool: @unchecked Sendable {
   /// Per worker: statistics, an unused extremum, gathered rows.
   private let scratch: Workspace
   private let gathered: Int
+  /// Whether features are projections of single rows that lie side by side.
+  private let projectsRows: Bool
 
   /// Features of `heads` heads over the whole batch; `position` is that of the first row, for rotary
   /// embeddings.
@@ -44,6 +46,8 @@ final class FeaturePool: @unchecked Sendable {
     rotary = feature.projection.flatMap { Self.rotary($0, starts: starts, from: position) } ?? []
     let largest = (0..<starts.count - 1).reduce(0) { max($0, starts[$1 + 1] - starts[$1]) }
     gathered = order == nil ? 0 : largest
+    projectsRows =
+      order == nil && largest == 1 && feature.statistics == [.mean] && feature.projection != nil
     scratch = Workspace(
       bytesPerWorker: 4 * headDim * (feature.statistics.count + 1 + gathered),
       workers: context.pool.count)
@@ -55,8 +59,21 @@ final class FeaturePool: @unchecked Sendable {
     values.base + (head * units + unit) * width
   }
 
-  /// Pools one unit of one head, whose rows lie at `rows`.
-  func pool(head: Int, unit: Int, worker: Int, rows: UnsafePointer<Float>) {
+  /// Pools units of one head, whose rows lie at `rows`.
+  func pool(head: Int, units: Range<Int>, worker: Int, rows: UnsafePointer<Float>) {
+    guard projectsRows, let projection else {
+      for unit in units { pool(head: head, unit: unit, worker: worker, rows: rows) }
+      return
+    }
+    let matrix = projection.base + head % projection.extents[0] * width * headDim
+    kernels.dot_block(
+      rows + starts[units.lowerBound] * headDim, headDim, Int32(units.count), matrix, headDim,
+      Int32(width), Int32(headDim), feature(head: head, unit: units.lowerBound), width)
+    guard feature.projection?.rotaryBase != nil else { return }
+    for unit in units { rotate(feature(head: head, unit: unit), unit: unit) }
+  }
+
+  private func pool(head: Int, unit: Int, worker: Int, rows: UnsafePointer<Float>) {
     let memory = scratch[worker].assumingMemoryBound(to: Float.self)
     let count = starts[unit + 1] - starts[unit]
     let source = self.rows(of: unit, rows, memory: memory)
@@ -103,12 +120,14 @@ final class FeaturePool: @unchecked Sendable {
   /// Rotates pairs `(c, c + width / 2)` by the unit's index.
   private func rotate(_ row: UnsafeMutablePointer<Float>, unit: Int) {
     let half = width / 2
-    for channel in 0..<half {
-      let cosine = rotary[unit * half + channel]
-      let sine = rotary[(units + unit) * half + channel]
-      let (first, second) = (row[channel], row[channel + half])
-      row[channel] = first * cosine - second * sine
-      row[channel + half] = second * cosine + first * sine
+    rotary.withUnsafeBufferPointer { rotary in
+      for channel in 0..<half {
+        let cosine = rotary[unit * half + channel]
+        let sine = rotary[(units + unit) * half + channel]
+        let (first, second) = (row[channel], row[channel + half])
+        row[channel] = first * cosine - second * sine
+        row[channel + half] = second * cosine + first * sine
+      }
     }
   }
 

@@ -53,7 +53,7 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
       : WideCut(
         stage, shape: shape, geometry: setting.geometry, lists: setting.lists, context: context)
     scratch = Workspace(
-      bytesPerWorker: 8 * ScoreBatch.shortRows * setting.geometry.blockCount,
+      bytesPerWorker: 8 * ScoreBatch.rows * ScoreBatch.stride(setting.geometry.blockCount),
       workers: context.pool.count)
     rowPlaces = RowPlaces.all(stage, setting.geometry)
     // The range and the sum of all scores are those of forced blocks too.
@@ -72,9 +72,12 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
   }
 
   var phases: [WorkerPool.Job] {
-    var phases = [WorkerPool.Job(units: keyPool.heads * keyPool.units, body: poolKeys)]
+    var phases = [
+      WorkerPool.Job(units: keyPool.heads * Self.batches(keyPool.units), body: poolKeys)
+    ]
     if let queryPool {
-      phases.append(WorkerPool.Job(units: queryPool.heads * queryPool.units, body: poolQueries))
+      phases.append(
+        WorkerPool.Job(units: queryPool.heads * Self.batches(queryPool.units), body: poolQueries))
     }
     if let similarity { phases += similarity.phases(source, current) }
     guard let wide else {
@@ -86,17 +89,30 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
 
   private var unitsPerList: Int { (geometry.rowCount + rowsPerUnit - 1) / rowsPerUnit }
 
+  /// Units whose features are made together: many single rows are one product of matrices.
+  private static let featuresPerUnit = 32
+
+  private static func batches(_ units: Int) -> Int {
+    (units + featuresPerUnit - 1) / featuresPerUnit
+  }
+
+  private static func batch(_ unit: Int, of units: Int) -> (head: Int, units: Range<Int>) {
+    let (head, part) = unit.quotientAndRemainder(dividingBy: batches(units))
+    return (head, part * featuresPerUnit..<min((part + 1) * featuresPerUnit, units))
+  }
+
   private func poolKeys(worker: Int, unit: Int) {
     guard let operands = current.value else { return }
-    let (head, block) = unit.quotientAndRemainder(dividingBy: keyPool.units)
-    keyPool.pool(head: head, unit: block, worker: worker, source, operands)
+    let batch = Self.batch(unit, of: keyPool.units)
+    keyPool.pool(head: batch.head, units: batch.units, worker: worker, source, operands)
   }
 
   private func poolQueries(worker: Int, unit: Int) {
     guard let operands = current.value, let queryPool else { return }
-    let (head, row) = unit.quotientAndRemainder(dividingBy: queryPool.units)
+    let batch = Self.batch(unit, of: queryPool.units)
     queryPool.pool(
-      head: head, unit: row, worker: worker, rows: operands.head(head, shape: shape).query)
+      head: batch.head, units: batch.units, worker: worker,
+      rows: operands.head(batch.head, shape: shape).query)
   }
 
   private func rows(of unit: Int) -> (list: Int, rows: Range<Int>) {
@@ -108,8 +124,8 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
     guard let operands = current.value else { return }
     let (list, rows) = rows(of: unit)
     var compared = 0
-    for first in stride(from: rows.lowerBound, to: rows.upperBound, by: ScoreBatch.shortRows) {
-      let batch = first..<min(first + ScoreBatch.shortRows, rows.upperBound)
+    for first in stride(from: rows.lowerBound, to: rows.upperBound, by: ScoreBatch.rows) {
+      let batch = first..<min(first + ScoreBatch.rows, rows.upperBound)
       compared += choose(list: list, batch, operands, worker: worker)
     }
     board.add(worker: worker, elementsSorted: compared, rowsGathered: 0)
@@ -131,12 +147,13 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
       let candidates = candidates($1)
       return max($0, candidates.count > 0 ? candidates.scored : 0)
     }
+    let step = ScoreBatch.stride(geometry.blockCount)
     score(
-      list: list, rows, count: most, batch, addends: batch + rows.count * geometry.blockCount,
-      operands)
+      list: list, rows, count: most, ScoreRows(base: batch, stride: step),
+      addends: batch + rows.count * step, operands)
     var compared = 0
     for row in rows {
-      let scores = batch + (row - rows.lowerBound) * geometry.blockCount
+      let scores = batch + (row - rows.lowerBound) * step
       let candidates = candidates(row)
       if candidates.count > 0 {
         prepare(list: list, count: candidates.scored, scores)
@@ -150,6 +167,10 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
         candidates, scores, similarity?.keyFlags(list: list, lists: lists, shape: shape),
         worker: worker, into: lists.place(list: list, row: row))
       lists.setCount(count, list: list, row: row)
+      if let kept = lists.scores(head: list * lists.headsPerList, row: row) {
+        let place = lists.place(list: list, row: row)
+        for rank in 0..<count { kept[rank] = scores[Int(place[rank])] }
+      }
       compared += candidates.count
     }
     return compared
@@ -160,12 +181,13 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
     let (list, rows) = rows(of: unit)
     var compared = 0
     let addends = scratch[worker].assumingMemoryBound(to: Float.self)
-    for first in stride(from: rows.lowerBound, to: rows.upperBound, by: ScoreBatch.shortRows) {
-      let batch = first..<min(first + ScoreBatch.shortRows, rows.upperBound)
+    for first in stride(from: rows.lowerBound, to: rows.upperBound, by: ScoreBatch.rows) {
+      let batch = first..<min(first + ScoreBatch.rows, rows.upperBound)
       let most = batch.reduce(0) { max($0, geometry.visibleBlocks(row: $1)) }
       score(
-        list: list, batch, count: most, wide.scores(list: list, row: first), addends: addends,
-        operands)
+        list: list, batch, count: most,
+        ScoreRows(base: wide.scores(list: list, row: first), stride: geometry.blockCount),
+        addends: addends, operands)
       for row in batch { compared += stage.candidates(row: row, geometry) }
     }
     board.add(worker: worker, elementsSorted: compared, rowsGathered: 0)
@@ -173,40 +195,38 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
 
   /// Adds the products of all heads that share the list: a row of block scores per row unit.
   private func score(
-    list: Int, _ rows: Range<Int>, count: Int, _ scores: UnsafeMutablePointer<Float>,
+    list: Int, _ rows: Range<Int>, count: Int, _ scores: ScoreRows,
     addends: UnsafeMutablePointer<Float>, _ operands: AttendOperands
   ) {
     guard count > 0 else { return }
-    for index in 0..<lists.headsPerList {
-      let head = list * lists.headsPerList + index
-      let target = index == 0 ? scores : addends
-      multiply(head: head, rows, count: count, target, operands)
-      guard index > 0 else { continue }
+    multiply(head: list * lists.headsPerList, rows, count: count, scores, operands)
+    let addends = ScoreRows(base: addends, stride: scores.stride)
+    for index in 1..<max(lists.headsPerList, 1) {
+      multiply(head: list * lists.headsPerList + index, rows, count: count, addends, operands)
       for row in 0..<rows.count {
-        for place in row * geometry.blockCount..<row * geometry.blockCount + count {
-          scores[place] += addends[place]
+        for place in row * scores.stride..<row * scores.stride + count {
+          scores.base[place] += addends.base[place]
         }
       }
     }
   }
 
   private func multiply(
-    head: Int, _ rows: Range<Int>, count: Int, _ scores: UnsafeMutablePointer<Float>,
-    _ operands: AttendOperands
+    head: Int, _ rows: Range<Int>, count: Int, _ scores: ScoreRows, _ operands: AttendOperands
   ) {
     // Queries of a reordered grid do not lie in a row.
     guard queryPool == nil, let order = geometry.order else {
       kernels.dot_block(
         feature(head: head, row: rows.lowerBound, operands), keyPool.width, Int32(rows.count),
-        keyFeatures(head: head), keyPool.width, Int32(count), Int32(keyPool.width), scores,
-        geometry.blockCount)
+        keyFeatures(head: head), keyPool.width, Int32(count), Int32(keyPool.width), scores.base,
+        scores.stride)
       return
     }
     for row in rows {
       let query = operands.query.base + (head * shape.queryLength + Int(order[row])) * shape.headDim
       kernels.dot_rows(
         query, keyFeatures(head: head), keyPool.width, Int32(count), Int32(keyPool.width),
-        scores + (row - rows.lowerBound) * geometry.blockCount)
+        scores.base + (row - rows.lowerBound) * scores.stride)
     }
   }
 
@@ -238,4 +258,10 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
   private func keepsAll(list: Int, row: Int) -> Bool {
     similarity?.keepsAll(list: list, lists: lists, row: row) ?? false
   }
+}
+
+/// Rows of scores, `stride` floats apart.
+private struct ScoreRows {
+  let base: UnsafeMutablePointer<Float>
+  let stride: Int
 }

@@ -36,7 +36,8 @@ final class ProxyChooser: Chooser, BlockChooser, @unchecked Sendable {
     needed.initialize(repeating: 0, count: heads)
     let workers = setting.context.pool.count
     weights = Workspace(
-      bytesPerWorker: 4 * (ScoreBatch.rows * shape.keyLength + setting.geometry.blockCount),
+      bytesPerWorker: 4
+        * (ScoreBatch.rows * ScoreBatch.stride(shape.keyLength) + setting.geometry.blockCount),
       workers: workers)
     ranks = Workspace(bytesPerWorker: 8 * setting.geometry.blockCount, workers: workers)
     super.init(shape: shape, setting: setting)
@@ -110,15 +111,16 @@ final class ProxyChooser: Chooser, BlockChooser, @unchecked Sendable {
     _ proxy: Int, first: Int, count: Int, _ best: UnsafeMutablePointer<Float>, worker: Int
   ) {
     let weights = weights[worker].assumingMemoryBound(to: Float.self)
+    let step = ScoreBatch.stride(shape.keyLength)
     multiply(
       queries.base + (proxy * shape.queryLength + first) * shape.headDim, count: count,
       stride: pattern.queryStride * shape.headDim,
       keys.base + proxy * shape.keyLength * shape.headDim,
       keys: geometry.visibleKeys(place: first + (count - 1) * pattern.queryStride), into: weights,
-      scoreStride: shape.keyLength)
+      scoreStride: step)
     for index in 0..<count {
       let visible = geometry.visibleKeys(place: first + index * pattern.queryStride)
-      let row = weights + index * shape.keyLength
+      let row = weights + index * step
       let share = soften(row, count: visible)
       kernels.raise_blocks(row, Int32(visible), Int32(geometry.blockStarts[1]), share, best)
     }
@@ -128,7 +130,8 @@ final class ProxyChooser: Chooser, BlockChooser, @unchecked Sendable {
   private func measure(worker: Int, head: Int) {
     guard let operands = current.value else { return }
     let rows = weights[worker].assumingMemoryBound(to: Float.self)
-    let sums = rows + ScoreBatch.rows * shape.keyLength
+    let step = ScoreBatch.stride(shape.keyLength)
+    let sums = rows + ScoreBatch.rows * step
     sums.update(repeating: 0, count: geometry.blockCount)
     let at = operands.head(head, shape: shape)
     let last = geometry.queries(row: geometry.rowCount - 1)
@@ -138,10 +141,10 @@ final class ProxyChooser: Chooser, BlockChooser, @unchecked Sendable {
         at.query + first * shape.headDim, count: batch.count, stride: shape.headDim,
         source.keys(at.keyValueIndex, operands),
         keys: geometry.visibleKeys(place: batch.upperBound - 1), into: rows,
-        scoreStride: shape.keyLength)
+        scoreStride: step)
       for (index, token) in batch.enumerated() {
         let visible = geometry.visibleKeys(place: token)
-        let row = rows + index * shape.keyLength
+        let row = rows + index * step
         let share = soften(row, count: visible) / Float(last.count)
         for block in 0..<geometry.blockCount {
           var sum = Float(0)

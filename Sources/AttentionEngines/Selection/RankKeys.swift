@@ -18,12 +18,6 @@ enum RankKeys {
     return Float(bitPattern: ascending ^ (ascending >> 31 == 1 ? 0x8000_0000 : 0xFFFF_FFFF))
   }
 
-  /// Puts scores that are no numbers behind all others; they have no order of their own.
-  static func order(_ scores: UnsafePointer<Float>, count: Int) {
-    let scores = UnsafeMutablePointer(mutating: scores)
-    for index in 0..<count where scores[index].isNaN { scores[index] = -.infinity }
-  }
-
   /// A score of 0...1 as a multiple of 2^-32.
   static func weight(_ score: Float) -> UInt64 {
     score > 0 ? UInt64(min(score, 1) * 0x1p32) : 0

@@ -80,10 +80,10 @@ final class RowCutter: @unchecked Sendable {
       rule.forcedTakePlaces || row.forced.count == 0
     {
       let wanted = min(max(count - row.forced.count, 0), row.count)
-      if wanted <= Self.mostInserted { return insert(wanted, row, scores, place) }
       if row.forced.near.isEmpty || row.scored <= row.forced.near.lowerBound {
         return top(wanted, row, scores, place)
       }
+      if wanted <= Self.mostInserted { return insert(wanted, row, scores, place) }
     }
     let cut = cut(row, scores, worker: worker)
     var count = 0
@@ -127,7 +127,6 @@ final class RowCutter: @unchecked Sendable {
   ) -> Int {
     let first = row.forced.first.upperBound
     for block in row.forced.first { place[block] = Int32(block) }
-    RankKeys.order(scores + first, count: row.count)
     kernels.top(scores + first, Int32(row.count), Int32(wanted), place + first)
     var count = first + wanted
     for rank in first..<count { place[rank] += Int32(first) }

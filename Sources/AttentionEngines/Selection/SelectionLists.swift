@@ -10,6 +10,8 @@ final class SelectionLists: @unchecked Sendable {
   let lists: Int
   private let ids: UnsafeMutablePointer<Int32>
   private let counts: UnsafeMutablePointer<Int32>
+  /// Scores of the chosen blocks, where attention weighs blocks by them.
+  private let scores: UnsafeMutablePointer<Float>?
 
   init(_ stage: AttendSelected, shape: AttentionShape, geometry: SelectionGeometry) {
     rows = geometry.rowCount
@@ -20,14 +22,23 @@ final class SelectionLists: @unchecked Sendable {
     ids.initialize(repeating: -1, count: lists * rows * capacity)
     counts = .allocate(capacity: lists * rows)
     counts.initialize(repeating: 0, count: lists * rows)
+    guard stage.scoresWeighBlocks else {
+      scores = nil
+      return
+    }
+    let scores = UnsafeMutablePointer<Float>.allocate(capacity: lists * rows * capacity)
+    scores.initialize(repeating: .nan, count: lists * rows * capacity)
+    self.scores = scores
   }
 
   deinit {
     ids.deallocate()
     counts.deallocate()
+    scores?.deallocate()
   }
 
-  var bytes: Int { 4 * lists * rows * (capacity + 1) }
+  var bytes: Int { 4 * lists * rows * ((keepsScores ? 2 : 1) * capacity + 1) }
+  var keepsScores: Bool { scores != nil }
 
   /// What was chosen, for checks, with the heads' own orders where there are any.
   func selection(orders: HeadOrders?) -> Selection {
@@ -51,6 +62,12 @@ final class SelectionLists: @unchecked Sendable {
   /// Where the list of one row unit is written.
   func place(list: Int, row: Int) -> UnsafeMutablePointer<Int32> {
     ids + (list * rows + row) * capacity
+  }
+
+  /// Scores of the blocks of one row unit, nil where nobody asks for them; those of forced blocks
+  /// are not set.
+  func scores(head: Int, row: Int) -> UnsafeMutablePointer<Float>? {
+    scores.map { $0 + (head / headsPerList * rows + row) * capacity }
   }
 
   func setCount(_ count: Int, list: Int, row: Int) {

@@ -113,7 +113,6 @@ final class TreeChooser: Chooser, BlockChooser, @unchecked Sendable {
     let scores = keys[worker].assumingMemoryBound(to: Float.self)
     let best = keys[worker].assumingMemoryBound(to: Int32.self) + 2 * search.kept
     for index in 0..<count { scores[index] = split[index].score }
-    RankKeys.order(scores, count: count)
     kernels.top(scores, Int32(count), Int32(search.kept), best)
     for rank in 0..<search.kept { kept[rank] = split[Int(best[rank])] }
   }

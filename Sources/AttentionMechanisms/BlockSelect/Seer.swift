@@ -63,11 +63,7 @@ public struct Seer: AttentionMechanism {
     try BlockSelectTexts.atLeastOne("blockSize", parameters.blockSize)
     try BlockSelectTexts.share("threshold", parameters.threshold)
     try BlockSelectTexts.share("nonzeroRatio", parameters.nonzeroRatio)
-    guard parameters.gateDim >= 2, parameters.gateDim.isMultiple(of: 2) else {
-      throw .outOfRange(
-        parameter: "gateDim", value: "\(parameters.gateDim)",
-        rule: "it must be even and at least 2: features are rotated in pairs")
-    }
+    try LearnedGate.check(gateDim: parameters.gateDim)
     guard parameters.lastRows >= 0 else {
       throw .outOfRange(
         parameter: "lastRows", value: "\(parameters.lastRows)", rule: "it must not be negative")
@@ -78,13 +74,12 @@ public struct Seer: AttentionMechanism {
 
   /// The features follow from given gates.
   public static func overrides(impliedBy weights: [String: [Int]]) -> [String: String] {
-    guard let extents = weights["queryGate"], extents.count == 3 else { return [:] }
-    return ["gateDim": String(extents[1])]
+    LearnedGate.overrides(impliedBy: weights)
   }
 
-  private static let rotaryBase = 10_000.0
-
-  private var gateScale: Double { 1 / Double(parameters.gateDim).squareRoot() }
+  private var gate: LearnedGate {
+    LearnedGate(gateDim: parameters.gateDim, step: parameters.blockSize)
+  }
 
   private var kept: Int {
     let blocks = (shape.keyLength + parameters.blockSize - 1) / parameters.blockSize
@@ -92,35 +87,19 @@ public struct Seer: AttentionMechanism {
   }
 
   public var plan: Plan {
-    let gate = { (name: String) in
-      FeatureProjection(
-        weight: name, width: parameters.gateDim, rotaryBase: Self.rotaryBase,
-        rotaryStep: parameters.blockSize)
-    }
-    let product = FeatureProduct(
-      query: PooledFeature([.mean], projection: gate("queryGate")),
-      key: PooledFeature([.maximum, .minimum, .mean], projection: gate("keyGate")),
-      form: .softmax(scale: gateScale))
     let measure: BlockRule.Measure =
       parameters.method == .ratio ? .top(kept) : .above(parameters.threshold)
     let stage = AttendSelected(
       rows: .queries(parameters.blockSize), blocks: .consecutive(parameters.blockSize),
-      scoring: .product(product), rule: BlockRule(measure, forcedTakePlaces: false),
+      scoring: .product(gate.product(isSoftmax: true)),
+      rule: BlockRule(measure, forcedTakePlaces: false),
       forced: ForcedBlocks(own: parameters.ownBlock, lastRows: parameters.lastRows),
       order: parameters.order)
     return Plan(shape: shape, stages: [.attendSelected(stage)])
   }
 
   public var weightSpecifications: [WeightSpecification] {
-    let meaning = "gate of one head, N(0, 1 / inputs)"
-    return [
-      WeightSpecification(
-        name: "queryGate", extents: [shape.queryHeads, parameters.gateDim, shape.headDim],
-        layout: "[queryHeads, gateDim, headDim]", meaning: meaning),
-      WeightSpecification(
-        name: "keyGate", extents: [shape.keyValueHeads, parameters.gateDim, 3 * shape.headDim],
-        layout: "[keyValueHeads, gateDim, 3 headDim]", meaning: meaning),
-    ]
+    gate.weightSpecifications(shape: shape)
   }
 
   public func drawWeights(_ seed: Seed) -> WeightSet {
@@ -151,17 +130,13 @@ public struct Seer: AttentionMechanism {
   ) -> [SelectionReference.Row] {
     let reference = reference
     let queryGate = GateReference.matrix(weights["queryGate"], index: queryHead)
-    let keyGate = GateReference.matrix(weights["keyGate"], index: queryHead / shape.headGroup)
-    let queries = reference.rows.enumerated().map {
-      GateReference.rotated(
-        GateReference.product(queryGate, BlockReference.mean(head.query, $1)), by: $0,
-        base: Self.rotaryBase)
+    let queries = reference.rows.map {
+      gate.rotated(
+        GateReference.product(queryGate, BlockReference.mean(head.query, $0)), at: $0.first ?? 0)
     }
-    let keys = reference.blocks.enumerated().map {
-      GateReference.rotated(
-        GateReference.product(keyGate, GateReference.extremaAndMean(head.key, $1)), by: $0,
-        base: Self.rotaryBase)
-    }
+    let keys = gate.keys(
+      head.key, blocks: reference.blocks, weights: weights,
+      keyValueHead: queryHead / shape.headGroup)
     return queries.enumerated().map { row, query in
       guard row < queries.count - parameters.lastRows else { return .everything(0...row) }
       let products = Dictionary(
@@ -169,9 +144,9 @@ public struct Seer: AttentionMechanism {
       // Products carry 1e-5 of the largest into the exponent.
       let largest = products.values.map(abs).max() ?? 0
       return SelectionReference.Row(
-        scores: SelectionReference.softmax(products, scale: gateScale),
+        scores: SelectionReference.softmax(products, scale: gate.scale),
         rule: parameters.method == .ratio ? .top(kept) : .above(parameters.threshold),
-        forced: parameters.ownBlock ? [row] : [], tolerance: 1e-5 * (1 + gateScale * largest))
+        forced: parameters.ownBlock ? [row] : [], tolerance: 1e-5 * (1 + gate.scale * largest))
     }
   }
 }

@@ -58,11 +58,7 @@ public struct SeerR: AttentionMechanism {
   public init(_ parameters: Parameters, shape: AttentionShape) throws(MechanismError) {
     try BlockSelectTexts.atLeastOne("blockSize", parameters.blockSize)
     try BlockSelectTexts.share("threshold", parameters.threshold)
-    guard parameters.gateDim >= 2, parameters.gateDim.isMultiple(of: 2) else {
-      throw .outOfRange(
-        parameter: "gateDim", value: "\(parameters.gateDim)",
-        rule: "it must be even and at least 2: features are rotated in pairs")
-    }
+    try LearnedGate.check(gateDim: parameters.gateDim)
     guard parameters.budget >= parameters.blockSize else {
       throw .outOfRange(
         parameter: "budget", value: "\(parameters.budget)",
@@ -74,41 +70,27 @@ public struct SeerR: AttentionMechanism {
 
   /// The features follow from given gates.
   public static func overrides(impliedBy weights: [String: [Int]]) -> [String: String] {
-    guard let extents = weights["queryGate"], extents.count == 3 else { return [:] }
-    return ["gateDim": String(extents[1])]
+    LearnedGate.overrides(impliedBy: weights)
   }
 
-  private static let rotaryBase = 10_000.0
-  private var gateScale: Double { 1 / Double(parameters.gateDim).squareRoot() }
+  private var gate: LearnedGate {
+    LearnedGate(gateDim: parameters.gateDim, step: 1)
+  }
 
   public var plan: Plan {
-    let gate = { (name: String) in
-      FeatureProjection(weight: name, width: parameters.gateDim, rotaryBase: Self.rotaryBase)
-    }
-    let product = FeatureProduct(
-      query: PooledFeature([.mean], projection: gate("queryGate")),
-      key: PooledFeature([.maximum, .minimum, .mean], projection: gate("keyGate")),
-      form: parameters.method == .budget ? .raw : .softmax(scale: gateScale))
     let measure: BlockRule.Measure =
       parameters.method == .budget
       ? .top(parameters.budget / parameters.blockSize) : .above(parameters.threshold)
     let stage = AttendSelected(
       rows: .queries(1), blocks: .consecutive(parameters.blockSize), sharing: .group,
-      scoring: .product(product), rule: BlockRule(measure), forced: ForcedBlocks(own: true),
+      scoring: .product(gate.product(isSoftmax: parameters.method == .threshold)),
+      rule: BlockRule(measure), forced: ForcedBlocks(own: true),
       order: parameters.order)
     return Plan(shape: shape, stages: [.attendSelected(stage)])
   }
 
   public var weightSpecifications: [WeightSpecification] {
-    let meaning = "gate of one head, N(0, 1 / inputs)"
-    return [
-      WeightSpecification(
-        name: "queryGate", extents: [shape.queryHeads, parameters.gateDim, shape.headDim],
-        layout: "[queryHeads, gateDim, headDim]", meaning: meaning),
-      WeightSpecification(
-        name: "keyGate", extents: [shape.keyValueHeads, parameters.gateDim, 3 * shape.headDim],
-        layout: "[keyValueHeads, gateDim, 3 headDim]", meaning: meaning),
-    ]
+    gate.weightSpecifications(shape: shape)
   }
 
   public func drawWeights(_ seed: Seed) -> WeightSet {
@@ -139,27 +121,22 @@ public struct SeerR: AttentionMechanism {
     let heads = (group * shape.headGroup..<(group + 1) * shape.headGroup).map { queryHead in
       (
         head: problem.head(batch: batch, queryHead: queryHead),
-        gate: GateReference.matrix(problem.weights["queryGate"], index: queryHead)
+        matrix: GateReference.matrix(problem.weights["queryGate"], index: queryHead)
       )
     }
-    let keyGate = GateReference.matrix(problem.weights["keyGate"], index: group)
-    let keys = reference.blocks.map { block in
-      GateReference.rotated(
-        GateReference.product(keyGate, GateReference.extremaAndMean(heads[0].head.key, block)),
-        by: block[0], base: Self.rotaryBase)
-    }
+    let keys = gate.keys(
+      heads[0].head.key, blocks: reference.blocks, weights: problem.weights, keyValueHead: group)
     return (0..<shape.queryLength).map { query in
       let visible = shape.visibleKeys(query: query)
       guard visible > 0 else { return .everything([]) }
       let own = (visible - 1) / parameters.blockSize
       var feature = [Double](repeating: 0, count: parameters.gateDim)
-      for (head, gate) in heads {
-        let part = GateReference.product(gate, Array(head.query[query]))
+      for (head, matrix) in heads {
+        let part = GateReference.product(matrix, Array(head.query[query]))
         for index in feature.indices { feature[index] += part[index] }
       }
       // Queries stand at the end of the keys.
-      feature = GateReference.rotated(
-        feature, by: query + shape.keyLength - shape.queryLength, base: Self.rotaryBase)
+      feature = gate.rotated(feature, at: query + shape.keyLength - shape.queryLength)
       return choice(feature, keys, own: own)
     }
   }
@@ -177,8 +154,8 @@ public struct SeerR: AttentionMechanism {
     }
     // Products carry 1e-5 of the largest into the exponent.
     return SelectionReference.Row(
-      scores: SelectionReference.softmax(products, scale: gateScale),
+      scores: SelectionReference.softmax(products, scale: gate.scale),
       rule: .above(parameters.threshold), forced: [own],
-      tolerance: 1e-5 * (1 + gateScale * largest))
+      tolerance: 1e-5 * (1 + gate.scale * largest))
   }
 }

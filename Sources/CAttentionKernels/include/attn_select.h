@@ -4,6 +4,22 @@
 
 #include "attn_types.h"
 
+/// Floats of the widest row that `attend_few` takes.
+#define ATTN_FEW_WIDTH 256
+
+/// A few queries and the rows of keys and values, anywhere, that all of them attend to.
+///
+/// Rows `query_ids` of `queries` and `outputs` and rows `key_ids` of `keys` and `values`, strides
+/// in floats; `scale` is the softmax scale times log2 e.
+typedef struct {
+  const float *queries, *keys, *values;
+  float *outputs;
+  ptrdiff_t query_stride, key_stride, value_stride, output_stride;
+  const int32_t *query_ids, *key_ids;
+  int32_t query_count, key_count, head_dim, value_dim;
+  float scale;
+} attn_few_t;
+
 /// Kernels of the selection engine. Every table gives the same bits: sums have one fixed order, so
 /// that selections are the same on every machine.
 typedef struct {
@@ -58,7 +74,8 @@ typedef struct {
   void (*raise_blocks)(const float *scores, int32_t count, int32_t size, float scale, float *best);
 
   /// Writes the indices of the `wanted` highest of `count` scores, ascending; of equal scores the
-  /// lower indices. -0 equals 0. `wanted` is in 0...count.
+  /// lower indices. -0 equals 0; scores that are no numbers lie behind all others, beside -inf.
+  /// `wanted` is in 0...count.
   void (*top)(const float *scores, int32_t count, int32_t wanted, int32_t *ids);
 
   /// `estimate_exceeds` for `query_count` queries (codes `query_stride` bytes apart), each with a
@@ -78,6 +95,16 @@ typedef struct {
   /// the weight's own on lies in b, blocks being `per_block` steps; weight by weight, step by step.
   void (*spread)(const float *weights, int32_t count, float scale, int32_t steps,
                  int32_t per_block, float *importance, int32_t blocks);
+
+  /// sums[16 * blocks[j] + i] += weights[i * stride + j] for `rows` (at most 16) rows of `count`
+  /// weights, j ascending.
+  void (*add_to_blocks)(const float *weights, ptrdiff_t stride, int32_t rows, int32_t count,
+                        const int32_t *blocks, float *sums);
+
+  /// Softmax attention of 1 to 8 queries to rows that are read where they lie; NULL in tables that
+  /// have none. `head_dim` is even, `value_dim` a multiple of 32, both at most `ATTN_FEW_WIDTH`.
+  /// Without keys a row is zero. Counts as one run of keys does in the tiled kernels.
+  void (*attend_few)(const attn_few_t *few, attn_counts_t *counts);
 } attn_select_kernels_t;
 
 extern const attn_select_kernels_t attn_select_scalar;

@@ -3,6 +3,7 @@
 #define SELECT_RANK_H
 
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -13,6 +14,9 @@ static inline int32_t rank_bits(float score) {
   memcpy(&bits, &plain, sizeof bits);
   return bits ^ ((bits >> 31) & 0x7fffffff);
 }
+
+/// A score that has a rank: what is no number lies behind all others.
+static inline float rank_number(float score) { return score == score ? score : -INFINITY; }
 
 /// The float that `rank_bits` maps to `rank`.
 static inline float rank_score(int32_t rank) {
@@ -25,6 +29,23 @@ static inline float rank_score(int32_t rank) {
 /// A number between two others, 64-bit so that the sum does not overflow.
 static inline int32_t rank_between(int32_t low, int32_t high) {
   return (int32_t)(((int64_t)low + high) >> 1);
+}
+
+/// How many of `count` scores exceed a cut; scores that are no numbers exceed none.
+typedef int32_t (*rank_count_t)(const float *scores, int32_t count, float cut);
+
+/// The lowest cut between two scores above which at most `wanted` of all lie, found by bisection.
+static inline __attribute__((always_inline)) float rank_cut(const float *scores, int32_t count,
+                                                            int32_t wanted, float least,
+                                                            float most,
+                                                            rank_count_t count_above) {
+  int32_t low = rank_bits(least), high = rank_bits(most), above = -1;
+  while (low < high && above != wanted) {
+    const int32_t middle = rank_between(low, high);
+    above = count_above(scores, count, rank_score(middle));
+    if (above <= wanted) high = middle; else low = middle + 1;
+  }
+  return rank_score(high);
 }
 
 static inline void spread_weights(const float *weights, int32_t count, float scale, int32_t steps,
@@ -57,6 +78,13 @@ static inline void spread_weights(const float *weights, int32_t count, float sca
       for (int32_t step = from; step < to; step++) sum += weight;
     }
     importance[block] = sum;
+  }
+}
+
+static inline void add_to_blocks(const float *weights, ptrdiff_t stride, int32_t rows,
+                                 int32_t count, const int32_t *blocks, float *sums) {
+  for (int32_t i = 0; i < rows; i++) {
+    for (int32_t j = 0; j < count; j++) sums[16 * blocks[j] + i] += weights[i * stride + j];
   }
 }
 

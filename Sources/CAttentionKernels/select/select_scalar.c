@@ -144,29 +144,25 @@ static void raise_blocks(const float *scores, int32_t count, int32_t size, float
   }
 }
 
-/// Bisects between the least and the largest score for the lowest cut with at most `wanted` above.
+static int32_t count_above(const float *scores, int32_t count, float cut) {
+  int32_t above = 0;
+  for (int32_t i = 0; i < count; i++) above += scores[i] > cut;
+  return above;
+}
+
 static void top(const float *scores, int32_t count, int32_t wanted, int32_t *ids) {
   if (wanted <= 0) return;
-  int32_t low = INT32_MAX, high = INT32_MIN;
+  float least = INFINITY, most = -INFINITY;
   for (int32_t i = 0; i < count; i++) {
-    const int32_t rank = rank_bits(scores[i]);
-    low = rank < low ? rank : low;
-    high = rank > high ? rank : high;
+    const float score = rank_number(scores[i]);
+    least = score < least ? score : least;
+    most = score > most ? score : most;
   }
-  if (wanted == count) high = low - 1;
-  int32_t above = 0;
-  while (low < high && above != wanted) {
-    const int32_t middle = rank_between(low, high);
-    above = 0;
-    for (int32_t i = 0; i < count; i++) above += rank_bits(scores[i]) > middle;
-    if (above <= wanted) high = middle; else low = middle + 1;
-  }
-  above = 0;
-  for (int32_t i = 0; i < count; i++) above += rank_bits(scores[i]) > high;
-  int32_t equal = wanted - above, kept = 0;
+  const float cut = rank_cut(scores, count, wanted, least, most, count_above);
+  int32_t equal = wanted - count_above(scores, count, cut), kept = 0;
   for (int32_t i = 0; i < count; i++) {
-    const int32_t rank = rank_bits(scores[i]);
-    if (rank > high || (rank == high && equal-- > 0)) ids[kept++] = i;
+    const float score = rank_number(scores[i]);
+    if (score > cut || (score == cut && equal-- > 0)) ids[kept++] = i;
   }
 }
 
@@ -202,5 +198,5 @@ static void merge_rows(float *o, float *tops, float *sums, const int32_t *ids, c
 const attn_select_kernels_t attn_select_scalar = {
     pool_mean,        dot_rows,   pool_extrema, soften,         weigh_rows,
     estimate_exceeds, merge_row,  dot_block,    raise_products, raise_blocks,
-    top,              estimates_exceed, merge_rows, spread_weights,
+    top,              estimates_exceed, merge_rows, spread_weights, add_to_blocks, NULL,
 };

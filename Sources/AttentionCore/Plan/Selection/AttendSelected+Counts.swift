@@ -32,14 +32,26 @@ extension AttendSelected {
   /// Whether order `byBlock` merges partial results chunk by chunk of the queries: where lists are
   /// long, all of them together would be many times the output.
   public func mergesInChunks(_ geometry: SelectionGeometry) -> Bool {
-    order == .byBlock && merging == .logSumExp && capacity(geometry) > 4
+    order == .byBlock && (merging == .logSumExp || scoresWeighBlocks) && capacity(geometry) > 4
+  }
+
+  /// Whether the score that chose a past block is that of its last key, by which the block weighs.
+  public var scoresWeighBlocks: Bool {
+    guard merging == .lastKeys, rows == .queries(1), sharing == .none, forced.lastRows == 0,
+      case .product(let product) = scoring
+    else { return false }
+    return product.key == PooledFeature([.last]) && product.query == .mean && product.form == .raw
   }
 
   /// First places of the chunks whose partial results are merged at once, and the number of
   /// queries; `heads` rows of every query fill strips together.
+  ///
+  /// A chunk is long enough for blocks to be chosen by several strips of its rows, since the last
+  /// strip of a block is seldom full, and otherwise short.
   public func chunkStarts(_ geometry: SelectionGeometry, heads: Int) -> [Int] {
     let queries = geometry.rowStarts[geometry.rowCount]
-    return Array(stride(from: 0, to: queries, by: max(4096 / heads, 1))) + [queries]
+    let rows = min(max(256 * geometry.blockCount / capacity(geometry), 4096), 32768)
+    return Array(stride(from: 0, to: queries, by: max(rows / heads, 1))) + [queries]
   }
 
   /// Query heads whose rows of one token lie side by side in a strip: those that share a list and

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+#ifndef SELECT_RANK16_H
+#define SELECT_RANK16_H
+
+#include "products16.h"
+#include "rank.h"
+
+#pragma clang attribute push(\
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+
+static inline int32_t count_above16(const float *scores, int32_t count, float cut) {
+  const __m512 least = _mm512_set1_ps(cut);
+  __m512i above[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+  const __m512i one = _mm512_set1_epi32(1);
+  int32_t i = 0;
+  for (; i + 32 <= count; i += 32) {
+    for (int32_t half = 0; half < 2; half++) {
+      const __mmask16 is_above =
+          _mm512_cmp_ps_mask(_mm512_loadu_ps(scores + i + 16 * half), least, _CMP_GT_OQ);
+      above[half] = _mm512_mask_add_epi32(above[half], is_above, above[half], one);
+    }
+  }
+  for (; i < count; i += 16) {
+    const __mmask16 lanes = first_lanes(count - i);
+    const __mmask16 is_above = _mm512_mask_cmp_ps_mask(
+        lanes, _mm512_maskz_loadu_ps(lanes, scores + i), least, _CMP_GT_OQ);
+    above[0] = _mm512_mask_add_epi32(above[0], is_above, above[0], one);
+  }
+  return _mm512_reduce_add_epi32(_mm512_add_epi32(above[0], above[1]));
+}
+
+/// The scores in `lanes`, those that are no numbers as -inf.
+static inline __m512 load_ranked16(const float *scores, __mmask16 lanes) {
+  return _mm512_max_ps(_mm512_maskz_loadu_ps(lanes, scores), _mm512_set1_ps(-INFINITY));
+}
+
+/// The lowest cut above which at most `wanted` scores lie.
+static inline float lowest_cut(const float *scores, int32_t count, int32_t wanted) {
+  __m512 least = _mm512_set1_ps(INFINITY), most = _mm512_set1_ps(-INFINITY);
+  for (int32_t i = 0; i < count; i += 16) {
+    const __mmask16 lanes = first_lanes(count - i);
+    const __m512 score = load_ranked16(scores + i, lanes);
+    least = _mm512_mask_min_ps(least, lanes, least, score);
+    most = _mm512_mask_max_ps(most, lanes, most, score);
+  }
+  return rank_cut(scores, count, wanted, _mm512_reduce_min_ps(least),
+                  _mm512_reduce_max_ps(most), count_above16);
+}
+
+/// Scores that may be among the best, with their indices ascending.
+enum { RANK_CANDIDATES = 64 };
+
+/// Writes the `wanted` best of a few candidates: each is kept if fewer are better.
+static inline void top_of_candidates(const float *scores, const int32_t *indices, int32_t count,
+                                     int32_t wanted, int32_t *ids) {
+  int32_t kept = 0;
+  for (int32_t i = 0; i < count; i++) {
+    const __m512 score = _mm512_set1_ps(scores[i]);
+    int32_t better = 0;
+    for (int32_t j = 0; j < count; j += 16) {
+      const __mmask16 lanes = first_lanes(count - j), earlier = first_lanes(i - j);
+      const __m512 other = _mm512_maskz_loadu_ps(lanes, scores + j);
+      better += __builtin_popcount(_mm512_mask_cmp_ps_mask(lanes, other, score, _CMP_GT_OQ));
+      better += __builtin_popcount(_mm512_mask_cmp_ps_mask(earlier, other, score, _CMP_EQ_OQ));
+    }
+    if (better < wanted) ids[kept++] = indices[i];
+  }
+}
+
+/// `top16` for at most sixteen winners, or 0 where too many scores are alike.
+///
+/// The `wanted`th largest of sixteen lanes' maxima bounds the last winner from below, closely.
+static inline int32_t top_few(const float *scores, int32_t count, int32_t wanted, int32_t *ids) {
+  __m512 most = _mm512_set1_ps(-INFINITY);
+  for (int32_t i = 0; i < count; i += 16) {
+    const __mmask16 lanes = first_lanes(count - i);
+    most = _mm512_mask_max_ps(most, lanes, most, load_ranked16(scores + i, lanes));
+  }
+  __mmask16 left = 0xffff;
+  float least = INFINITY;
+  for (int32_t rank = 0; rank < wanted; rank++) {
+    least = _mm512_mask_reduce_max_ps(left, most);
+    const uint32_t equal = _mm512_mask_cmp_ps_mask(left, most, _mm512_set1_ps(least), _CMP_EQ_OQ);
+    left &= (__mmask16)~(equal & -equal);
+  }
+  float found[RANK_CANDIDATES + 16];
+  int32_t indices[RANK_CANDIDATES + 16], candidates = 0;
+  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  for (int32_t i = 0; i < count; i += 16) {
+    const __mmask16 lanes = first_lanes(count - i);
+    const __m512 score = load_ranked16(scores + i, lanes);
+    const __mmask16 is_candidate =
+        _mm512_mask_cmp_ps_mask(lanes, score, _mm512_set1_ps(least), _CMP_GE_OQ);
+    if (__builtin_expect(is_candidate == 0, 1)) continue;
+    const __m512i index = _mm512_add_epi32(lane, _mm512_set1_epi32(i));
+    _mm512_storeu_ps(found + candidates, _mm512_maskz_compress_ps(is_candidate, score));
+    _mm512_storeu_epi32(
+        indices + candidates, _mm512_maskz_compress_epi32(is_candidate, index));
+    candidates += __builtin_popcount(is_candidate);
+    if (candidates > RANK_CANDIDATES) return 0;
+  }
+  top_of_candidates(found, indices, candidates, wanted, ids);
+  return 1;
+}
+
+/// The lowest cut above which at most `wanted` scores lie, and how many lie above it.
+typedef struct {
+  float score;
+  int32_t above;
+} rank_cut_t;
+
+static inline rank_cut_t rank_cut16(const float *scores, int32_t count, int32_t wanted) {
+  rank_cut_t cut;
+  cut.score = lowest_cut(scores, count, wanted);
+  cut.above = count_above16(scores, count, cut.score);
+  return cut;
+}
+
+enum { RANK_SAMPLE = 1024, RANK_BETWEEN = 4096 };
+
+/// `rank_cut16` of many scores: a sample says between which scores the cut lies, only those are
+/// bisected. `above` is -1 where the sample misled.
+static inline rank_cut_t rank_cut_sampled(const float *scores, int32_t count, int32_t wanted) {
+  rank_cut_t cut = {0, -1};
+  float sample[RANK_SAMPLE], between[RANK_BETWEEN + 16];
+  const int32_t step = count / RANK_SAMPLE * 16;
+  for (int32_t i = 0; i < RANK_SAMPLE; i += 16) {
+    _mm512_storeu_ps(sample + i, load_ranked16(scores + i / 16 * step, 0xffff));
+  }
+  // Four standard deviations of a count of independent draws.
+  const int32_t expected = (int32_t)((int64_t)wanted * RANK_SAMPLE / count);
+  const int32_t margin = 8 + (int32_t)(4.0f * sqrtf((float)expected));
+  const float high =
+      expected > margin ? lowest_cut(sample, RANK_SAMPLE, expected - margin) : INFINITY;
+  const float low = expected + margin < RANK_SAMPLE
+                        ? lowest_cut(sample, RANK_SAMPLE, expected + margin)
+                        : -INFINITY;
+  int32_t above = 0, candidates = 0;
+  for (int32_t i = 0; i < count; i += 16) {
+    const __mmask16 lanes = first_lanes(count - i);
+    const __m512 score = _mm512_maskz_loadu_ps(lanes, scores + i);
+    const __mmask16 over_low =
+        _mm512_mask_cmp_ps_mask(lanes, score, _mm512_set1_ps(low), _CMP_GT_OQ);
+    const __mmask16 over_high =
+        _mm512_mask_cmp_ps_mask(lanes, score, _mm512_set1_ps(high), _CMP_GT_OQ);
+    const __mmask16 is_between = over_low & (__mmask16)~over_high;
+    above += __builtin_popcount(over_high);
+    _mm512_storeu_ps(between + candidates, _mm512_maskz_compress_ps(is_between, score));
+    candidates += __builtin_popcount(is_between);
+    if (candidates > RANK_BETWEEN) return cut;
+  }
+  if (above > wanted || above + candidates <= wanted) return cut;
+  cut = rank_cut16(between, candidates, wanted - above);
+  cut.above += above;
+  return cut;
+}
+
+static inline void top16(const float *scores, int32_t count, int32_t wanted, int32_t *ids) {
+  if (wanted <= 0) return;
+  if (wanted == count) {
+    for (int32_t i = 0; i < count; i++) ids[i] = i;
+    return;
+  }
+  if (wanted <= 16 && top_few(scores, count, wanted, ids)) return;
+  rank_cut_t cut = {0, -1};
+  if (count >= 4 * RANK_SAMPLE) cut = rank_cut_sampled(scores, count, wanted);
+  if (cut.above < 0) cut = rank_cut16(scores, count, wanted);
+  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  int32_t equal = wanted - cut.above, kept = 0;
+  for (int32_t i = 0; i < count && kept < wanted; i += 16) {
+    const __mmask16 lanes = first_lanes(count - i);
+    const __m512 score = load_ranked16(scores + i, lanes);
+    __mmask16 is_kept =
+        _mm512_mask_cmp_ps_mask(lanes, score, _mm512_set1_ps(cut.score), _CMP_GT_OQ);
+    uint32_t ties = equal > 0 ? _mm512_mask_cmp_ps_mask(
+                                    lanes, score, _mm512_set1_ps(cut.score), _CMP_EQ_OQ)
+                              : 0;
+    for (; ties != 0 && equal > 0; equal--, ties &= ties - 1) {
+      is_kept |= (__mmask16)(ties & -ties);
+    }
+    const int32_t found = __builtin_popcount(is_kept);
+    const __m512i index = _mm512_maskz_compress_epi32(
+        is_kept, _mm512_add_epi32(lane, _mm512_set1_epi32(i)));
+    if (__builtin_expect(kept + 16 <= wanted, 1)) {
+      _mm512_storeu_epi32(ids + kept, index);
+    } else {
+      _mm512_mask_storeu_epi32(ids + kept, first_lanes(found), index);
+    }
+    kept += found;
+  }
+}
+
+#pragma clang attribute pop
+
+#endif
