@@ -3,7 +3,7 @@
 #   make test    install what is missing, build, check the import arrows, run every test
 #   make smoke   the small suite only
 #   make layers  check the import arrows between the targets
-#   make kernels run the C kernels on guarded buffers under two sanitizers
+#   make kernels run the C kernels on guarded buffers under the address sanitizer
 #   make browser-test open the HTML report in headless Chromium, if there is one
 #   make format  format the Swift sources; make lint checks without writing
 #   make deterministic-gate compare work, allocations, output bits and instructions with a file

@@ -3,7 +3,8 @@
 #
 #   Scripts/torture.sh [--kills 100] [--inputs 1000000] [--parser NAME,...] [--only NAME]
 #
-# NAME is one of kills, signals, faults, disk, fuzz, numbers, memory, kernels, address, thread.
+# NAME is one of kills, signals, faults, disk, fuzz, numbers, memory, kernels,
+# undefined, address, thread.
 # Hours: run it with `nice -n 19`, in pieces.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -22,7 +23,7 @@ while [ $# -ge 2 ]; do
   esac
   shift 2
 done
-[ $# -eq 0 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -eq 0 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 attnbench=$PWD/.build/release/attnbench
 failed=()
@@ -93,6 +94,7 @@ numbers() { ATTNBENCH_LONG=1 tests StressTests; }
 memory() { ATTNBENCH_LONG=1 tests MemoryTests; }
 
 kernels() { Scripts/check-kernels.sh; }
+undefined() { Scripts/check-kernels.sh undefined; }
 
 # An optimised build of its own, of the engines and the readers of files and of their tests alone;
 # leak detection needs a tracer, which containers forbid.
@@ -115,7 +117,8 @@ check disk "a full disk" full_disk
 check fuzz "$inputs hostile inputs per parser" fuzz
 check numbers "numbers that are none, two million tokens" numbers
 check memory "planned and taken memory of mechanisms of every engine" memory
-check kernels "kernels under the address and undefined-behaviour sanitizers" kernels
+check kernels "kernels under the address sanitizer" kernels
+check undefined "kernels under the undefined-behaviour sanitizer" undefined
 check address "Swift under the address sanitizer" under_address
 check thread "worker pool and engines under the thread sanitizer" under_thread
 [ "$done_checks" -gt 0 ] || { echo "torture: there is no check '$only'" >&2; exit 2; }

@@ -34,10 +34,17 @@ public enum ResultStoreError: Error, Hashable, Sendable {
 }
 
 extension ResultStoreError: CustomStringConvertible {
+  /// The start of a text that a message repeats, on one line.
+  private static func quoted(_ text: String) -> String {
+    let start = text.prefix(120)
+    let line = String(start.map { $0.isNewline ? " " : $0 })
+    return start.endIndex == text.endIndex ? line : line + "..."
+  }
+
   public var description: String {
     switch self {
     case .badRunName(let name, let rule):
-      "'\(name)' cannot name a run: \(rule)"
+      "'\(Self.quoted(name))' cannot name a run: \(rule)"
     case .unreadable(let file, let cause):
       "'\(file)' cannot be read: \(cause)"
     case .unwritable(let file, let cause):

@@ -4,8 +4,10 @@ import AttentionCore
 import AttentionEngines
 import Testing
 
-/// Every engine with more threads than CPUs: the same bits as with one, and under the thread
-/// sanitizer no two threads that meet. Plans are made here, so that nothing else need be built.
+/// Every engine with more threads than CPUs: the same bits as with one thread.
+///
+/// Under the thread sanitizer no two threads may meet. Plans are made here, so that nothing else need
+/// be built.
 @Suite struct EngineThreadsTests {
   private static let quantisation = QuantizationRule(
     queryGroup: 32, keyGroup: 64, smoothsKeys: true, valuePrecision: .int8)

@@ -74,17 +74,20 @@ import Testing
     (
       [
         "flash", "dense-blas", "bf16-flash", "sage1", "sage2", "linear", "performer", "hedgehog",
-        "nystromformer", "fnet", "fftnet", "{ neighborhood: { window: 63 } }",
-        "{ minference-block: { order: byBlock } }",
+        "nystromformer", "fnet", "{ neighborhood: { window: 63 } }",
       ], ["heads: 2, length: 1024, headDim: 128", "heads: 96, length: 1024, headDim: 128"]
     ),
     (
-      ["retention", "based", "hyena", "moba", "nsa"],
+      [
+        "retention", "based", "hyena", "moba", "nsa", "{ minference-block: { order: byBlock } }",
+      ],
       [
         "heads: 2, length: 1024, headDim: 64, causal: true",
         "heads: 128, length: 1024, headDim: 64, causal: true",
       ]
     ),
+    // Its weights grow with the square of the channels.
+    (["fftnet"], ["heads: 2, length: 1024, headDim: 64", "heads: 16, length: 4096, headDim: 64"]),
     (
       ["split-kv", "{ split-kv: { keyValuePrecision: int8 } }"],
       [

@@ -12,6 +12,10 @@ struct MemoryNeed {
   /// Inputs, outputs of mechanism and baseline, the reference, weights, what the engine keeps [byte].
   let bytes: Int
 
+  /// What checking against the oracle, libraries and the allocator take at any size [byte]: 2 to 16
+  /// MiB over the mechanisms, 8 in the middle.
+  private static let anySizeBytes = 8 << 20
+
   /// `cacheBytes` is what the copies of a cold timing must exceed.
   init(_ item: CaseSpecification, context: ExecutionContext, cacheBytes: Int = 0) {
     let shape = item.shape
@@ -35,7 +39,7 @@ struct MemoryNeed {
     let weights = item.mechanism.weightSpecifications
       .reduce(0) { $0 + 4 * Extents($1.extents).count }
     let engine = PlannedMemory(item.mechanism.plan, context: context)
-    bytes = tensors + weights + engine.bytes + copies
+    bytes = Self.anySizeBytes + tensors + weights + engine.bytes + copies
   }
 
   /// Why the case does not fit under `limit`, or into the memory that is free now, or nil.

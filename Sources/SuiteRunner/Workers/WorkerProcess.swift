@@ -14,6 +14,8 @@ final class WorkerProcess {
 
   /// Longest silence of a worker [s]: the largest cases take seconds to make ready.
   private static let patience = 600
+  /// How long a process that was asked to end may take [s].
+  private static let secondsToEnd = 10.0
 
   /// Starts `binary`, which greets in its own time.
   ///
@@ -129,16 +131,27 @@ final class WorkerProcess {
 
   /// How the process ended, in words that follow its name.
   private var ending: String {
-    process.waitUntilExit()
+    awaitEnd(seconds: Self.secondsToEnd)
     let status = process.terminationStatus
     return process.terminationReason == .exit
       ? "ended with code \(status)" : "was killed by signal \(status)"
   }
 
   private func end(asking: Bool) {
-    if asking, process.isRunning { try? send(.quit) }
+    if asking, process.isRunning, let line = try? JSONEncoder().encode(WorkerRequest.quit) {
+      try? requests.write(contentsOf: line + [UInt8(ascii: "\n")])
+    }
     try? requests.close()
-    if !asking, process.isRunning { process.terminate() }
+    awaitEnd(seconds: asking ? Self.secondsToEnd : 0)
+  }
+
+  /// Waits until the process has ended, and ends it where it takes longer.
+  ///
+  /// It may have closed its pipes and live on, and may have inherited that other signals are blocked.
+  private func awaitEnd(seconds: Double) {
+    let end = Date(timeIntervalSinceNow: seconds)
+    while process.isRunning, Date() < end { usleep(1_000) }
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
     process.waitUntilExit()
   }
 }
