@@ -7,6 +7,11 @@
 #include "layout.h"
 #include "weights.h"
 
+#ifndef PAGE_POWER
+/// 2^x for x <= 126 and -inf.
+INLINE vf page_power(vf x) { return power_of_2(x); }
+#endif
+
 /// The elements of a vector of 32-bit words that hold two bfloat16 each.
 INLINE vf low_halves(vi words) { return (vf)((vu)words << 16); }
 INLINE vf high_halves(vi words) { return (vf)(words & (int32_t)0xffff0000); }
@@ -127,7 +132,7 @@ INLINE void bfloat16_weights(const int rows, const int page, tile_t *tile, float
     const vf top = grounded(all_f(tile->maximum[r]));
     vf sum = load_f(tile->page_sums[r]);
     for (int32_t i = 0; i < page; i += LANES) {
-      const vf weight = power_of_2(load_f(scores + r * page + i) - top);
+      const vf weight = page_power(load_f(scores + r * page + i) - top);
       store_f(scores + r * page + i, weight);
       sum += weight;
     }
@@ -141,13 +146,13 @@ typedef uint8_t codes_t __attribute__((vector_size(LANES)));
 /// makes them comparable between pages.
 INLINE void int8_weights(const int rows, const int page, tile_t *tile, vf largest, float *scores,
                          uint8_t *codes, float *factors) {
-  store_f(factors, power_of_2(largest - grounded(load_f(tile->maximum))));
+  store_f(factors, page_power(largest - grounded(load_f(tile->maximum))));
   const vf grounds = grounded(largest), magic = all_f(0x1.8p23f);
   UNROLL for (int r = 0; r < rows; r++) {
     const vf top = all_f(grounds[r]);
     vf sum = all_f(0);
     for (int32_t i = 0; i < page; i += LANES) {
-      const vf weight = power_of_2(load_f(scores + r * page + i) - top);
+      const vf weight = page_power(load_f(scores + r * page + i) - top);
       const vf shifted = weight * all_f(255) + magic;
       sum += shifted - magic;
       const codes_t code = __builtin_convertvector((vi)shifted & all_i(255), codes_t);
