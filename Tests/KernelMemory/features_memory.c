@@ -53,13 +53,11 @@ static double unit(const float *x, int32_t width, int32_t c) {
 }
 
 static double taylor(const float *x, int32_t width, int32_t c) {
-  if (c == 0) return 1;
-  if (c <= width) return (double)x[c - 1];
-  c -= 1 + width;
-  int32_t i = 0;
-  while (c >= width - i) c -= width - i++;
-  double product = (double)x[i] * (double)x[i + c];
-  return c == 0 ? product / sqrt(2.0) : product;
+  if (c < width) return (double)x[c];
+  int32_t distance = c / width - 1, i = c % width;
+  if (c == width + width * (width + 1) / 2) return 1;
+  double product = (double)x[i] * (double)x[(i + distance) % width];
+  return distance == 0 ? product / sqrt(2.0) : product;
 }
 
 static void steps(const attn_kernel_table_t *t, int32_t width) {

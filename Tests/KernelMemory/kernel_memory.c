@@ -112,7 +112,8 @@ static void scan(const attn_kernel_table_t *t, int32_t tokens, int32_t d, int32_
   float *state = guarded(state_bytes, 64);
   void *scratch = guarded(scratch_bytes, 64);
   attn_scan_counts_t counts = {0};
-  attn_scan_rows_t rows = {q, k, v, o, d, d, dv, dv, -INFINITY};
+  attn_scan_rows_t rows = {.q = q, .k = k, .v = v, .o = o, .q_stride = d, .k_stride = d,
+                           .v_stride = dv, .o_stride = dv, .key_maximum = -INFINITY};
   kernels->reset(&plan, state);
   kernels->scan(&plan, &rows, 0, tokens, state, scratch, &counts);
   for (int32_t i = 0; i < tokens; i++) {
@@ -187,7 +188,7 @@ static void every_size(const attn_kernel_table_t *t) {
     window(t, other, n, 12, 9, causal);
     window(t, 1 + n % 64, other, n, other, causal);
     scan(t, n, 6, 5);
-    for (int map = ATTN_SCAN_IDENTITY; map <= ATTN_SCAN_EXP; map++) {
+    for (int map = ATTN_SCAN_IDENTITY; map <= ATTN_SCAN_STEP; map++) {
       scan_maps(t, (attn_scan_map_t)map, n, 5, 7, 3);
       scan_maps(t, (attn_scan_map_t)map, 9, n, other, 4);
       scan_maps(t, (attn_scan_map_t)map, 9, other, n, 4);

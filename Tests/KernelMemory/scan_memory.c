@@ -6,7 +6,21 @@ typedef struct {
   const attn_scan_plan_t *plan;
   const float *omega;  ///< [feature_dim][input_dim] or NULL
   double shift;        ///< EXP: the largest u of all keys, or of the query's row
+  attn_scan_step_kind_t step;
 } feature_t;
+
+/// A step with the constants below: scale 1, shift 1, constant 0.5.
+static double stepped(attn_scan_step_kind_t kind, double u) {
+  switch (kind) {
+    case ATTN_SCAN_STEP_SCALE: return u / 2;
+    case ATTN_SCAN_STEP_RELU: return (u > 0 ? u : 0) + 0.5;
+    case ATTN_SCAN_STEP_ELU1: return u > 0 ? u + 1 : exp(u);
+    case ATTN_SCAN_STEP_EXP: return exp(u - 1);
+    case ATTN_SCAN_STEP_SIGMOID: return 1 / (1 + exp(-u));
+    case ATTN_SCAN_STEP_SILU: return u / (1 + exp(-u));
+  }
+  return 0;
+}
 
 /// u of one row and feature, without the shift of the softmax.
 static double projected(const feature_t *f, const float *x, int32_t feature) {
@@ -20,7 +34,9 @@ static double mapped(const feature_t *f, const float *x, int32_t feature) {
   const attn_scan_plan_t *plan = f->plan;
   const double u = f->omega ? projected(f, x, feature) : x[feature];
   switch (plan->map) {
-    case ATTN_SCAN_IDENTITY: return u;
+    case ATTN_SCAN_IDENTITY:
+    case ATTN_SCAN_READY: return u;
+    case ATTN_SCAN_STEP: return stepped(f->step, u);
     case ATTN_SCAN_ELU1: return u > 0 ? u + 1 : exp(u);
     case ATTN_SCAN_RELU: return (u > 0 ? u : 0) + plan->feature_eps;
     default: break;
@@ -61,17 +77,34 @@ static void reference_row(feature_t *keys, feature_t *queries, const float *q, c
   for (int32_t c = 0; c < dv; c++) o[c] /= divisor;
 }
 
+/// Rows as features are handed over: whole vectors, zeros beyond the width.
+static float *ready_rows(const float *x, int32_t rows, int32_t width, int32_t stride) {
+  float *padded = guarded((size_t)(rows * stride) * sizeof(float), 64);
+  memset(padded, 0, (size_t)(rows * stride) * sizeof(float));
+  for (int32_t i = 0; i < rows; i++)
+    memcpy(padded + i * stride, x + i * width, (size_t)width * sizeof(float));
+  return padded;
+}
+
 void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens, int32_t d,
                int32_t features, int32_t dv) {
   const attn_scan_kernels_t *kernels = t->scan;
-  const int projects = map == ATTN_SCAN_EXP;
-  // Identity features may cancel in a denominator; the others are positive.
+  const int projects = map == ATTN_SCAN_EXP, ready = map == ATTN_SCAN_READY;
+  const int32_t stride = attn_scan_stride(d);
+  const attn_scan_step_kind_t kind =
+      (attn_scan_step_kind_t)((tokens + d) % (ATTN_SCAN_STEP_SILU + 1));
+  const int cancels = map == ATTN_SCAN_IDENTITY ||
+      (map == ATTN_SCAN_STEP && (kind == ATTN_SCAN_STEP_SCALE || kind == ATTN_SCAN_STEP_SILU));
+  // Features that may cancel have no denominator; the others are positive.
   attn_scan_plan_t plan = {.map = map, .input_dim = d, .feature_dim = projects ? features : d,
-                           .value_dim = dv, .input_scale = 1 / sqrtf((float)d),
-                           .feature_eps = 1e-3f, .normalised = map != ATTN_SCAN_IDENTITY,
+                           .value_dim = dv, .ready_stride = stride,
+                           .input_scale = 1 / sqrtf((float)d),
+                           .feature_eps = 1e-3f, .normalised = !cancels,
                            .denominator_eps = 1e-6f, .output_scale = 1.0f / (float)tokens,
                            .decay = 1};
   float *q = random_matrix(tokens, d), *k = random_matrix(tokens, d), *v = random_matrix(tokens, dv);
+  // Features that are handed over are positive here, so that denominators are.
+  for (int32_t i = 0; ready && i < tokens * d; i++) q[i] = fabsf(q[i]), k[i] = fabsf(k[i]);
   float *omega = random_matrix(features, d), *o = random_matrix(tokens, dv);
   const size_t packed_bytes =
       (projects ? kernels->projection_floats(d, features) : 1) * sizeof(float);
@@ -85,10 +118,19 @@ void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens
   float *state = guarded(state_bytes, 64), *other = guarded(state_bytes, 64);
   void *scratch = guarded(scratch_bytes, 64);
   attn_scan_counts_t counts = {0};
-  attn_scan_rows_t rows = {q, k, v, o, d, d, dv, dv, -INFINITY};
+  float *ready_q = ready ? ready_rows(q, tokens, d, stride) : NULL;
+  float *ready_k = ready ? ready_rows(k, tokens, d, stride) : NULL;
+  attn_scan_rows_t rows = {.q = ready ? ready_q : q, .k = ready ? ready_k : k, .v = v, .o = o,
+                           .q_stride = ready ? stride : d, .k_stride = ready ? stride : d,
+                           .v_stride = dv, .o_stride = dv, .q_next = q, .k_next = k,
+                           .next_stride = d, .key_maximum = -INFINITY};
+  const int32_t table = (d + 15) / 16 * 16;
+  float *ones = guarded((size_t)table * sizeof(float), 64);
+  for (int32_t i = 0; i < table; i++) ones[i] = 1;
+  rows.q_step = rows.k_step = (attn_scan_step_t){kind, 0.5f, ones, ones, NULL};
   if (projects) rows.key_maximum = kernels->key_maximum(&plan, &rows, 0, tokens, scratch, &counts);
 
-  feature_t keys = {&plan, projects ? omega : NULL, 0}, queries = keys;
+  feature_t keys = {&plan, projects ? omega : NULL, 0, kind}, queries = keys;
   if (projects) keys.shift = largest_projection(&keys, k, tokens);
   double *expected = malloc((size_t)tokens * dv * sizeof(double));
   const int32_t middle = tokens / 2;
@@ -111,6 +153,11 @@ void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens
   check(t->name, "causal scan", distance(o, expected, (size_t)tokens * dv), 2e-5);
 
   free(expected);
+  release(ones, (size_t)table * sizeof(float), 64);
+  if (ready) {
+    release(ready_q, (size_t)(tokens * stride) * sizeof(float), 64);
+    release(ready_k, (size_t)(tokens * stride) * sizeof(float), 64);
+  }
   release(scratch, scratch_bytes, 64);
   release(state, state_bytes, 64);
   release(other, state_bytes, 64);

@@ -16,22 +16,36 @@ struct FeatureScratch {
   private let statistic: Int
 
   init(
-    _ stage: FeatureAttention, shape: AttentionShape, strides: [Int], kernelBytes: Int,
+    _ stage: FeatureAttention, shape: AttentionShape, stride: Int, maps: Bool, kernelBytes: Int,
     statistic: Int
   ) {
-    let features = stage.featureDim(shape: shape)
-    let fitting = max(64, (1 << 16) / features & ~63)
-    let most =
-      switch stage.recurrence {
-      case .gates, .runningSoftmax: 64
-      default: 256
-      }
-    chunk = max(1, min(stage.chunkLength, most, fitting))
-    stride = strides.max() ?? RowPrograms.stride(features)
+    self.stride = stride
+    chunk = Self.chunk(stage, features: stage.featureDim(shape: shape), maps: maps)
     vector = max(stride, RowPrograms.stride(shape.valueDim))
     block = Int(ATTN_ROW_BLOCK) * stride
     self.kernelBytes = (kernelBytes + 63) & ~63
     self.statistic = statistic
+  }
+
+  /// Floats between rows of features of either side: an odd number of cache lines, so that rows that
+  /// follow each other fall into different cache sets.
+  static func stride(_ programs: [RowPrograms]) -> Int {
+    Int(attn_scan_stride(Int32(programs.map(\.stride).max() ?? 0)))
+  }
+
+  /// Tokens whose features stay in the second cache beside the state.
+  ///
+  /// Where products take rows as they come, nothing has to stay but their outputs.
+  private static func chunk(_ stage: FeatureAttention, features: Int, maps: Bool) -> Int {
+    guard maps || stage.chunkLength < 256 else { return 1024 }
+    let most =
+      switch stage.recurrence {
+      // Gates have room for one block of rows; maxima of short chunks follow the tokens closely.
+      case .gates, .runningSoftmax: Int(ATTN_ROW_BLOCK)
+      default: 256
+      }
+    let fitting = max(32, (1 << 16) / features & ~63)
+    return max(1, min(stage.chunkLength, most, fitting))
   }
 
   /// Bytes of a worker: kernels, features of queries and keys, rows between steps, gates, vectors.

@@ -61,6 +61,8 @@ extension PreparedFeatureAttention {
     var rows = rows(
       parts, value: at.value + key * shape.valueDim,
       output: at.output + query * shape.valueDim)
+    place(&rows, keys: key, count: pairs.count, of: at, head: head)
+    place(&rows, queries: query, count: pairs.count, of: at, head: head)
     switch stage.recurrence {
     case .gates: scanGated(&rows, key: key, count: pairs.count, of: at, head, worker)
     case .runningSoftmax:

@@ -33,7 +33,38 @@ extension PreparedFeatureAttention {
     rows.k_stride = layout.stride
     rows.v_stride = shape.valueDim
     rows.o_stride = shape.valueDim
+    rows.next_stride = shape.headDim
     return rows
+  }
+
+  /// Where the kernels find keys, what is left to do with them, and what comes after them.
+  func place(
+    _ rows: inout attn_scan_rows_t, keys first: Int, count: Int, of at: AttendOperands.Head,
+    head: Int
+  ) {
+    if leavesSteps { rows.k_step = keyPrograms.lastStep(head, place: first) }
+    if keyPrograms.stepCount > 0 {
+      rows.k_next = at.key + (first + count) * shape.headDim
+    } else {
+      rows.k = at.key + first * shape.headDim
+      rows.k_stride = shape.headDim
+    }
+  }
+
+  /// The same for queries.
+  func place(
+    _ rows: inout attn_scan_rows_t, queries first: Int, count: Int, of at: AttendOperands.Head,
+    head: Int
+  ) {
+    if leavesSteps {
+      rows.q_step = queryPrograms.lastStep(head, place: first + max(shape.causalOffset, 0))
+    }
+    if queryPrograms.stepCount > 0 {
+      rows.q_next = at.query + (first + count) * shape.headDim
+    } else {
+      rows.q = at.query + first * shape.headDim
+      rows.q_stride = shape.headDim
+    }
   }
 
   /// Features of some keys of a head, in the scratch of the worker; `head` counts states.
@@ -72,6 +103,7 @@ extension PreparedFeatureAttention {
     into features: UnsafeMutablePointer<Float>, parts: FeatureScratch.Parts,
     sums: UnsafeMutablePointer<Float>, products: UnsafeMutablePointer<Float>?
   ) {
+    guard programs.stepCount > 0 else { return }
     var between = attn_row_scratch_t()
     between.first = parts.first
     between.second = parts.second
@@ -99,11 +131,13 @@ final class FeatureKernelPlans: @unchecked Sendable {
   private let plans: UnsafeMutablePointer<attn_scan_plan_t>
   private let count: Int
 
-  init(_ stage: FeatureAttention, shape: AttentionShape, weights: WeightSet) {
+  /// `stride` counts floats between rows of features; nil if a step is left to the kernels.
+  init(_ stage: FeatureAttention, shape: AttentionShape, weights: WeightSet, stride: Int?) {
     var plan = attn_scan_plan_t()
-    plan.map = ATTN_SCAN_IDENTITY
+    plan.map = stride == nil ? ATTN_SCAN_STEP : ATTN_SCAN_READY
     plan.feature_dim = Int32(stage.featureDim(shape: shape))
-    plan.input_dim = plan.feature_dim
+    plan.input_dim = Int32(shape.headDim)
+    plan.ready_stride = Int32(stride ?? 0)
     plan.value_dim = Int32(shape.valueDim)
     plan.output_scale = 1
     plan.decay = 1
@@ -140,6 +174,11 @@ final class FeatureKernelPlans: @unchecked Sendable {
   /// The plan that sums keys into states.
   func sum(_ head: Int) -> UnsafePointer<attn_scan_plan_t> {
     UnsafePointer(plans + count + head % count)
+  }
+
+  /// Bytes of kernel scratch that serve every plan [byte].
+  func scratchBytes(_ kernels: attn_scan_kernels_t) -> Int {
+    (0..<count).map { Int(kernels.scratch_bytes(plans + $0)) }.max() ?? 0
   }
 
   /// Bytes of one state [byte], a multiple of a cache line.

@@ -15,6 +15,8 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
   let split: ScanSplit
   let queryPrograms, keyPrograms: RowPrograms
   let gatePrograms: RowPrograms?
+  /// Whether the products do the last steps of the maps on the way.
+  let leavesSteps: Bool
   let plans: FeatureKernelPlans
   let layout: FeatureScratch
   let local: LocalTerm?
@@ -58,15 +60,19 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     } else {
       gatePrograms = nil
     }
-    plans = FeatureKernelPlans(stage, shape: shape, weights: weights)
+    let stride = FeatureScratch.stride(
+      [queryPrograms, keyPrograms] + [gatePrograms].compactMap { $0 })
+    leavesSteps = Self.leaveSteps(stage, queryPrograms, keyPrograms)
+    plans = FeatureKernelPlans(
+      stage, shape: shape, weights: weights, stride: leavesSteps ? nil : stride)
     statistic = stage.statistic.map {
       StatisticPass(
         $0, stage: stage, shape: shape, store: store, kernels: context.kernels.features)
     }
     layout = FeatureScratch(
-      stage, shape: shape,
-      strides: [queryPrograms.stride, keyPrograms.stride, gatePrograms?.stride ?? 0],
-      kernelBytes: context.kernels.scan.scratch_bytes(plans.read(0)),
+      stage, shape: shape, stride: stride,
+      maps: queryPrograms.stepCount + keyPrograms.stepCount > 0,
+      kernelBytes: plans.scratchBytes(context.kernels.scan),
       statistic: statistic?.scratchCount ?? 0)
     local = stage.local.map {
       LocalTerm($0, shape: shape, weights: weights, kernels: context.kernels.features)
@@ -78,6 +84,25 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     board = CountBoard(workers: context.pool.count)
     expectedCounts = stage.expectedCounts(shape: shape)
     jobs = makeJobs(stateHeads: stateHeads)
+  }
+
+  /// Leaves last steps to the products if that hides exponentials of either side.
+  ///
+  /// Gates and running softmaxes change features once more, so they need them ahead of the products.
+  private static func leaveSteps(
+    _ stage: FeatureAttention, _ queries: RowPrograms, _ keys: RowPrograms
+  ) -> Bool {
+    switch stage.recurrence {
+    case .gates, .runningSoftmax: return false
+    case .sum, .decay, .blocks: break
+    }
+    let gains = [queries.leaveLastSteps(), keys.leaveLastSteps()]
+    guard gains.contains(true) else {
+      queries.keepLastSteps()
+      keys.keepLastSteps()
+      return false
+    }
+    return true
   }
 
   var workspaceBytes: Int {
@@ -189,6 +214,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       let count = min(layout.chunk, keys.upperBound - first)
       mapKeys(first..<first + count, of: at, head: head, marks: marks, worker: worker)
       var rows = rows(parts, value: at.value + first * shape.valueDim, output: nil)
+      place(&rows, keys: first, count: count, of: at, head: head)
       var work = attn_scan_counts_t()
       context.kernels.scan.accumulate(
         plans.sum(plan), &rows, 0, Int32(count), state, parts.kernel, &work)
@@ -207,6 +233,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       mapQueries(first..<first + count, of: at, head: head, marks: marks, worker: worker)
       let output = at.output + first * shape.valueDim
       var rows = rows(parts, value: nil, output: output)
+      place(&rows, queries: first, count: count, of: at, head: head)
       var work = attn_scan_counts_t()
       context.kernels.scan.output(
         plans.read(plan), &rows, 0, Int32(count), state, parts.kernel, &work)

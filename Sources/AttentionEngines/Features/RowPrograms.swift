@@ -7,11 +7,14 @@ import RealModule
 /// The steps of one side of a feature map as the kernels take them: one list per head, with the
 /// weights and tables that they point to.
 final class RowPrograms: @unchecked Sendable {
-  let stepCount: Int
+  /// Steps of a block of rows: all of them, or all but those that the products do on the way.
+  private(set) var stepCount: Int
   let featureDim: Int
   /// Floats of the widest row between steps, with room for a vector more.
   let stride: Int
   private let operations: UnsafeMutablePointer<attn_row_op_t>
+  /// Steps of one head's list.
+  private let listed: Int
   private let heads: Int
   private var tensors: [Tensor<Float>] = []
 
@@ -25,6 +28,7 @@ final class RowPrograms: @unchecked Sendable {
     let steps = map.steps.isEmpty ? [RowOperation.scale(1)] : map.steps
     let around = map.steps.isEmpty ? [inputs, inputs] : widths
     stepCount = steps.count
+    listed = steps.count
     featureDim = around[around.count - 1]
     stride = Self.stride(around.max() ?? inputs)
     self.heads = heads
@@ -54,7 +58,40 @@ final class RowPrograms: @unchecked Sendable {
 
   /// The steps of a head.
   func steps(_ head: Int) -> UnsafePointer<attn_row_op_t> {
-    UnsafePointer(operations + head * stepCount)
+    UnsafePointer(operations + head * listed)
+  }
+
+  /// Leaves the last steps to the products where they can do them: the return value says whether
+  /// this saves exponentials a pass of their own.
+  func leaveLastSteps() -> Bool {
+    let list = UnsafeBufferPointer(start: operations, count: listed)
+    if listed > 1, list[listed - 1].kind == ATTN_ROW_TIMES, list[listed - 2].step != nil {
+      stepCount = listed - 2
+    } else if list[listed - 1].step != nil || list[listed - 1].kind == ATTN_ROW_TIMES {
+      stepCount = listed - 1
+    }
+    return stepCount < listed && list[stepCount].step?.isExponential == true
+  }
+
+  /// Does all steps in blocks.
+  func keepLastSteps() { stepCount = listed }
+
+  /// What the products do with the rows of a head, the first of which stands at `place`.
+  func lastStep(_ head: Int, place: Int) -> attn_scan_step_t {
+    var step = attn_scan_step_t()
+    step.constant = 1
+    for index in stepCount..<listed {
+      let operation = operations[head * listed + index]
+      if operation.kind == ATTN_ROW_TIMES {
+        step.factor = operation.p + place
+      } else {
+        step.kind = operation.step ?? ATTN_SCAN_STEP_SCALE
+        step.constant = operation.a
+        step.scale = operation.p
+        step.shift = operation.q
+      }
+    }
+    return step
   }
 
   // MARK: - Tables
@@ -173,7 +210,26 @@ final class RowPrograms: @unchecked Sendable {
   }
 }
 
+extension attn_scan_step_kind_t {
+  fileprivate var isExponential: Bool {
+    self != ATTN_SCAN_STEP_SCALE && self != ATTN_SCAN_STEP_RELU
+  }
+}
+
 extension attn_row_op_t {
+  /// The same as a step of the products, if they know it.
+  fileprivate var step: attn_scan_step_kind_t? {
+    switch kind {
+    case ATTN_ROW_SCALE: ATTN_SCAN_STEP_SCALE
+    case ATTN_ROW_RELU: ATTN_SCAN_STEP_RELU
+    case ATTN_ROW_ELU1: ATTN_SCAN_STEP_ELU1
+    case ATTN_ROW_EXP_CHANNELS: ATTN_SCAN_STEP_EXP
+    case ATTN_ROW_SIGMOID: ATTN_SCAN_STEP_SIGMOID
+    case ATTN_ROW_SILU: ATTN_SCAN_STEP_SILU
+    default: nil
+    }
+  }
+
   fileprivate mutating func set(_ kind: attn_row_kind_t, _ value: Double) {
     self.kind = kind
     a = Float(value)

@@ -7,18 +7,16 @@ import CAttentionKernels
 final class PreparedGatedConvolution: PreparedAttention, @unchecked Sendable {
   /// Columns that are taken apart together.
   private static let group = 16
-  private let shape: AttentionShape
-  private let context: ExecutionContext
+  private let base: ConvolutionRun
   private let plan: RealFourierPlan
   private let spectra: Tensor<Float>
+  /// Floats from one spectrum to the next.
   private let stride: Int
+  /// Floats from one column of a group to the next.
+  private let columnStride: Int
   private let groups: Int
-  private let scratch: Workspace
-  private let board: CountBoard
-  private var operands: AttendOperands?
   private var jobs: [WorkerPool.Job] = []
 
-  let expectedCounts: EngineCounts?
   private(set) var counts = EngineCounts()
 
   /// - Throws: ``EngineError/libraryFailure(library:call:)`` if FFTW finds no plan.
@@ -26,17 +24,14 @@ final class PreparedGatedConvolution: PreparedAttention, @unchecked Sendable {
     _ stage: LongConvolution, filter: ImplicitFilter, shape: AttentionShape, weights: WeightSet,
     context: ExecutionContext
   ) throws(EngineError) {
-    self.shape = shape
-    self.context = context
     let length = LongConvolution.transformLength(shape: shape)
     plan = try RealFourierPlan(length: length)
     stride = RealFourierPlan.stride(length: length)
+    columnStride = RealFourierPlan.stride(length: shape.queryLength)
     groups = (shape.valueDim + Self.group - 1) / Self.group
     spectra = Tensor([shape.queryHeads * shape.valueDim, stride])
-    scratch = Workspace(
-      bytesPerWorker: 4 * Self.group * stride, workers: context.pool.count)
-    board = CountBoard(workers: context.pool.count)
-    expectedCounts = stage.expectedCounts(shape: shape)
+    base = ConvolutionRun(
+      stage, shape: shape, context: context, scratchBytes: 4 * (Self.group * columnStride + stride))
     let values = LongFilter(shape: shape, filter: filter, weights: weights)
     let hidden = values.hidden()
     spectra.elements.update(repeating: 0)
@@ -53,15 +48,14 @@ final class PreparedGatedConvolution: PreparedAttention, @unchecked Sendable {
     ]
   }
 
+  private var shape: AttentionShape { base.shape }
+  private var scratch: Workspace { base.scratch }
+  private var board: CountBoard { base.board }
+  var expectedCounts: EngineCounts? { base.expectedCounts }
   var workspaceBytes: Int { scratch.bytes + spectra.byteCount }
 
   func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {
-    guard case .queryKeyValue(let query, let key, let value) = inputs else {
-      preconditionFailure("gated convolutions take query, key and value")
-    }
-    board.reset()
-    operands = AttendOperands(query: query, key: key, value: value, output: output)
-    context.pool.run(jobs)
+    base.run(jobs, inputs, into: output)
     // Filters are read once for all batches; units do not know of each other.
     board.add(
       worker: 0, bytesRead: 4 * shape.queryHeads * shape.valueDim * (plan.length + 2),
@@ -71,25 +65,29 @@ final class PreparedGatedConvolution: PreparedAttention, @unchecked Sendable {
 
   private func convolve(worker: Int, unit: Int) {
     let (head, group) = unit.quotientAndRemainder(dividingBy: groups)
-    guard let at = operands?.head(head, shape: shape) else { return }
+    guard let at = base.head(head) else { return }
     let first = group * Self.group
     let columns = min(Self.group, shape.valueDim - first)
     let length = shape.queryLength
     let memory = scratch[worker].assumingMemoryBound(to: Float.self)
-    let kernels = context.kernels.features
+    let kernels = base.kernels
     kernels.gather(
       at.key + first, at.value + first, shape.valueDim, Int32(length), Int32(columns), memory,
-      stride)
+      columnStride)
+    // Transforms of one place stay in the second cache, which columns of twice the length do not.
+    let work = memory + Self.group * columnStride
     for column in 0..<columns {
-      let place = memory + column * stride
-      (place + length).update(repeating: 0, count: plan.length - length)
-      plan.transform(place)
+      let place = memory + column * columnStride
+      work.update(from: place, count: length)
+      (work + length).update(repeating: 0, count: plan.length - length)
+      plan.transform(work)
       let channel = head % shape.queryHeads * shape.valueDim + first + column
-      kernels.multiply(place, spectra.base + channel * stride, Int64(plan.length / 2 + 1))
-      plan.restore(place)
+      kernels.multiply(work, spectra.base + channel * stride, Int64(plan.length / 2 + 1))
+      plan.restore(work)
+      place.update(from: work, count: length)
     }
     kernels.scatter(
-      memory, stride, at.query + first, nil, shape.valueDim, Int32(length), Int32(columns),
+      memory, columnStride, at.query + first, nil, shape.valueDim, Int32(length), Int32(columns),
       at.output + first)
     board.add(
       worker: worker, bytesRead: 4 * 3 * length * columns, bytesWritten: 4 * length * columns)

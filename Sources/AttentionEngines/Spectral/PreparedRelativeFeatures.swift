@@ -14,8 +14,7 @@ import RealModule
 /// itself, its odd ones those of the sequence turned by half a step per token, so two transforms of
 /// half the length do, and what they read and write stays in the second cache.
 final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
-  private let shape: AttentionShape
-  private let context: ExecutionContext
+  private let base: ConvolutionRun
   private let features: Int
   private let forward, backward: FourierPlan
   private let pairs: Int
@@ -30,12 +29,8 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
   /// Of every head: features of queries and of keys by column, then sums by column.
   private let columns: Workspace
   private let columnStride: Int
-  private let scratch: Workspace
-  private let board: CountBoard
-  private var operands: AttendOperands?
   private var jobs: [WorkerPool.Job] = []
 
-  let expectedCounts: EngineCounts?
   private(set) var counts = EngineCounts()
 
   /// - Throws: ``EngineError/libraryFailure(library:call:)`` if FFTW finds no plan.
@@ -43,8 +38,6 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
     _ stage: LongConvolution, featureDim: Int, shape: AttentionShape, weights: WeightSet,
     context: ExecutionContext
   ) throws(EngineError) {
-    self.shape = shape
-    self.context = context
     features = featureDim
     let length = LongConvolution.foldedLength(shape: shape)
     forward = try FourierPlan(length: length, direction: .forward)
@@ -63,10 +56,8 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
       bytesPerWorker: 4 * columnStride * (2 * featureDim + shape.valueDim + 1),
       workers: shape.batch * shape.queryHeads)
     let rows = 3 * Int(ATTN_ROW_BLOCK) * RowPrograms.stride(max(featureDim, shape.headDim))
-    scratch = Workspace(
-      bytesPerWorker: max(8 * 4 * stride, 4 * rows), workers: context.pool.count)
-    board = CountBoard(workers: context.pool.count)
-    expectedCounts = stage.expectedCounts(shape: shape)
+    base = ConvolutionRun(
+      stage, shape: shape, context: context, scratchBytes: max(8 * 4 * stride, 4 * rows))
     makeSteps()
     makeJobs()
     makeTurns()
@@ -77,6 +68,10 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
     steps.deallocate()
   }
 
+  private var shape: AttentionShape { base.shape }
+  private var scratch: Workspace { base.scratch }
+  private var board: CountBoard { base.board }
+  var expectedCounts: EngineCounts? { base.expectedCounts }
   var workspaceBytes: Int {
     scratch.bytes + columns.bytes + spectra.bytes + turns.bytes + projection.byteCount
   }
@@ -145,12 +140,7 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
   }
 
   func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {
-    guard case .queryKeyValue(let query, let key, let value) = inputs else {
-      preconditionFailure("relative features take query, key and value")
-    }
-    board.reset()
-    operands = AttendOperands(query: query, key: key, value: value, output: output)
-    context.pool.run(jobs)
+    base.run(jobs, inputs, into: output)
     counts = board.sum
   }
 
@@ -174,7 +164,7 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
 
   /// Features of a block of queries and keys, by column.
   private func map(worker: Int, head: Int, block: Int) {
-    guard let at = operands?.head(head, shape: shape) else { return }
+    guard let at = base.head(head) else { return }
     let first = block * Int(ATTN_ROW_BLOCK)
     let count = min(Int(ATTN_ROW_BLOCK), shape.queryLength - first)
     let rowStride = RowPrograms.stride(max(features, shape.headDim))
@@ -184,11 +174,11 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
     between.second = between.first + Int(ATTN_ROW_BLOCK) * rowStride
     between.stride = rowStride
     for (side, rows) in [(0, at.query), (1, at.key)] {
-      context.kernels.features.apply(
+      base.kernels.apply(
         steps, 3, rows + first * shape.headDim, shape.headDim, Int32(count), Int64(first),
         memory, rowStride, &between)
       for feature in Swift.stride(from: 0, to: features, by: 16) {
-        context.kernels.features.gather(
+        base.kernels.gather(
           memory + feature, nil, rowStride, Int32(count), Int32(min(16, features - feature)),
           column(head, side * features + feature) + first, columnStride)
       }
@@ -199,7 +189,7 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
 
   /// The sums of two value columns over all features.
   private func convolve(worker: Int, head: Int, pair: Int) {
-    guard let at = operands?.head(head, shape: shape) else { return }
+    guard let at = base.head(head) else { return }
     let length = shape.queryLength
     let first = 2 * pair
     for frequencies in Frequencies.allCases {
@@ -230,7 +220,7 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
     worker: Int, head: Int, value: UnsafePointer<Float>, first: Int, _ frequencies: Frequencies
   ) -> UnsafeMutablePointer<ComplexPair> {
     let length = shape.queryLength
-    let kernels = context.kernels.features
+    let kernels = base.kernels
     let memory = scratch[worker].assumingMemoryBound(to: ComplexPair.self)
     let (values, sums) = (memory, memory + stride)
     let (column, transformed) = (memory + 2 * stride, memory + 3 * stride)
@@ -256,10 +246,10 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
   }
 
   private func divide(worker: Int, head: Int) {
-    guard let at = operands?.head(head, shape: shape) else { return }
+    guard let at = base.head(head) else { return }
     let sums = column(head, 2 * features + shape.valueDim)
     for first in Swift.stride(from: 0, to: shape.valueDim, by: 16) {
-      context.kernels.features.scatter(
+      base.kernels.scatter(
         column(head, 2 * features + first), columnStride, nil, sums, shape.valueDim,
         Int32(shape.queryLength), Int32(min(16, shape.valueDim - first)), at.output + first)
     }

@@ -92,7 +92,12 @@ static void f_multiply(float *z, const float *g, int64_t count) {
 
 /// Eight numbers, each twice.
 FEATURE_INLINE vec16 f_twice(const float *x, int32_t left) {
-  vec16 a = f_load_first(x, left < 8 ? left : 8);
+  vec8 a;
+  if (__builtin_expect(left >= 8, 1)) {
+    a = *(const vec8_any *)x;
+  } else {
+    a = f_load_first(x, left).lo;
+  }
   return __builtin_shufflevector(a, a, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
 }
 

@@ -3,8 +3,8 @@
 #pragma clang attribute push( \
     __attribute__((target("avx2,fma"))), apply_to = function)
 
-/// Rows of a projection at a time.
-enum { FEATURE_TILE = 4 };
+/// Rows of a projection at a time, and vectors of its channels.
+enum { FEATURE_TILE = 4, FEATURE_TILE_VECTORS = 1 };
 
 #include "surround.h"
 

@@ -3,8 +3,8 @@
 #pragma clang attribute push( \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
 
-/// Rows of a projection at a time.
-enum { FEATURE_TILE = 8 };
+/// Rows of a projection at a time, and vectors of its channels.
+enum { FEATURE_TILE = 8, FEATURE_TILE_VECTORS = 2 };
 
 #include <immintrin.h>
 
@@ -31,7 +31,15 @@ static inline __attribute__((always_inline)) __m512 exp2_by_table(__m512 x) {
   return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(y), exponent));
 }
 
+/// 1 / x to 1e-7 relative for finite x: an estimate of 14 bits and one step of Newton's, which take a
+/// quarter of a division's time.
+static inline __attribute__((always_inline)) __m512 reciprocal_by_newton(__m512 x) {
+  __m512 y = _mm512_rcp14_ps(x);
+  return _mm512_fmadd_ps(y, _mm512_fnmadd_ps(x, y, _mm512_set1_ps(1.0f)), y);
+}
+
 #define FEATURE_EXP2(x) ((vec16)exp2_by_table((__m512)(x)))
+#define FEATURE_RECIPROCAL(x) ((vec16)reciprocal_by_newton((__m512)(x)))
 
 #include "surround.h"
 

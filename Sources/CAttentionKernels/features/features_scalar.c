@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-/// Rows of a projection at a time.
-enum { FEATURE_TILE = 2 };
+/// Rows of a projection at a time, and vectors of its channels.
+enum { FEATURE_TILE = 2, FEATURE_TILE_VECTORS = 1 };
 
 #include "surround.h"
 

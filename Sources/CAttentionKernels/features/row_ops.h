@@ -13,16 +13,26 @@ typedef struct {
   int32_t is_input;  // rows of the input end at the width
 } feature_block_t;
 
-FEATURE_INLINE vec16 f_row(const feature_block_t *in, const float *x, int32_t left) {
-  return in->is_input ? f_load_first(x, left) : f_load(x);
+/// Rows that go through all steps together: what stands between the steps stays in the nearest cache.
+/// Inputs are fetched as many rows ahead.
+enum { FEATURE_ROWS_AT_ONCE = 16 };
+
+/// A vector of an input row; only what belongs to it is read.
+FEATURE_INLINE vec16 f_input(const feature_block_t *in, const float *x, int32_t left) {
+  __builtin_prefetch(x + FEATURE_ROWS_AT_ONCE * in->stride);
+  return f_load_first(x, left);
 }
 
-/// Calls an expression of `x` for every vector of every row; whole vectors need no look at the width.
+FEATURE_INLINE vec16 f_row(const feature_block_t *in, const float *x, int32_t left) {
+  return in->is_input ? f_input(in, x, left) : f_load(x);
+}
+
+/// Calls an expression of `x` for every vector of every row; rows between steps are whole vectors.
 #define FEATURE_EACH(expression)                                                       \
-  if (!in->is_input || op->width % FEATURE_LANES == 0) {                               \
+  if (!in->is_input) {                                                                 \
     FEATURE_ROWS(f_load(from + c), expression)                                         \
   } else {                                                                             \
-    FEATURE_ROWS(f_load_first(from + c, op->width - c), expression)                    \
+    FEATURE_ROWS(f_input(in, from + c, op->width - c), expression)                     \
   }
 
 #define FEATURE_ROWS(load, expression)                                                 \
@@ -35,24 +45,46 @@ FEATURE_INLINE vec16 f_row(const feature_block_t *in, const float *x, int32_t le
     }                                                                                  \
   }
 
+/// y[row] = W x[row] + b for `tile` rows and `vectors` vectors of channels from `r` on.
+FEATURE_INLINE void f_project_part(const attn_row_op_t *op, const float *x, ptrdiff_t stride,
+                                   float *out, ptrdiff_t out_stride, int32_t r, int tile,
+                                   int vectors) {
+  int32_t padded = attn_row_padded(op->width_out);
+  vec16 sum[FEATURE_TILE][FEATURE_TILE_VECTORS];
+  FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
+    vec16 start = op->q ? f_load(op->q + r + j * FEATURE_LANES) : f_set1(0.0f);
+    FEATURE_UNROLL for (int i = 0; i < tile; ++i) sum[i][j] = start;
+  }
+  const float *w = op->p + r;
+  for (int32_t c = 0; c < op->width; ++c, w += padded) {
+    vec16 column[FEATURE_TILE_VECTORS];
+    FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
+      column[j] = f_load(w + j * FEATURE_LANES);
+    }
+    FEATURE_UNROLL for (int i = 0; i < tile; ++i) {
+      vec16 scalar = f_set1(x[i * stride + c]);
+      FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
+        sum[i][j] += scalar * column[j];
+      }
+    }
+  }
+  FEATURE_UNROLL for (int i = 0; i < tile; ++i) {
+    FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
+      f_store(out + i * out_stride + r + j * FEATURE_LANES, sum[i][j]);
+    }
+  }
+}
+
 /// y[row] = W x[row] + b for `tile` rows.
 FEATURE_INLINE void f_project_tile(const attn_row_op_t *op, const float *x, ptrdiff_t stride,
                                    float *out, ptrdiff_t out_stride, int tile) {
-  int32_t padded = attn_row_padded(op->width_out);
-  for (int32_t r = 0; r < padded; r += FEATURE_LANES) {
-    vec16 sum[FEATURE_TILE];
-    vec16 start = op->q ? f_load(op->q + r) : f_set1(0.0f);
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < tile; ++i) sum[i] = start;
-    const float *w = op->p + r;
-    for (int32_t c = 0; c < op->width; ++c, w += padded) {
-      vec16 column = f_load(w);
-      _Pragma("clang loop unroll(full)") for (int i = 0; i < tile; ++i) {
-        sum[i] += f_set1(x[i * stride + c]) * column;
-      }
-    }
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < tile; ++i) {
-      f_store(out + i * out_stride + r, sum[i]);
-    }
+  int32_t padded = attn_row_padded(op->width_out), r = 0;
+  enum { step = FEATURE_TILE_VECTORS * FEATURE_LANES };
+  for (; r + step <= padded; r += step) {
+    f_project_part(op, x, stride, out, out_stride, r, tile, FEATURE_TILE_VECTORS);
+  }
+  for (; r < padded; r += FEATURE_LANES) {
+    f_project_part(op, x, stride, out, out_stride, r, tile, 1);
   }
 }
 
@@ -60,6 +92,10 @@ static void f_project(const attn_row_op_t *op, const feature_block_t *in, float 
                       ptrdiff_t out_stride) {
   int32_t t = 0;
   for (; t + FEATURE_TILE <= in->rows; t += FEATURE_TILE) {
+    for (int32_t i = 0; in->is_input && i < FEATURE_TILE; ++i) {
+      const float *ahead = in->x + (t + i + FEATURE_ROWS_AT_ONCE) * in->stride;
+      for (int32_t c = 0; c < op->width; c += FEATURE_LANES) __builtin_prefetch(ahead + c);
+    }
     f_project_tile(op, in->x + t * in->stride, in->stride, out + t * out_stride, out_stride,
                    FEATURE_TILE);
   }
@@ -162,25 +198,63 @@ static void f_focus(const attn_row_op_t *op, const feature_block_t *in, float *o
   }
 }
 
-/// Segments may run over into the next one, which is written after; the last into a spare vector.
+/// Channels whose products are made from rows that stand twice in a row, and rows that are laid out
+/// so together: what has just been stored in parts cannot be loaded across them yet.
+enum { FEATURE_TAYLOR = 256, FEATURE_TAYLOR_ROWS = 8 };
+
+/// All x_i x_j, ordered by the distance from i to j around the row, so that all but the last
+/// distance of an even width give whole rows. Parts may run over into the next one, which is written
+/// after; the last one into a spare vector.
+FEATURE_INLINE void f_taylor_row(const attn_row_op_t *op, const float *twice, float *out) {
+  int32_t width = op->width;
+  vec16 a = f_set1(op->a), square = f_set1(op->a * op->a);
+  for (int32_t c = 0; c < width; c += FEATURE_LANES) f_store(out + c, a * f_load(twice + c));
+  out += width;
+  for (int32_t distance = 0; distance <= width / 2; ++distance) {
+    int32_t count = 2 * distance == width ? distance : width;
+    vec16 factor = distance == 0 ? square * f_set1(0.70710678f) : square;
+    for (int32_t c = 0; c < count; c += FEATURE_LANES) {
+      f_store(out + c, factor * f_load(twice + c) * f_load(twice + c + distance));
+    }
+    out += count;
+  }
+  out[0] = 1;
+}
+
+/// The same for rows of any width.
+static void f_taylor_wide(const attn_row_op_t *op, const float *x, float *out) {
+  int32_t width = op->width;
+  for (int32_t i = 0; i < width; ++i) *out++ = op->a * x[i];
+  for (int32_t distance = 0; distance <= width / 2; ++distance) {
+    float factor = op->a * op->a * (distance == 0 ? 0.70710678f : 1);
+    int32_t count = 2 * distance == width ? distance : width;
+    for (int32_t i = 0; i < count; ++i) *out++ = factor * x[i] * x[(i + distance) % width];
+  }
+  *out = 1;
+}
+
 static void f_taylor(const attn_row_op_t *op, const feature_block_t *in, float *out,
                      ptrdiff_t out_stride) {
-  for (int32_t t = 0; t < in->rows; ++t) {
-    const float *x = in->x + t * in->stride;
-    float *to = out + t * out_stride;
-    vec16 a = f_set1(op->a);
-    to[0] = 1;
-    for (int32_t c = 0; c < op->width; c += FEATURE_LANES) {
-      f_store(to + 1 + c, a * f_load_first(x + c, op->width - c));
+  int32_t width = op->width, stride = 2 * width + FEATURE_LANES;
+  if (width > FEATURE_TAYLOR) {
+    for (int32_t t = 0; t < in->rows; ++t) {
+      f_taylor_wide(op, in->x + t * in->stride, out + t * out_stride);
     }
-    float *segment = to + 1 + op->width;
-    for (int32_t i = 0; i < op->width; ++i) {
-      vec16 left = f_set1(op->a * op->a * x[i]);
-      for (int32_t c = i; c < op->width; c += FEATURE_LANES) {
-        f_store(segment + c - i, left * f_load_first(x + c, op->width - c));
+    return;
+  }
+  float twice[FEATURE_TAYLOR_ROWS * (2 * FEATURE_TAYLOR + FEATURE_LANES)];
+  for (int32_t first = 0; first < in->rows; first += FEATURE_TAYLOR_ROWS) {
+    int32_t left = in->rows - first, rows = left < FEATURE_TAYLOR_ROWS ? left : FEATURE_TAYLOR_ROWS;
+    for (int32_t t = 0; t < rows; ++t) {
+      const float *x = in->x + (first + t) * in->stride;
+      for (int32_t i = 0; i < 2; ++i) {
+        for (int32_t c = 0; c < width; c += FEATURE_LANES) {
+          f_store(twice + t * stride + i * width + c, f_row(in, x + c, width - c));
+        }
       }
-      segment[0] *= 0.70710678f;
-      segment += op->width - i;
+    }
+    for (int32_t t = 0; t < rows; ++t) {
+      f_taylor_row(op, twice + t * stride, out + (first + t) * out_stride);
     }
   }
 }
@@ -285,16 +359,34 @@ static void f_step(const attn_row_op_t *op, const feature_block_t *in, float *ou
   }
 }
 
+/// Clears lanes beyond the width up to a whole vector.
+FEATURE_INLINE void f_clear_rest(float *out, ptrdiff_t stride, int32_t rows, int32_t width) {
+  int32_t whole = width / FEATURE_LANES * FEATURE_LANES;
+  if (whole == width) return;
+  for (int32_t t = 0; t < rows; ++t) {
+    float *last = out + t * stride + whole;
+    f_store(last, f_first(f_load(last), width - whole, f_set1(0.0f)));
+  }
+}
+
 static void f_apply(const attn_row_op_t *ops, int32_t steps, const float *x, ptrdiff_t x_stride,
                     int32_t rows, int64_t position, float *out, ptrdiff_t out_stride,
                     const attn_row_scratch_t *scratch) {
-  feature_block_t in = {x, x_stride, rows, 1};
-  for (int32_t i = 0; i < steps; ++i) {
-    int last = i == steps - 1;
-    float *to = last ? out : i % 2 == 0 ? scratch->first : scratch->second;
-    ptrdiff_t stride = last ? out_stride : scratch->stride;
-    f_step(ops + i, &in, to, stride, position, x, x_stride, scratch);
-    in = (feature_block_t){to, stride, rows, 0};
+  for (int32_t first = 0; first < rows; first += FEATURE_ROWS_AT_ONCE) {
+    int32_t left = rows - first, count = left < FEATURE_ROWS_AT_ONCE ? left : FEATURE_ROWS_AT_ONCE;
+    const float *input = x + first * x_stride;
+    float *result = out + first * out_stride;
+    feature_block_t in = {input, x_stride, count, 1};
+    attn_row_scratch_t part = *scratch;
+    if (part.products) part.products += first;
+    for (int32_t i = 0; i < steps; ++i) {
+      int last = i == steps - 1;
+      float *to = last ? result : i % 2 == 0 ? scratch->first : scratch->second;
+      ptrdiff_t stride = last ? out_stride : scratch->stride;
+      f_step(ops + i, &in, to, stride, position + first, input, x_stride, &part);
+      in = (feature_block_t){to, stride, count, 0};
+    }
+    f_clear_rest(result, out_stride, count, ops[steps - 1].width_out);
   }
 }
 

@@ -11,12 +11,14 @@
 #pragma clang diagnostic ignored "-Wpsabi"
 
 #define FEATURE_INLINE static inline __attribute__((always_inline))
+#define FEATURE_UNROLL _Pragma("clang loop unroll(full)")
 
 typedef float vec16 __attribute__((ext_vector_type(16)));
 typedef float vec8 __attribute__((ext_vector_type(8)));
 typedef float vec4 __attribute__((ext_vector_type(4)));
 typedef float vec2 __attribute__((ext_vector_type(2)));
 typedef int32_t lanes16 __attribute__((ext_vector_type(16)));
+typedef float vec8_any __attribute__((ext_vector_type(8), aligned(4)));
 typedef float vec16_any __attribute__((ext_vector_type(16), aligned(4)));
 
 enum { FEATURE_LANES = 16 };
@@ -88,9 +90,16 @@ FEATURE_INLINE vec16 f_exp2(vec16 x) {
 
 FEATURE_INLINE vec16 f_exp(vec16 x) { return f_exp2(x * f_set1(0x1.715476p+0f)); }
 
+#ifdef FEATURE_RECIPROCAL
+FEATURE_INLINE vec16 f_reciprocal(vec16 x) { return FEATURE_RECIPROCAL(x); }
+#else
+/// 1 / x for finite x.
+FEATURE_INLINE vec16 f_reciprocal(vec16 x) { return f_set1(1.0f) / x; }
+#endif
+
 /// log(1 + y) for y in 0 ... 1, to 1e-7 absolute: 2 atanh(y / (2 + y)) by its series.
 FEATURE_INLINE vec16 f_log1p_unit(vec16 y) {
-  vec16 s = y / (y + f_set1(2.0f)), z = s * s;
+  vec16 s = y * f_reciprocal(y + f_set1(2.0f)), z = s * s;
   vec16 t = z * f_set1(1.0f / 15) + f_set1(1.0f / 13);
   t = z * t + f_set1(1.0f / 11);
   t = z * t + f_set1(1.0f / 9);
@@ -103,7 +112,7 @@ FEATURE_INLINE vec16 f_log1p_unit(vec16 y) {
 
 FEATURE_INLINE vec16 f_abs(vec16 x) { return f_max(x, -x); }
 
-FEATURE_INLINE vec16 f_sigmoid(vec16 x) { return f_set1(1.0f) / (f_set1(1.0f) + f_exp(-x)); }
+FEATURE_INLINE vec16 f_sigmoid(vec16 x) { return f_reciprocal(f_set1(1.0f) + f_exp(-x)); }
 
 /// log(1 + e^x) = max(x, 0) + log(1 + e^-|x|).
 FEATURE_INLINE vec16 f_softplus(vec16 x) {
@@ -113,7 +122,7 @@ FEATURE_INLINE vec16 f_softplus(vec16 x) {
 /// x Phi(x); the error function by Abramowitz and Stegun, 7.1.26, to 1.5e-7 absolute.
 FEATURE_INLINE vec16 f_gelu(vec16 x) {
   vec16 z = f_abs(x) * f_set1(0.70710678f);
-  vec16 t = f_set1(1.0f) / (f_set1(1.0f) + f_set1(0.3275911f) * z);
+  vec16 t = f_reciprocal(f_set1(1.0f) + f_set1(0.3275911f) * z);
   vec16 y = t * f_set1(1.061405429f) + f_set1(-1.453152027f);
   y = t * y + f_set1(1.421413741f);
   y = t * y + f_set1(-0.284496736f);

@@ -28,7 +28,7 @@ typedef enum {
   ATTN_ROW_UNIT,           ///< x / max(|x|, a)
   ATTN_ROW_LAYER_NORM,     ///< (x - mean) / sqrt(variance + a)
   ATTN_ROW_FOCUS,          ///< |x| x^n / |x^n|, n = count
-  ATTN_ROW_TAYLOR,         ///< 1, a x_i, a^2 x_i x_j (i < j), a^2 x_i^2 / sqrt 2
+  ATTN_ROW_TAYLOR,         ///< a x_i, a^2 x_i^2 / sqrt 2, a^2 x_i x_j by distance i - j, 1
   ATTN_ROW_WAVE,           ///< (p[position] x, q[position] x)
   ATTN_ROW_TIMES,          ///< p[position] x
   ATTN_ROW_APPEND,         ///< x, a
@@ -75,8 +75,8 @@ typedef struct {
 /// tables that a map reads in whole vectors are padded to 16 floats, inputs and outputs are not.
 typedef struct {
   /// Applies `steps` steps to `rows <= ATTN_ROW_BLOCK` rows whose first stands at `position` and
-  /// writes the features. Rows of `out` have room for the width padded to 16, and for one vector
-  /// more after a TAYLOR step.
+  /// writes the features, then zeros up to the width padded to 16. Rows of `out` have room for
+  /// them, and for one vector more after a TAYLOR step.
   void (*apply)(const attn_row_op_t *ops, int32_t steps, const float *x, ptrdiff_t x_stride,
                 int32_t rows, int64_t position, float *out, ptrdiff_t out_stride,
                 const attn_row_scratch_t *scratch);
@@ -123,8 +123,9 @@ typedef struct {
   /// earlier states are to be multiplied by.
   void (*running_softmax)(float *q, float *k, ptrdiff_t stride, int32_t rows, int32_t width,
                           float *largest, float *sums, float *rescale);
-  /// Causal flow attention: factors of queries and keys for the rows `first ...` of a head, from
-  /// features `q` and `k`; `state` [4][width padded to 16], then one float, is carried on.
+  /// Causal flow attention: factors of queries and keys for the rows `first ...` of a head, at most
+  /// ATTN_ROW_BLOCK, from features `q` and `k` with zeros up to whole vectors; `state`
+  /// [4][width padded to 16], 64-byte aligned, then one float, is carried on.
   void (*causal_flow)(const attn_flow_t *flow, const float *q, const float *k, ptrdiff_t stride,
                       int32_t rows, int64_t first, float *state, float *query_factor,
                       float *key_factor);

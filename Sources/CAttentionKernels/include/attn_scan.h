@@ -13,7 +13,30 @@ typedef enum {
   /// the maximum is over the row of a query and over all keys of a head (Performer, FAVOR+).
   /// Needs a projection.
   ATTN_SCAN_EXP = 3,
+  /// Rows are features already: `ready_stride` apart, 64-byte aligned, zeros up to whole vectors of
+  /// 16. They are read where they stand.
+  ATTN_SCAN_READY = 4,
+  /// Rows pass one step on their way into the products, one for queries and one for keys.
+  ATTN_SCAN_STEP = 5,
 } attn_scan_map_t;
+
+/// Functions of one step.
+typedef enum {
+  ATTN_SCAN_STEP_SCALE = 0,  ///< constant x
+  ATTN_SCAN_STEP_RELU,       ///< max(x, 0) + constant
+  ATTN_SCAN_STEP_ELU1,       ///< x + 1 for x > 0, else e^x
+  ATTN_SCAN_STEP_EXP,        ///< e^(scale[c] x - shift[c])
+  ATTN_SCAN_STEP_SIGMOID,    ///< 1 / (1 + e^-x)
+  ATTN_SCAN_STEP_SILU,       ///< x / (1 + e^-x)
+} attn_scan_step_kind_t;
+
+/// A step of every element, times a factor per row where one is given.
+typedef struct {
+  attn_scan_step_kind_t kind;
+  float constant;
+  const float *scale, *shift;  ///< EXP: [feature_dim padded to 16]
+  const float *factor;         ///< of the rows, or NULL
+} attn_scan_step_t;
 
 /// What the scan kernels compute: feature map, widths, decay and normaliser.
 ///
@@ -24,6 +47,7 @@ typedef struct {
   int32_t input_dim;        ///< width of query and key rows
   int32_t feature_dim;      ///< width of the features; equals input_dim without a projection
   int32_t value_dim;
+  int32_t ready_stride;     ///< READY: floats between rows of q and of k, a multiple of 16
   const float *projection;  ///< packed by `pack_projection` of the same table, or NULL
   float input_scale;        ///< x' = input_scale * x ahead of a projection
   float feature_eps;        ///< added to every feature of RELU and EXP
@@ -40,6 +64,11 @@ typedef struct {
   const float *q, *k, *v;
   float *o;
   ptrdiff_t q_stride, k_stride, v_stride, o_stride;
+  attn_scan_step_t q_step, k_step;  ///< STEP
+  /// READY and STEP: inputs to be mapped after these rows, fetched into cache meanwhile, or NULL;
+  /// speed only.
+  const float *q_next, *k_next;
+  ptrdiff_t next_stride;
   float key_maximum;  ///< EXP: what `key_maximum` returned for all keys; -inf: found on the way
 } attn_scan_rows_t;
 

@@ -33,6 +33,7 @@ SCAN_INLINE void vec_store(float *p, vec x) { _mm256_storeu_ps(p, x); }
 SCAN_INLINE vec vec_add(vec a, vec b) { return _mm256_add_ps(a, b); }
 SCAN_INLINE vec vec_sub(vec a, vec b) { return _mm256_sub_ps(a, b); }
 SCAN_INLINE vec vec_mul(vec a, vec b) { return _mm256_mul_ps(a, b); }
+SCAN_INLINE vec vec_reciprocal(vec x) { return _mm256_div_ps(_mm256_set1_ps(1.0f), x); }
 SCAN_INLINE vec vec_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 /// Extremes give the second operand if either is NaN, so that NaN inputs are not lost.
 SCAN_INLINE vec vec_max(vec a, vec b) { return _mm256_max_ps(a, b); }

@@ -51,7 +51,7 @@ SCAN_INLINE void scan_recurrent_token(scan_tile_t *tile, const float *k, const f
 
 /// Maps the next vector of keys, or, on the other call, of queries.
 SCAN_INLINE void scan_interleave_half(scan_cursor_t *next, scan_map_t map, int flags, int keys) {
-  if (!SCAN_INTERLEAVED_EXP && map != SCAN_MAP_FLOOR) return;
+  if (!scan_hides(map)) return;
   if (next->rows_left == 0) return;
   if (keys) {
     scan_step_keys(next, map, flags);
@@ -120,6 +120,7 @@ SCAN_INLINE void scan_recurrent_panel(scan_work_t *work, float *s, const scan_bl
 static inline int32_t scan_causal_block(const attn_scan_plan_t *plan) {
   int32_t block = plan->chunk_length > 0 ? scan_min(plan->chunk_length, SCAN_BLOCK)
                                          : SCAN_CAUSAL_BLOCK;
+  if (plan->decay == 1) return block;
   double smallest = 1;
   int32_t allowed = 1;
   while (allowed < block && (smallest *= plan->decay) > 0x1p-40) allowed += 1;
@@ -156,6 +157,10 @@ SCAN_INLINE void scan_causal_blocks(const scan_call_t *call, scan_map_t map, int
   const attn_scan_plan_t *plan = call->plan;
   const scan_scratch_t *scratch = &call->scratch;
   int32_t vectors = scan_ceil(plan->value_dim, SCAN_LANES), length = scan_causal_block(plan);
+  // Ready rows take blocks of any length: even ones leave no short one at the end.
+  if (map == SCAN_MAP_READY && !(flags & SCAN_DECAY) && call->count > 0) {
+    length = scan_ceil(call->count, scan_ceil(call->count, length));
+  }
   int32_t limit = plan->panel_vectors > 0 ? scan_min(plan->panel_vectors, SCAN_PANEL)
                                           : SCAN_RECURRENT_PANEL;
   int ragged = plan->value_dim % SCAN_LANES != 0;
@@ -165,7 +170,7 @@ SCAN_INLINE void scan_causal_blocks(const scan_call_t *call, scan_map_t map, int
   double power = 1;
   for (int32_t t = 0; t <= length; ++t, power *= plan->decay) {
     decay[t] = (float)power;
-    if (t < length) scratch->key_factor[t] = (float)(1 / power);
+    if ((flags & SCAN_DECAY) && t < length) scratch->key_factor[t] = (float)(1 / power);
   }
   scan_work_t w = scan_work(call);
   scan_cursor_both(&w.next, call, 0, length, 0);
@@ -175,7 +180,8 @@ SCAN_INLINE void scan_causal_blocks(const scan_call_t *call, scan_map_t map, int
     float *factor = scratch->row_factor;
     scan_causal_factors(call, decay, tokens, factor, flags);
     float *target = call->rows->o + (call->first + start) * call->rows->o_stride;
-    scan_block_t block = {scratch->keys[parity], scratch->queries[parity], NULL, 0,
+    scan_block_t block = {scan_block_keys(call, start, parity, map, flags),
+                          scan_block_queries(call, start, parity, map), NULL, 0,
                           scratch->output, ragged ? scratch->output : target,
                           ragged ? w.state_stride : call->rows->o_stride, factor, tokens,
                           decay[tokens]};

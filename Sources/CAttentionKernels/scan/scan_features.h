@@ -5,7 +5,7 @@
 #include "scan_layout.h"
 
 /// Maps as the vector kernels know them; IDENTITY and RELU differ by data only.
-typedef enum { SCAN_MAP_FLOOR, SCAN_MAP_ELU1, SCAN_MAP_EXP } scan_map_t;
+typedef enum { SCAN_MAP_FLOOR, SCAN_MAP_ELU1, SCAN_MAP_EXP, SCAN_MAP_READY, SCAN_MAP_STEP } scan_map_t;
 
 /// What a feature step does; constant in every kernel.
 enum {
@@ -22,15 +22,18 @@ enum {
 typedef struct {
   const float *k, *q;  // next row to map
   ptrdiff_t k_stride, q_stride;
-  float *k_features, *q_features;
+  float *k_features, *q_features;  // READY: rows to be multiplied next, fetched into cache
   ptrdiff_t feature_stride;
-  const float *k_shift, *q_shift, *k_factor;  // next row's
+  const float *k_shift, *q_shift, *k_factor;  // next row's; STEP: shifts are its factors
+  const attn_scan_step_t *k_step, *q_step;
   float *z;    // [features]
   float *sums; // next row of [rows][SCAN_LANES]: q'.z by lane
   vec sum;
   float floor, eps;
   int32_t features, column, rows_left;
   ptrdiff_t k_ahead, q_ahead;  // bytes from the row mapped to the row fetched into cache
+  ptrdiff_t k_drift, q_drift;  // READY and STEP: what these grow by from row to row
+  int32_t fetched;             // READY: columns of the rows fetched
   const char *v_fetched;       // row of v fetched along with the key mapped
   char *o_fetched;             // row of o, along with the query
   ptrdiff_t v_stride, o_stride;  // bytes
@@ -43,14 +46,55 @@ SCAN_INLINE vec scan_map(const scan_cursor_t *c, vec x, const float *shift, scan
     case SCAN_MAP_FLOOR: return vec_add(vec_max(vec_set1(c->floor), x), vec_set1(c->eps));
     case SCAN_MAP_ELU1: return vec_add(vec_max(vec_zero(), x), vec_exp2(exponent));
     case SCAN_MAP_EXP: return vec_add(vec_exp2(exponent), vec_set1(c->eps));
+    case SCAN_MAP_READY:
+    case SCAN_MAP_STEP: return x;
   }
+}
+
+/// e^x.
+SCAN_INLINE vec scan_exp(vec x) {
+  return vec_exp2(vec_min(vec_set1(127.0f), vec_mul(x, vec_set1(0x1.715476p+0f))));
+}
+
+SCAN_INLINE vec scan_sigmoid(vec x) {
+  return vec_reciprocal(vec_add(vec_set1(1.0f), scan_exp(vec_sub(vec_zero(), x))));
+}
+
+/// The step of a vector that begins at `column`; its kind is the same all the time.
+SCAN_INLINE vec scan_map_step(const attn_scan_step_t *step, vec x, int32_t column,
+                              const float *factor) {
+  switch (step->kind) {
+    case ATTN_SCAN_STEP_SCALE: x = vec_mul(x, vec_set1(step->constant)); break;
+    case ATTN_SCAN_STEP_RELU:
+      x = vec_add(vec_max(vec_zero(), x), vec_set1(step->constant));
+      break;
+    case ATTN_SCAN_STEP_ELU1:
+      x = vec_add(vec_max(vec_zero(), x), scan_exp(vec_min(vec_zero(), x)));
+      break;
+    case ATTN_SCAN_STEP_EXP:
+      x = scan_exp(vec_sub(vec_mul(vec_load(step->scale + column), x),
+                           vec_load(step->shift + column)));
+      break;
+    case ATTN_SCAN_STEP_SIGMOID: x = scan_sigmoid(x); break;
+    case ATTN_SCAN_STEP_SILU: x = vec_mul(x, scan_sigmoid(x)); break;
+  }
+  return factor ? vec_mul(x, vec_set1(*factor)) : x;
+}
+
+SCAN_INLINE vec scan_map_any(const scan_cursor_t *c, vec x, const float *shift,
+                             const attn_scan_step_t *step, scan_map_t map) {
+  return map == SCAN_MAP_STEP ? scan_map_step(step, x, c->column, shift)
+                              : scan_map(c, x, shift, map);
 }
 
 /// Features of the `left` columns from `x` on, zero in lanes beyond.
 SCAN_INLINE vec scan_map_part(const scan_cursor_t *c, const float *x, int32_t left,
-                              const float *shift, scan_map_t map) {
-  if (__builtin_expect(left >= SCAN_LANES, 1)) return scan_map(c, vec_load(x), shift, map);
-  return vec_keep_first(scan_map(c, vec_load_first(x, left), shift, map), left);
+                              const float *shift, const attn_scan_step_t *step, scan_map_t map) {
+  if (map == SCAN_MAP_READY) return vec_load(x);
+  if (__builtin_expect(left >= SCAN_LANES, 1)) {
+    return scan_map_any(c, vec_load(x), shift, step, map);
+  }
+  return vec_keep_first(scan_map_any(c, vec_load_first(x, left), shift, step, map), left);
 }
 
 /// Moves on to the next row.
@@ -62,6 +106,8 @@ SCAN_INLINE void scan_next_row(scan_cursor_t *c, scan_map_t map, int flags) {
     c->k_features += c->feature_stride;
     c->v_fetched += c->v_stride;
     if (map == SCAN_MAP_EXP) c->k_shift += 1;
+    if (map == SCAN_MAP_STEP && c->k_shift) c->k_shift += 1;
+    if (map == SCAN_MAP_READY || map == SCAN_MAP_STEP) c->k_ahead += c->k_drift;
     if (flags & SCAN_DECAY) c->k_factor += 1;
   }
   if (flags & SCAN_QUERIES) {
@@ -69,6 +115,8 @@ SCAN_INLINE void scan_next_row(scan_cursor_t *c, scan_map_t map, int flags) {
     c->q_features += c->feature_stride;
     c->o_fetched += c->o_stride;
     if (map == SCAN_MAP_EXP) c->q_shift += 1;
+    if (map == SCAN_MAP_STEP && c->q_shift) c->q_shift += 1;
+    if (map == SCAN_MAP_READY || map == SCAN_MAP_STEP) c->q_ahead += c->q_drift;
   }
   if ((flags & SCAN_QUERIES) && (flags & SCAN_NORM)) {
     vec_store(c->sums, c->sum);
@@ -80,21 +128,29 @@ SCAN_INLINE void scan_next_row(scan_cursor_t *c, scan_map_t map, int flags) {
 /// Maps the next vector of keys.
 SCAN_INLINE void scan_step_keys(scan_cursor_t *c, scan_map_t map, int flags) {
   int32_t column = c->column;
-  __builtin_prefetch((const char *)(c->k + column) + c->k_ahead);
-  __builtin_prefetch(c->v_fetched + column * (ptrdiff_t)sizeof(float));
-  vec k = scan_map_part(c, c->k + column, c->features - column, c->k_shift, map);
+  if (map != SCAN_MAP_READY || column < c->fetched) {
+    __builtin_prefetch((const char *)(c->k + column) + c->k_ahead);
+    __builtin_prefetch(c->v_fetched + column * (ptrdiff_t)sizeof(float));
+  }
+  if (map == SCAN_MAP_READY) __builtin_prefetch(c->k_features + column);
+  if (map == SCAN_MAP_READY && !(flags & (SCAN_DECAY | SCAN_NORM))) return;
+  vec k = scan_map_part(c, c->k + column, c->features - column, c->k_shift, c->k_step, map);
   if (flags & SCAN_DECAY) k = vec_mul(k, vec_set1(*c->k_factor));
-  vec_store(c->k_features + column, k);
+  if (map != SCAN_MAP_READY || (flags & SCAN_DECAY)) vec_store(c->k_features + column, k);
   if (flags & SCAN_NORM) vec_store(c->z + column, vec_add(vec_load(c->z + column), k));
 }
 
 /// Maps the next vector of queries; z must be complete up to their token.
 SCAN_INLINE void scan_step_queries(scan_cursor_t *c, scan_map_t map, int flags) {
   int32_t column = c->column;
-  __builtin_prefetch((const char *)(c->q + column) + c->q_ahead);
-  __builtin_prefetch(c->o_fetched + column * (ptrdiff_t)sizeof(float), 1);
-  vec q = scan_map_part(c, c->q + column, c->features - column, c->q_shift, map);
-  vec_store(c->q_features + column, q);
+  if (map != SCAN_MAP_READY || column < c->fetched) {
+    __builtin_prefetch((const char *)(c->q + column) + c->q_ahead);
+    __builtin_prefetch(c->o_fetched + column * (ptrdiff_t)sizeof(float), 1);
+  }
+  if (map == SCAN_MAP_READY) __builtin_prefetch(c->q_features + column);
+  if (map == SCAN_MAP_READY && !(flags & SCAN_NORM)) return;
+  vec q = scan_map_part(c, c->q + column, c->features - column, c->q_shift, c->q_step, map);
+  if (map != SCAN_MAP_READY) vec_store(c->q_features + column, q);
   if (flags & SCAN_NORM) c->sum = vec_fma(q, vec_load(c->z + column), c->sum);
 }
 

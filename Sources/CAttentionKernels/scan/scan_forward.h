@@ -41,7 +41,26 @@ static inline scan_cursor_t scan_cursor(const scan_call_t *call) {
   c.floor = identity ? -__builtin_inff() : 0;
   c.eps = identity ? 0 : plan->feature_eps;
   c.features = plan->feature_dim;
+  c.fetched = plan->input_dim > plan->value_dim ? plan->input_dim : plan->value_dim;
   return c;
+}
+
+/// Bytes from a row to the input that is fetched beside it.
+static inline ptrdiff_t scan_next_ahead(const scan_call_t *call, const float *next,
+                                        const float *row, int32_t start) {
+  next += (call->first + start) * call->rows->next_stride;
+  return (ptrdiff_t)((uintptr_t)next - (uintptr_t)row);
+}
+
+/// Growth of this distance from row to row.
+static inline ptrdiff_t scan_next_drift(const scan_call_t *call, ptrdiff_t stride) {
+  return (call->rows->next_stride - stride) * (ptrdiff_t)sizeof(float);
+}
+
+/// Rows of values and outputs fetched ahead beyond the block that is mapped: ready rows come in calls
+/// that follow each other.
+static inline ptrdiff_t scan_call_ahead(const scan_call_t *call) {
+  return call->plan->map == ATTN_SCAN_READY ? call->count : 0;
 }
 
 /// Points a cursor at the keys `start ..< start + tokens` of the call; their features go to buffer
@@ -62,10 +81,23 @@ SCAN_INLINE void scan_cursor_keys(scan_cursor_t *c, const scan_call_t *call, int
     c->k_ahead = 0;
     c->k_shift = call->scratch.key_shift;
   }
+  if (rows->k_next) {
+    c->k_ahead = scan_next_ahead(call, rows->k_next, c->k, start);
+    c->k_drift = scan_next_drift(call, c->k_stride);
+  }
+  if (call->plan->map == ATTN_SCAN_STEP) {
+    const float *factor = rows->k_step.factor;
+    c->k_step = &rows->k_step;
+    c->k_shift = factor ? factor + call->first + start : NULL;
+  }
   c->k_features = call->scratch.keys[parity];
+  if (call->plan->map == ATTN_SCAN_READY && call->plan->decay == 1) {
+    c->k_features = (float *)(uintptr_t)c->k;
+  }
   c->k_factor = call->scratch.key_factor;
   c->v_fetched = (const char *)(rows->v + (call->first + start) * rows->v_stride);
   c->v_stride = rows->v_stride * (ptrdiff_t)sizeof(float);
+  c->v_fetched += scan_call_ahead(call) * c->v_stride;
 }
 
 /// Points a cursor at queries in the same way.
@@ -84,11 +116,36 @@ SCAN_INLINE void scan_cursor_queries(scan_cursor_t *c, const scan_call_t *call, 
     c->q_ahead = 0;
     c->q_shift = call->scratch.query_shift;
   }
+  if (rows->q_next) {
+    c->q_ahead = scan_next_ahead(call, rows->q_next, c->q, start);
+    c->q_drift = scan_next_drift(call, c->q_stride);
+  }
+  if (call->plan->map == ATTN_SCAN_STEP) {
+    const float *factor = rows->q_step.factor;
+    c->q_step = &rows->q_step;
+    c->q_shift = factor ? factor + call->first + start : NULL;
+  }
   c->q_features = call->scratch.queries[parity];
+  if (call->plan->map == ATTN_SCAN_READY) c->q_features = (float *)(uintptr_t)c->q;
   c->z = scan_normaliser(call->plan, call->state);
   c->sums = call->scratch.sums;
   c->o_fetched = (char *)(rows->o + (call->first + start) * rows->o_stride);
   c->o_stride = rows->o_stride * (ptrdiff_t)sizeof(float);
+  c->o_fetched += scan_call_ahead(call) * c->o_stride;
+}
+
+/// Features of the keys from `start` on: mapped into buffer `parity`, or where they stand.
+SCAN_INLINE const float *scan_block_keys(const scan_call_t *call, int32_t start, int parity,
+                                         scan_map_t map, int flags) {
+  if (map != SCAN_MAP_READY || (flags & SCAN_DECAY)) return call->scratch.keys[parity];
+  return call->rows->k + (call->first + start) * call->rows->k_stride;
+}
+
+/// Features of queries in the same way.
+SCAN_INLINE const float *scan_block_queries(const scan_call_t *call, int32_t start, int parity,
+                                            scan_map_t map) {
+  if (map != SCAN_MAP_READY) return call->scratch.queries[parity];
+  return call->rows->q + (call->first + start) * call->rows->q_stride;
 }
 
 static inline scan_work_t scan_work(const scan_call_t *call) {
@@ -146,7 +203,9 @@ SCAN_INLINE void scan_accumulate_blocks(const scan_call_t *call, scan_map_t map,
   int32_t tokens = scan_min(count, SCAN_BLOCK);
   scan_cursor_keys(&w.next, call, 0, tokens, SCAN_BLOCK, 0);
   if (flags & SCAN_DECAY) w.next.k_factor += SCAN_BLOCK - tokens;
-  scan_drain(&w.next, map, flags);
+  // Ready keys have to be summed only, which may happen beside their own products.
+  int ahead = map != SCAN_MAP_READY || (flags & SCAN_DECAY);
+  if (ahead) scan_drain(&w.next, map, flags);
   for (int32_t start = 0, parity = 0; start < count; start += SCAN_BLOCK, parity ^= 1) {
     tokens = scan_min(count - start, SCAN_BLOCK);
     if (running && *maximum > reached) {
@@ -154,22 +213,29 @@ SCAN_INLINE void scan_accumulate_blocks(const scan_call_t *call, scan_map_t map,
       reached = *maximum;
     }
     float factor = (flags & SCAN_DECAY) ? scratch->key_factor[SCAN_BLOCK - tokens] : 1;
-    scan_add_normaliser(call, factor);
+    if (ahead) scan_add_normaliser(call, factor);
     ptrdiff_t v_stride;
     const float *v = scan_values(call, start, tokens, &v_stride);
     if (running) scan_sum_values(call, v, v_stride, tokens);
+    const float *k = scan_block_keys(call, start, parity, map, flags);
     int32_t left = scan_min(count - start - tokens, SCAN_BLOCK);
-    scan_cursor_keys(&w.next, call, start + tokens, left, SCAN_BLOCK, parity ^ 1);
+    if (ahead) {
+      scan_cursor_keys(&w.next, call, start + tokens, left, SCAN_BLOCK, parity ^ 1);
+    } else {
+      scan_cursor_keys(&w.next, call, start, tokens, SCAN_BLOCK, parity);
+      w.next.k_features += SCAN_BLOCK * w.next.feature_stride;
+    }
     if (flags & SCAN_DECAY) w.next.k_factor += SCAN_BLOCK - left;
     for (int32_t j = 0, width; j < vectors; j += width) {
       width = scan_panel_width(vectors, j, SCAN_PANEL);
 #define SCAN_PANEL_OF(constant)                                                                   \
-  scan_update_panel(&w, call->state + j * SCAN_LANES, scratch->keys[parity], v + j * SCAN_LANES, \
-                    v_stride, tokens, factor, map, flags, constant)
+  scan_update_panel(&w, call->state + j * SCAN_LANES, k, v + j * SCAN_LANES, v_stride, tokens,    \
+                    factor, map, flags, constant)
       SCAN_FOR_WIDTH(width, SCAN_PANEL_OF)
 #undef SCAN_PANEL_OF
     }
     scan_drain(&w.next, map, flags);
+    if (!ahead) scan_add_normaliser(call, factor);
   }
 }
 
@@ -192,13 +258,14 @@ SCAN_INLINE void scan_output_blocks(const scan_call_t *call, scan_map_t map, int
     float *target = call->rows->o + (call->first + start) * call->rows->o_stride;
     float *o = ragged ? scratch->output : target;
     ptrdiff_t o_stride = ragged ? w.state_stride : call->rows->o_stride;
+    const float *q = scan_block_queries(call, start, parity, map);
     scan_cursor_queries(&w.next, call, start + tokens, scan_min(count - start - tokens, SCAN_BLOCK),
                         SCAN_BLOCK, parity ^ 1);
     for (int32_t j = 0, width; j < vectors; j += width) {
       width = scan_panel_width(vectors, j, SCAN_PANEL);
-#define SCAN_PANEL_OF(constant)                                                    \
-  scan_output_panel(&w, o + j * SCAN_LANES, o_stride, scratch->queries[parity],    \
-                    call->state + j * SCAN_LANES, factor, tokens, map, flags, constant)
+#define SCAN_PANEL_OF(constant)                                                                   \
+  scan_output_panel(&w, o + j * SCAN_LANES, o_stride, q, call->state + j * SCAN_LANES, factor,    \
+                    tokens, map, flags, constant)
       SCAN_FOR_WIDTH(width, SCAN_PANEL_OF)
 #undef SCAN_PANEL_OF
     }

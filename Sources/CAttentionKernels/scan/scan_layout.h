@@ -18,12 +18,13 @@ static inline int32_t scan_ceil(int32_t a, int32_t b) { return (a + b - 1) / b; 
 
 /// Floats between feature rows and between raw rows of a block.
 static inline int32_t scan_feature_stride(const attn_scan_plan_t *plan) {
+  if (plan->map == ATTN_SCAN_READY) return plan->ready_stride;
   int32_t panel = SCAN_LANES * SCAN_PROJECT_VECTORS;
   return attn_scan_stride(scan_ceil(plan->feature_dim, panel) * panel);
 }
 
 /// Buffers of a call inside its scratch; those of features exist twice, for the block at hand and
-/// the next one.
+/// the next one, unless features are read where they stand.
 typedef struct {
   float *keys[2], *queries[2];                               // [SCAN_BLOCK][feature stride]
   float *raw_keys, *raw_queries;                             // the same, only with a projection
@@ -37,14 +38,16 @@ typedef struct {
 static inline size_t scan_scratch_layout(const attn_scan_plan_t *plan, char *base,
                                          scan_scratch_t *scratch) {
   size_t features = (size_t)scan_feature_stride(plan), block = features * SCAN_BLOCK;
+  int ready = plan->map == ATTN_SCAN_READY;
+  size_t queries = ready ? 0 : block, keys = ready && plan->decay == 1 ? 0 : block;
   size_t raw = plan->projection ? block : 0, lanes = SCAN_BLOCK * SCAN_LANES;
   size_t rows = (size_t)attn_scan_stride(plan->value_dim) * SCAN_BLOCK;
   struct {
     float **field;
     size_t size;
   } buffers[] = {
-      {&scratch->keys[0], block},           {&scratch->keys[1], block},
-      {&scratch->queries[0], block},        {&scratch->queries[1], block},
+      {&scratch->keys[0], keys},            {&scratch->keys[1], keys},
+      {&scratch->queries[0], queries},      {&scratch->queries[1], queries},
       {&scratch->raw_keys, raw},            {&scratch->raw_queries, raw},
       {&scratch->values, rows},             {&scratch->output, rows},
       {&scratch->normaliser, features},     {&scratch->sums, lanes},

@@ -7,6 +7,16 @@
 /// Multiply-add steps (tokens or features) between two feature steps.
 enum { SCAN_UNROLL = 4 };
 
+/// Rows of S, about, that a block of ready queries is multiplied with before the next ones: they
+/// stay in the nearest cache.
+enum { SCAN_SLICE = 64 };
+
+/// Slices are of nearly equal length, in whole steps.
+static inline int32_t scan_slice(int32_t features) {
+  int32_t slices = features < SCAN_SLICE ? 1 : features / SCAN_SLICE;
+  return scan_ceil(scan_ceil(features, slices), SCAN_UNROLL) * SCAN_UNROLL;
+}
+
 /// A tile of `rows` x `vectors` accumulators.
 typedef struct {
   vec at[8][SCAN_PANEL];
@@ -19,9 +29,14 @@ typedef struct {
   scan_cursor_t next;
 } scan_work_t;
 
-/// Maps the next vector of features in between products, where the registers suffice.
+/// Whether the registers suffice for a map in between products.
+SCAN_INLINE int scan_hides(scan_map_t map) {
+  return SCAN_INTERLEAVED_EXP || map == SCAN_MAP_FLOOR || map == SCAN_MAP_READY;
+}
+
+/// Maps the next vector of features in between products.
 SCAN_INLINE void scan_interleave(scan_cursor_t *next, scan_map_t map, int flags) {
-  if (SCAN_INTERLEAVED_EXP || map == SCAN_MAP_FLOOR) scan_step(next, map, flags);
+  if (scan_hides(map)) scan_step(next, map, flags);
 }
 
 /// Rows of a tile of `vectors` columns: enough accumulators to cover the latency.
@@ -107,12 +122,21 @@ SCAN_INLINE void scan_update_panel(scan_work_t *work, float *s, const float *k, 
   work->next = w.next;
 }
 
-/// `rows` rows of one panel of O = Q' S, times a factor per row.
+/// `rows` rows of one panel of O = (O +) Q' S, times a factor per row (if there is one).
 SCAN_INLINE void scan_output_tile(scan_work_t *w, float *o, ptrdiff_t o_stride, const float *q,
-                                  const float *s, const float *factor, scan_map_t map, int flags,
-                                  int rows, int vectors) {
+                                  const float *s, const float *factor, int adds, scan_map_t map,
+                                  int flags, int rows, int vectors) {
   scan_tile_t tile;
   scan_tile_clear(&tile, rows, vectors);
+  if (adds) {
+    SCAN_UNROLL_ALL
+    for (int i = 0; i < rows; ++i) {
+      SCAN_UNROLL_ALL
+      for (int j = 0; j < vectors; ++j) {
+        tile.at[i][j] = vec_load(o + i * o_stride + j * SCAN_LANES);
+      }
+    }
+  }
   // S and the features are zero up to a multiple of SCAN_UNROLL.
   for (int32_t r = 0; r < w->features; r += SCAN_UNROLL) {
     SCAN_UNROLL_ALL
@@ -126,7 +150,7 @@ SCAN_INLINE void scan_output_tile(scan_work_t *w, float *o, ptrdiff_t o_stride, 
   }
   SCAN_UNROLL_ALL
   for (int i = 0; i < rows; ++i) {
-    vec scale = vec_set1(factor[i]);
+    vec scale = vec_set1(factor ? factor[i] : 1);
     SCAN_UNROLL_ALL
     for (int j = 0; j < vectors; ++j) {
       vec_store(o + i * o_stride + j * SCAN_LANES, vec_mul(tile.at[i][j], scale));
@@ -140,16 +164,30 @@ SCAN_INLINE void scan_output_panel(scan_work_t *work, float *o, ptrdiff_t o_stri
                                    scan_map_t map, int flags, int vectors) {
   int rows = scan_tile_rows(vectors);
   scan_work_t w = *work;
+  if (map == SCAN_MAP_READY && tokens % rows == 0) {
+    int32_t slice = scan_slice(work->features);
+    for (int32_t r = 0; r < work->features; r += slice) {
+      int last = r + slice >= work->features;
+      w.features = scan_min(work->features - r, slice);
+      for (int32_t t = 0; t < tokens; t += rows) {
+        scan_output_tile(&w, o + t * o_stride, o_stride, q + t * w.feature_stride + r,
+                         s + r * w.state_stride, last ? factor + t : NULL, r > 0, map, flags, rows,
+                         vectors);
+          }
+    }
+    work->next = w.next;
+    return;
+  }
   // The last tile is moved up to end with the block: some rows are computed twice, all alike.
   for (int32_t next = 0; next < tokens && tokens >= rows;) {
     int32_t t = scan_min(next, tokens - rows);
-    scan_output_tile(&w, o + t * o_stride, o_stride, q + t * w.feature_stride, s, factor + t, map,
-                     flags, rows, vectors);
+    scan_output_tile(&w, o + t * o_stride, o_stride, q + t * w.feature_stride, s, factor + t, 0,
+                     map, flags, rows, vectors);
     next = t + rows;
   }
   for (int32_t t = 0; t < tokens && tokens < rows; ++t) {
-    scan_output_tile(&w, o + t * o_stride, o_stride, q + t * w.feature_stride, s, factor + t, map,
-                     flags, 1, vectors);
+    scan_output_tile(&w, o + t * o_stride, o_stride, q + t * w.feature_stride, s, factor + t, 0,
+                     map, flags, 1, vectors);
   }
   work->next = w.next;
 }

@@ -44,13 +44,36 @@ static float scan_half_norm(const attn_scan_plan_t *plan, const float *x) {
   return sum * (0.5f * log2_e * plan->input_scale * plan->input_scale);
 }
 
+/// One element of a step.
+static float scan_step(const attn_scan_step_t *step, float x, int32_t channel) {
+  switch (step->kind) {
+    case ATTN_SCAN_STEP_SCALE: return step->constant * x;
+    case ATTN_SCAN_STEP_RELU: return (x < 0 ? 0 : x) + step->constant;
+    case ATTN_SCAN_STEP_ELU1: return x > 0 ? x + 1 : expf(x);
+    case ATTN_SCAN_STEP_EXP: return expf(step->scale[channel] * x - step->shift[channel]);
+    case ATTN_SCAN_STEP_SIGMOID: return 1 / (1 + expf(-x));
+    case ATTN_SCAN_STEP_SILU: return x / (1 + expf(-x));
+  }
+  return x;
+}
+
+/// The step of a row, in place.
+static void scan_step_row(const attn_scan_plan_t *plan, const attn_scan_step_t *step,
+                          int32_t token, float *f) {
+  if (plan->map != ATTN_SCAN_STEP) return;
+  float factor = step->factor ? step->factor[token] : 1;
+  for (int32_t r = 0; r < plan->feature_dim; ++r) f[r] = scan_step(step, f[r], r) * factor;
+}
+
 /// Maps projections in place; exponentials are relative to `maximum`.
 static void scan_map(const attn_scan_plan_t *plan, const float *x, float maximum, float eps,
                      float *f) {
   float shift = plan->map == ATTN_SCAN_EXP ? scan_half_norm(plan, x) + maximum : 0;
   for (int32_t r = 0; r < plan->feature_dim; ++r) {
     switch (plan->map) {
-      case ATTN_SCAN_IDENTITY: break;
+      case ATTN_SCAN_IDENTITY:
+      case ATTN_SCAN_READY:
+      case ATTN_SCAN_STEP: break;
       case ATTN_SCAN_ELU1: f[r] = f[r] > 0 ? f[r] + 1 : expf(f[r]); break;
       case ATTN_SCAN_RELU: f[r] = (f[r] < 0 ? 0 : f[r]) + eps; break;
       case ATTN_SCAN_EXP: f[r] = exp2f(f[r] - shift) + eps; break;
@@ -107,6 +130,7 @@ static void scan_add(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
     for (int32_t c = 0; c < plan->value_dim; ++c) value_sums[c] += v[c];
   }
   scan_map(plan, k, maximum, eps, f);
+  scan_step_row(plan, &rows->k_step, token, f);
   for (int32_t r = 0; r < plan->feature_dim; ++r) {
     float *s = state + (ptrdiff_t)r * attn_scan_stride(plan->value_dim);
     for (int32_t c = 0; c < plan->value_dim; ++c) s[c] += f[r] * v[c];
@@ -143,6 +167,7 @@ static void scan_read(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows
   const float *q = rows->q + token * rows->q_stride;
   float largest = scan_project(plan, q, f);
   scan_map(plan, q, largest, plan->feature_eps, f);
+  scan_step_row(plan, &rows->q_step, token, f);
   float denominator = 0;
   for (int32_t r = 0; r < plan->feature_dim; ++r) denominator += f[r] * z[r];
   float factor = plan->normalised ? 1 / (denominator + plan->denominator_eps) : plan->output_scale;

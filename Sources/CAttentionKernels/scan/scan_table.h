@@ -13,6 +13,8 @@
     case ATTN_SCAN_RELU: blocks(SCAN_MAP_FLOOR); break;         \
     case ATTN_SCAN_ELU1: blocks(SCAN_MAP_ELU1); break;          \
     case ATTN_SCAN_EXP: blocks(SCAN_MAP_EXP); break;            \
+    case ATTN_SCAN_READY: blocks(SCAN_MAP_READY); break;        \
+    case ATTN_SCAN_STEP: blocks(SCAN_MAP_STEP); break;          \
   }
 
 static inline size_t scan_scratch_bytes(const attn_scan_plan_t *plan) {
