@@ -148,6 +148,10 @@ public struct PlannedMemory {
       let ranks = stage.mergesInChunks(geometry) ? 0 : max(stage.capacity(geometry) - 1, 0)
       let rows = queryHeads * shape.queryLength
       bytes += 4 * rows * (ranks * (shape.valueDim + 1) + 2)
+      if stage.mergesInChunks(geometry) {
+        let kernels = context.kernels
+        bytes += workers * ByChunkPass.routeBytes(stage, geometry, shape: shape, kernels: kernels)
+      }
     }
     var isReordered = geometry.order != nil
     if case .axisOrders = stage.scoring { isReordered = true }

@@ -38,11 +38,10 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
     let bytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
     scratch = Workspace(bytesPerWorker: bytes, workers: workers)
     runMemory = StripRunMemory(blocks: 1, keys: geometry.largestBlock, workers: workers)
-    let mostRows = zip(starts, starts.dropFirst()).reduce(0) { max($0, $1.1 - $1.0) } * heads
-    mostRoutes = mostRows * setting.lists.capacity
-    let arrays = setting.lists.keepsScores ? 3 : 2
+    mostRoutes = Self.mostRoutes(stage, geometry, shape: shape, kernels: context.kernels)
     routes = Workspace(
-      bytesPerWorker: 4 * (geometry.blockCount + 1 + arrays * mostRoutes), workers: workers)
+      bytesPerWorker: Self.routeBytes(stage, geometry, shape: shape, kernels: context.kernels),
+      workers: workers)
     partial = Workspace(
       bytesPerWorker: 4 * Self.mostLanes * (shape.valueDim + 2), workers: workers)
     tops = Tensor([shape.batch * shape.queryHeads, shape.queryLength])
@@ -51,6 +50,28 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
       let ids = laneIDs(worker)
       for lane in 0..<Self.mostLanes { ids[lane] = Int32(lane) }
     }
+  }
+
+  /// Rows of a chunk, each as often as it may see a block.
+  private static func mostRoutes(
+    _ stage: AttendSelected, _ geometry: SelectionGeometry, shape: AttentionShape,
+    kernels: KernelTable
+  ) -> Int {
+    let heads = stage.headsPerStrip(shape: shape, lanes: kernels.tile.lanes)
+    let starts = stage.chunkStarts(geometry, heads: heads)
+    let places = zip(starts, starts.dropFirst()).reduce(0) { max($0, $1.1 - $1.0) }
+    return places * heads * stage.capacity(geometry)
+  }
+
+  /// What a worker keeps of the routes of its chunk.
+  static func routeBytes(
+    _ stage: AttendSelected, _ geometry: SelectionGeometry, shape: AttentionShape,
+    kernels: KernelTable
+  ) -> Int {
+    let arrays = stage.scoresWeighBlocks ? 3 : 2
+    return 4
+      * (geometry.blockCount + 1
+        + arrays * mostRoutes(stage, geometry, shape: shape, kernels: kernels))
   }
 
   var bytes: Int {
