@@ -59,6 +59,17 @@ import Testing
     #expect(OutputComparison(inside, reference).relativeL2 < Self.tolerance)
   }
 
+  /// `fastgen` knows only after a run which of its four masks a head takes.
+  @Test(arguments: [(0, 4 * (1 + 2 + 3 + 4 * 61)), (3, 4 * 64 * 65 / 2)] as [(Int32, Int)])
+  func workFollowsTheMasksThatHeadsPick(mask: Int32, pairs: Int) throws {
+    let shape = try AttentionShape(
+      queryHeads: 4, queryLength: 64, headDim: 16, causality: .bottomRight)
+    let plan = try MechanismCatalogue.entry("fastgen").make(["special": "4"], shape: shape).plan
+    let picked = Selection(rows: 1, capacity: 1, ids: [mask, mask, mask, mask])
+    #expect(plan.attendedPairsOfHeads != pairs)
+    #expect(plan.realised(picked).attendedPairsOfHeads == pairs)
+  }
+
   @Test func aDiskLiesInsideTheNeighborhoodOfItsDiameter() throws {
     let grid: Extents = [19, 23]
     let shape = try AttentionShape(queryLength: grid.count, headDim: 8, grid: grid)

@@ -2,7 +2,7 @@
 
 /// Tiled online softmax over keys known before the data.
 public struct Attend: Hashable, Sendable {
-  public let rule: MaskRule
+  public private(set) var rule: MaskRule
   public let precision: AttendPrecision
   public let queryTiling: QueryTiling
   /// Keys per chunk where chunks are attended to by themselves and merged; nil for one pass.
@@ -29,6 +29,20 @@ public struct Attend: Hashable, Sendable {
     self.precision = precision
     self.queryTiling = queryTiling
     self.residual = residual
+  }
+
+  /// The stage with the patterns that heads picked when they met the data, where they pick any.
+  ///
+  /// Of several batch elements each has picked its own: they keep what is assumed beforehand.
+  func realised(_ selection: Selection, shape: AttentionShape) -> Attend {
+    guard case .patterns(let heads) = rule, heads.choice != nil, shape.batch == 1 else {
+      return self
+    }
+    let picked = (0..<shape.queryHeads).compactMap { selection.blocks(head: $0, row: 0).first }
+    guard picked.count == shape.queryHeads else { return self }
+    var copy = self
+    copy.rule = .patterns(heads.picking(picked))
+    return copy
   }
 
   func work(shape: AttentionShape) -> [StageWork] {

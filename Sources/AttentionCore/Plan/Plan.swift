@@ -36,6 +36,8 @@ public struct Plan: Hashable, Sendable {
       shape: shape,
       stages: stages.map { stage in
         switch stage {
+        case .attend(let attend):
+          return .attend(attend.realised(selection, shape: shape))
         case .attendSelected(let selected):
           return .attendSelected(selected.realised(selection, shape: shape))
         case .gatedBranches(let branches):

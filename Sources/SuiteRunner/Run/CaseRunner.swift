@@ -164,11 +164,14 @@ public final class CaseRunner {
     selection: Selection?
   ) throws -> Plan {
     let plan = item.mechanism.plan
-    guard let selection, let stage = plan.selectingStage else { return plan }
+    guard let selection else { return plan }
     let realised = plan.realised(selection)
-    let quality = SelectionQuality(
-      stage, selection: selection, inputs: inputs, shape: item.shape)
-    record.accuracy.selection = quality.record
+    guard realised != plan else { return plan }
+    if let stage = plan.selectingStage {
+      let quality = SelectionQuality(
+        stage, selection: selection, inputs: inputs, shape: item.shape)
+      record.accuracy.selection = quality.record
+    }
     record.work.operations = realised.operations
     if let pairs = realised.attendedPairsOfHeads { record.work.attendedPairs = .value(pairs) }
     record.bounds = try CaseBounds(item, plan: realised, kernels: context.execution.kernels)

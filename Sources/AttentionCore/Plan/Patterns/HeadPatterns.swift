@@ -39,7 +39,7 @@ public struct HeadPatterns: Hashable, Sendable {
   /// The distinct patterns.
   public let patterns: [HeadPattern]
   /// Index of the pattern of every query head.
-  public let ofHead: [Int]
+  public private(set) var ofHead: [Int]
   /// Means of keys and values that heads may see as further keys.
   public let summaries: KeySummaries?
   /// How heads pick among ``patterns`` from the data; nil where ``ofHead`` is final.
@@ -101,6 +101,13 @@ public struct HeadPatterns: Hashable, Sendable {
     self.init(
       perHead: [HeadPattern](repeating: pattern, count: shape.queryHeads), summaries: summaries,
       shape: shape)
+  }
+
+  /// The same candidates, of which every head has picked the one at this index.
+  func picking(_ indices: [Int]) -> HeadPatterns {
+    var copy = self
+    copy.ofHead = indices
+    return copy
   }
 
   /// Attended pairs of all query heads of one batch element.
