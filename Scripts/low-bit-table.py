@@ -18,8 +18,9 @@ PUBLISHED = pathlib.Path(__file__).resolve().parent.parent / "Suites/data/low-bi
 def cases(run):
     for line in (pathlib.Path(run) / "journal.jsonl").read_text().splitlines():
         record = json.loads(line)
-        if "caseID" in record and record.get("accuracy", {}).get("dense", {}).get("value"):
-            yield record
+        dense = known(record.get("accuracy", {}).get("dense"))
+        if "caseID" in record and dense:
+            yield record, dense
 
 
 def name(record):
@@ -29,9 +30,8 @@ def name(record):
 
 
 def known(value):
-    if isinstance(value, dict):
-        return value.get("value")
-    return value
+    """The value, or None where the record gives a reason for its absence."""
+    return None if isinstance(value, dict) and "absent" in value else value
 
 
 def number(value, form):
@@ -42,8 +42,7 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     inputs, captured = {}, {}
-    for record in cases(sys.argv[1]):
-        dense = record["accuracy"]["dense"]["value"]
+    for record, dense in cases(sys.argv[1]):
         kind = record["problem"]["input"]["kind"]
         inputs.setdefault(kind, []).append((name(record), record["problem"]["precision"], dense))
         if kind.endswith(".npz"):
