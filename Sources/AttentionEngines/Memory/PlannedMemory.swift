@@ -112,14 +112,16 @@ public struct PlannedMemory {
   }
 
   private func convolving(_ stage: LongConvolution) -> Int {
-    let length = LongConvolution.transformLength(shape: shape)
     switch stage {
     case .gated:
+      let length = LongConvolution.transformLength(shape: shape)
       let stride = RealFourierPlan.stride(length: length)
       return 4 * stride * (shape.queryHeads * shape.valueDim + workers * 16)
     case .relativeFeatures(let features):
       let column = (shape.queryLength + 15) & ~15
-      return 8 * ColumnStore.stride(length: length) * (shape.queryHeads + 4 * workers)
+      // Even and odd frequencies of every head, the turns between them, four columns per worker.
+      let stride = ColumnStore.stride(length: LongConvolution.foldedLength(shape: shape))
+      return 8 * stride * (2 * shape.queryHeads + 1 + 4 * workers)
         + 4 * column * queryHeads * (2 * features + shape.valueDim + 1)
     }
   }

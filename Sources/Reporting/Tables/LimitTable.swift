@@ -56,7 +56,7 @@ enum LimitTable {
       else { return nil }
       self.row = row
       self.realised = realised
-      let efficiency = RankingTable.efficiency(row)
+      let efficiency = row.tileEfficiency
       outside = efficiency.map { 1 - $0 }
       let chosen = row.record.timing.value?.selection?.medianNanoseconds
       choice =

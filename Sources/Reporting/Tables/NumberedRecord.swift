@@ -29,6 +29,18 @@ struct NumberedRecord {
     record.accuracy.dense.map(part)
   }
 
+  /// Attended pairs by the pairs that the engine evaluated.
+  var tileEfficiency: Quantity {
+    let evaluated = record.counts.measured.map(\.pairsEvaluated)
+    return record.work.attendedPairs.flatMap { attended in
+      evaluated.flatMap {
+        $0 > 0
+          ? .value(Double(attended) / Double($0))
+          : .absent(reason: "the engine counts no pairs")
+      }
+    }
+  }
+
   func oracleError(_ part: (OracleError) -> Double) -> Quantity {
     record.accuracy.oracle.map(part)
   }

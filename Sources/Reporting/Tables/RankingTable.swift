@@ -28,7 +28,7 @@ enum RankingTable {
           "relative L1", cases.map { $0.denseError(\.relativeL1) }, style: NumberText.scientific),
         Column("cosine", cases.map { $0.denseError(\.cosine) }, style: NumberText.cosine),
         Column("on the front", isNumeric: false, cells: ranked.map(\.isOnFront)),
-        Column("tile efficiency", cases.map(efficiency), style: NumberText.percent),
+        Column("tile efficiency", cases.map(\.tileEfficiency), style: NumberText.percent),
         Column(
           "roofline bound", cases.map { $0.hostBound.flatMap(\.roofline) },
           style: NumberText.significant),
@@ -49,18 +49,6 @@ enum RankingTable {
 
   private static func time(_ row: NumberedRecord) -> Quantity {
     row.time(.mechanism).map(\.medianNanoseconds)
-  }
-
-  /// Attended pairs by the pairs that the engine evaluated.
-  static func efficiency(_ row: NumberedRecord) -> Quantity {
-    let evaluated = row.record.counts.measured.map(\.pairsEvaluated)
-    return row.record.work.attendedPairs.flatMap { attended in
-      evaluated.flatMap {
-        $0 > 0
-          ? .value(Double(attended) / Double($0))
-          : .absent(reason: "the engine counts no pairs")
-      }
-    }
   }
 
   private static func places(_ problem: (name: String, rows: [NumberedRecord])) -> [Place] {
