@@ -150,9 +150,6 @@ gate_step() {
     timeout -k 10 "$((share * 2))" "$attnbench" gate --suite "$gate_suite" \
     --baseline "$against" "${more[@]}" --summary "$folder/gate.md" --junit "$folder/gate.xml" \
     --time-limit "$share"
-  # The build of a baseline has process groups of its own, which the limit does not reach; left
-  # alone it would drown what is timed next.
-  [ "$code" -ne 124 ] || pkill -TERM -f "$PWD/\.build/commits/"
   step "gate with controls" "$(meaning "$code")" "$took" \
     "$gate_suite against $against$([ "$code" -eq 0 ] || echo ": $(tail -n 1 "$folder/gate.log")")"
 }

@@ -104,6 +104,15 @@ public struct AttentionShape: Hashable, Sendable, Codable {
       grid: grid ?? self.grid, scale: scale)
   }
 
+  /// Plans have masks and tables per head, and features as wide as squares of a head: sizes beyond
+  /// any model are refused before either is made.
+  private static func largest(_ name: String) -> Int {
+    switch name {
+    case "queryHeads", "keyValueHeads", "headDim", "valueDim": 1 << 16
+    default: Int(Int32.max)
+    }
+  }
+
   private func validate() throws(ShapeError) {
     let sizes = [
       ("batch", batch), ("queryHeads", queryHeads), ("keyValueHeads", keyValueHeads),
@@ -113,8 +122,9 @@ public struct AttentionShape: Hashable, Sendable, Codable {
     for (name, value) in sizes where value < 1 {
       throw .tooSmall(name: name, value: value)
     }
-    for (name, value) in sizes where value > Int(Int32.max) {
-      throw .tooLarge(name: name, value: value)
+    for (name, value) in sizes {
+      let limit = Self.largest(name)
+      guard value <= limit else { throw .tooLarge(name: name, value: value, limit: limit) }
     }
     guard queryHeads.isMultiple(of: keyValueHeads) else {
       throw .headsDoNotDivide(queryHeads: queryHeads, keyValueHeads: keyValueHeads)
@@ -140,7 +150,7 @@ public struct AttentionShape: Hashable, Sendable, Codable {
 /// A size that no attention problem can have.
 public enum ShapeError: Error, Hashable, Sendable {
   case tooSmall(name: String, value: Int)
-  case tooLarge(name: String, value: Int)
+  case tooLarge(name: String, value: Int, limit: Int)
   case headsDoNotDivide(queryHeads: Int, keyValueHeads: Int)
   case gridDoesNotFit(grid: Extents, queryLength: Int)
   case tensorTooLarge(extents: [Int])
@@ -152,8 +162,8 @@ extension ShapeError: CustomStringConvertible {
     switch self {
     case .tooSmall(let name, let value):
       "\(name) is \(value); it must be at least 1"
-    case .tooLarge(let name, let value):
-      "\(name) is \(value); it must be below 2^31"
+    case .tooLarge(let name, let value, let limit):
+      "\(name) is \(value); it must be at most \(limit)"
     case .headsDoNotDivide(let queryHeads, let keyValueHeads):
       "\(queryHeads) query heads cannot share \(keyValueHeads) key-value heads evenly; "
         + "query heads must be a multiple of key-value heads"

@@ -30,6 +30,15 @@ import Testing
     #expect(entry.parameters.allSatisfy { result.output.contains($0.name) })
   }
 
+  @Test func aMessageThatQuotesMuchIsShortened() throws {
+    let command = try Command()
+    defer { command.remove() }
+    let result = try command.run("describe", String(repeating: "mo", count: 20_000))
+    #expect(result.code == 2)
+    #expect(result.errors.contains("characters ... "))
+    #expect(result.errors.utf8.count < 5_000)
+  }
+
   @Test func describeNamesWeightsWithTheirShapes() throws {
     let command = try Command()
     defer { command.remove() }

@@ -98,8 +98,19 @@ import Testing
     ),
     (["simulate", "flash", "--length", "0"], "it must be at least 1"),
     (["simulate", "flash", "--grid", "16x0"], "16x0"),
-    (["simulate", "flash", "--length", "3000000000"], "below 2^31"),
+    (["simulate", "flash", "--length", "3000000000"], "at most 2147483647"),
     (["simulate", "flash", "--length", "2000000000"], "exceeds 64 bits"),
+    (["simulate", "flash", "--length", "64", "--heads", "70000"], "at most 65536"),
+    (["simulate", "flash", "--length", "64", "--head-dim", "70000"], "at most 65536"),
+    (
+      [
+        "simulate", "cottention", "--length", "64", "--batch", "500", "--heads", "65536",
+        "--head-dim", "65536",
+      ], "of all rows"
+    ),
+    (
+      ["simulate", "inline", "--grid", "8x8", "--set", "kernel=2147483647"], "from 1 to 1023"
+    ),
     (["simulate", "flash", "--grid", "9999999999x99999999999"], "exceed 64 bits"),
     (
       ["simulate", "neighborhood", "--grid", "16x16", "--set", "window=0x5"],

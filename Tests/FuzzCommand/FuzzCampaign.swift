@@ -55,6 +55,10 @@ struct FuzzCampaign {
   ) -> String? {
     let child = Process()
     child.executableURL = URL(fileURLWithPath: program)
+    // The runtime's backtrace is made by a child of the child, which outlives a kill and keeps the
+    // pipe that says that the child ended.
+    child.environment = ProcessInfo.processInfo.environment.merging(
+      ["SWIFT_BACKTRACE": "enable=no"]) { $1 }
     child.arguments = [
       "--worker", parser.name, "\(seed)", "\(first)", "\(count)", progress.file,
     ]

@@ -60,7 +60,7 @@ public struct HostileParser: Sendable {
     case unclear(reason: String)
   }
 
-  /// Longest message that a screen can show [byte].
+  /// What a message may say beyond the input that it quotes [byte]; the command shortens the whole.
   public static let maximumMessageBytes = 1 << 13
 
   public func attempt(_ input: [UInt8]) -> Outcome {
@@ -72,7 +72,7 @@ public struct HostileParser: Sendable {
     } catch {
       let message = "\(error)"
       if message.isEmpty { return .unclear(reason: "the message is empty") }
-      guard message.utf8.count <= Self.maximumMessageBytes else {
+      guard message.utf8.count <= input.count + Self.maximumMessageBytes else {
         return .unclear(
           reason: "the message has \(message.utf8.count) bytes: \(message.prefix(200))")
       }

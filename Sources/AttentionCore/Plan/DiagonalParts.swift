@@ -41,14 +41,18 @@ public struct DiagonalParts: Hashable, Sendable {
   private static let blockRows = 4
   /// Parts of all heads together that keep a few workers busy to the end.
   private static let fewestUnits = 16
+  /// Heads that do not keep a few workers busy by themselves.
+  private static let fewHeads = 4
 
   /// - Requires: `mask.slides`.
   public init(_ mask: NeighborhoodMask, keyValueHeads: Int) {
     let padded = [AxisWindow](repeating: .single, count: max(3 - mask.axes.count, 0)) + mask.axes
     let outer = padded[0].length > 1 ? padded[0] : padded[1]
     let wanted = (Self.fewestUnits + keyValueHeads - 1) / keyValueHeads
-    // Twice the window: at most half of the packing is done twice.
-    let smallest = max(2 * outer.window, Self.blockRows)
+    // Twice the window: at most half of the packing is done twice. Few heads take all of it twice,
+    // which costs less than a worker that waits.
+    let windows = keyValueHeads < Self.fewHeads ? 1 : 2
+    let smallest = max(windows * outer.window, Self.blockRows)
     let parts = max(min(wanted, outer.length / smallest), 1)
     let length = (outer.length + parts - 1) / parts
     let rounded = (length + Self.blockRows - 1) / Self.blockRows * Self.blockRows

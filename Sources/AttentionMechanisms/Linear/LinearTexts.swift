@@ -19,12 +19,16 @@ enum LinearTexts {
     }
   }
 
-  /// - Throws: ``MechanismError/outOfRange(parameter:value:rule:)`` for even sizes and those below 1.
+  /// Taps of a convolution along an axis beyond any published one.
+  private static let mostTaps = 1023
+
+  /// - Throws: ``MechanismError/outOfRange(parameter:value:rule:)`` for even sizes, those below 1
+  ///   and those above 1023.
   static func requireOdd(_ parameter: String, _ value: Int) throws(MechanismError) {
-    guard value >= 1, value % 2 == 1 else {
+    guard (1...mostTaps).contains(value), value % 2 == 1 else {
       throw .outOfRange(
         parameter: parameter, value: "\(value)",
-        rule: "it must be odd and at least 1, so that kernels are centred")
+        rule: "it must be odd, so that kernels are centred, and from 1 to \(mostTaps)")
     }
   }
 }

@@ -53,7 +53,7 @@ struct Failure {
       print(message)
     } else if !message.isEmpty {
       let text = message.hasPrefix("Error:") ? message : "Error: " + message
-      StandardError.note(text)
+      StandardError.note(text.shortened)
     }
     Glibc.exit(code)
   }

@@ -14,6 +14,15 @@ enum StandardError {
 }
 
 extension String {
+  /// The text, its middle left out where it is longer than a screen: names come from files, and a
+  /// message that quotes one may be as long as the file.
+  var shortened: String {
+    let most = 4_000
+    guard count > most else { return self }
+    let left = count - most
+    return "\(prefix(most * 3 / 4)) ... \(left) characters ... \(suffix(most / 4))"
+  }
+
   /// The text without what a terminal would obey: names come from files that anybody may write.
   ///
   /// Control characters other than newline and tab, and changes of the direction of writing.

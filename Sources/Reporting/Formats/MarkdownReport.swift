@@ -17,53 +17,14 @@ struct MarkdownReport {
     let rows = report.resultRows
     var sections = [title, summary]
     if !rows.isEmpty {
-      sections += [
+      let tables = ReportSections(rows)
+      sections.append(
         section(
-          "Results",
-          Captions.headline,
-          MarkdownTable.text(HeadlineTable.table(rows), footnotes: &footnotes)),
-        optional(
-          "Ranking", RankingTable.caption, RankingTable.table(rows), footnotes: &footnotes),
-        optional(
-          "What keeps cases from their bounds", LimitTable.caption, LimitTable.table(rows),
-          footnotes: &footnotes),
-        optional(
-          "By mechanism", Captions.averages, AverageTable.table(rows), footnotes: &footnotes),
-        plots,
-        optional(
-          "Published figures",
-          Captions.published,
-          SimulationTables.published(rows), footnotes: &footnotes),
-        section(
-          "Roofline bounds by machine",
-          Captions.machines,
-          MarkdownTable.text(DetailTables.machines(rows), footnotes: &footnotes)),
-        optional(
-          "Predicted against measured",
-          Captions.predictions,
-          SimulationTables.predictions(rows), footnotes: &footnotes),
-        optional(
-          "Chosen keys",
-          Captions.chosenTiles,
-          SimulationTables.selections(rows), footnotes: &footnotes),
-        optional(
-          "Efficiency length",
-          Captions.efficiency,
-          EfficiencyLengths.table(rows), footnotes: &footnotes),
-        section("Times", MarkdownTable.text(DetailTables.times(rows), footnotes: &footnotes)),
-        section(
-          "Accuracy",
-          Captions.accuracy,
-          tolerances(rows),
-          MarkdownTable.text(DetailTables.accuracy(rows), footnotes: &footnotes)),
-        optional(
-          "Selections",
-          Captions.selections,
-          DetailTables.selections(rows), footnotes: &footnotes),
-        section("Work", MarkdownTable.text(DetailTables.work(rows), footnotes: &footnotes)),
-        counters(rows, footnotes: &footnotes),
-        reasons(footnotes),
-      ]
+          "Results", Captions.headline,
+          MarkdownTable.text(HeadlineTable.table(rows), footnotes: &footnotes)))
+      sections += tables.comparisons.map { written($0, footnotes: &footnotes) } + [plots]
+      sections += tables.details.map { written($0, footnotes: &footnotes) }
+      sections.append(reasons(footnotes))
     }
     sections += [coverage, environment, section("How to read this", MethodText.reading)]
     sections += [section("Method", MethodText.method), commands]
@@ -93,29 +54,17 @@ struct MarkdownReport {
     return "no picture here, because " + (script.reason ?? "it was not drawn")
   }
 
-  private func tolerances(_ rows: [NumberedRecord]) -> String {
-    var reasons: [String] = []
-    for row in rows {
-      guard let error = row.record.accuracy.oracle.value else { continue }
-      let reason =
-        "- Tolerance \(NumberText.scientific(error.tolerance)): "
-        + "\(Escaping.markdown(error.toleranceReason))."
-      if !reasons.contains(reason) { reasons.append(reason) }
-    }
-    return reasons.joined(separator: "\n")
-  }
-
-  private func counters(_ rows: [NumberedRecord], footnotes: inout Footnotes) -> String {
-    let table = DetailTables.counters(rows)
-    let missing = DetailTables.missingCounters(rows).map {
+  private func written(_ section: ReportSection, footnotes: inout Footnotes) -> String {
+    let remarks = section.remarks.map { "- " + Escaping.markdown($0) }
+    let missing = section.missing.map {
       "- \(Escaping.markdownCode($0.name)): \(Escaping.markdown($0.reason))"
     }
-    var parts: [String] = []
-    if table.rowCount > 0 { parts.append(MarkdownTable.text(table, footnotes: &footnotes)) }
-    if !missing.isEmpty {
-      parts.append("Counters that could not be read:\n\n" + missing.joined(separator: "\n"))
-    }
-    return parts.isEmpty ? "" : section("Counters", parts.joined(separator: "\n\n"))
+    let table =
+      section.table.rowCount == 0 ? "" : MarkdownTable.text(section.table, footnotes: &footnotes)
+    return self.section(
+      section.heading, section.caption, remarks.joined(separator: "\n"), table,
+      missing.isEmpty ? "" : "Counters that could not be read:",
+      missing.joined(separator: "\n"))
   }
 
   private func reasons(_ footnotes: Footnotes) -> String {
@@ -158,14 +107,6 @@ struct MarkdownReport {
       "- #\($0.number) \(Escaping.markdownCode($0.record.command))"
     }
     return lines.isEmpty ? "" : section("Repeat one row", lines.joined(separator: "\n"))
-  }
-
-  /// A section with one table, or nothing where the table has no rows.
-  private func optional(
-    _ heading: String, _ text: String, _ table: Table, footnotes: inout Footnotes
-  ) -> String {
-    guard table.rowCount > 0 else { return "" }
-    return section(heading, text, MarkdownTable.text(table, footnotes: &footnotes))
   }
 
   private func section(_ heading: String, _ parts: String...) -> String {

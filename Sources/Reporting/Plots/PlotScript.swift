@@ -7,6 +7,8 @@ struct PlotScript {
   private(set) var lines: [String] = []
   private var clauses: [String] = []
   private var blocks = 0
+  /// Width of a character of the title in units of its font size, generously.
+  private static let titleCharacter = 0.62
 
   /// A script with terminal, frame, title and axis labels set.
   init(output: PlotOutput, frame: PlotFrame, title: String, x: String, y: String) {
@@ -15,7 +17,7 @@ struct PlotScript {
     add("set rmargin at screen \(Self.number(frame.right))")
     add("set bmargin at screen \(Self.number(frame.bottom))")
     add("set tmargin at screen \(Self.number(frame.top))")
-    add("set title \(Escaping.gnuplot(title)) font ',15'")
+    addTitle(title, frame: frame)
     add("set xlabel \(Escaping.gnuplot(x))")
     add("set ylabel \(Escaping.gnuplot(y)) offset 0.5,0")
     add("set border 3 linecolor rgb '#404040'")
@@ -31,6 +33,15 @@ struct PlotScript {
   /// A script of several planes, which sets everything else itself.
   init(output: PlotOutput, height: Double) {
     addTerminal(output, height: height)
+  }
+
+  /// A title over the whole page: gnuplot's own is centred over the axes, and cut where it is wider
+  /// than what they leave on either side.
+  private mutating func addTitle(_ title: String, frame: PlotFrame) {
+    let fitting = PlotFrame.width * 0.97 / (Double(title.count) * Self.titleCharacter)
+    let size = Int(min(15, max(9, fitting)))
+    let height = Self.number((1 + frame.top) / 2)
+    add("set label \(Escaping.gnuplot(title)) at screen 0.5,screen \(height) center font ',\(size)'")
   }
 
   private mutating func addTerminal(_ output: PlotOutput, height: Double) {

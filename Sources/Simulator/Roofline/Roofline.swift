@@ -104,16 +104,43 @@ extension Plan {
     return RooflineFloor(work: work, machine: machine)
   }
 
-  /// Throws if the operations of dense attention at this shape, which no plan exceeds by more than
-  /// its preparation, do not fit 64 bits with room to spare.
+  /// Throws if the operations of dense attention at this shape, which no plan without features
+  /// exceeds by more than its preparation, or those of the features, do not fit 64 bits with room to
+  /// spare.
   package func checkWork() throws(SimulatorError) {
+    let heads = [shape.batch, shape.queryHeads]
+    let channels = shape.headDim + shape.valueDim
+    try Self.check(
+      heads + [shape.queryLength, shape.keyLength, channels], "operations of all query-key pairs")
+    let rows = shape.queryLength + shape.keyLength
+    for stage in stages {
+      if let features = stage.featureDim(shape: shape) {
+        try Self.check(
+          heads + [rows, max(features, channels), channels],
+          "operations of the features of all rows")
+      }
+      if case .lowRank(let lowRank) = stage {
+        let landmarks = lowRank.landmarks(shape: shape)
+        try Self.check(
+          heads + [landmarks, max(landmarks, channels), max(landmarks, rows, channels)]
+            + [max(lowRank.iterations, 1)], "operations of all landmarks")
+      }
+    }
+  }
+
+  private static func check(_ sizes: [Int], _ quantity: String) throws(SimulatorError) {
     // A factor of 16 covers preparation, extra keys and features wider than a head.
-    let sizes = [
-      shape.batch, shape.queryHeads, shape.queryLength, shape.keyLength,
-      shape.headDim + shape.valueDim, 16,
-    ]
-    guard Extents(sizes).checkedCount != nil else {
-      throw .overflow(quantity: "operations of all query-key pairs")
+    guard Extents(sizes + [16]).checkedCount != nil else { throw .overflow(quantity: quantity) }
+  }
+}
+
+extension Stage {
+  /// Channels of the features that a state is made of; nil where there is no state.
+  fileprivate func featureDim(shape: AttentionShape) -> Int? {
+    switch self {
+    case .scan(let scan): scan.featureMap.featureDim(headDim: shape.headDim)
+    case .features(let features): features.featureDim(shape: shape)
+    default: nil
     }
   }
 }

@@ -54,6 +54,7 @@ public struct SimulationReport: Encodable, Sendable {
   public init(_ query: SimulationQuery) throws {
     let plans = try query.plans(at: query.shape)
     try plans.dense.checkWork()
+    try plans.mechanism.checkWork()
     let comparison = try Self.comparison(query, plans)
     for machine in query.machines {
       if let tiles = query.tiles { try machine.allow(tiles) }

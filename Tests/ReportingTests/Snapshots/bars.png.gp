@@ -6,7 +6,7 @@ set lmargin at screen 0.330773
 set rmargin at screen 0.97
 set bmargin at screen 0.200669
 set tmargin at screen 0.913043
-set title 'Bound and measured speed-up over dense attention' font ',15'
+set label 'Bound and measured speed-up over dense attention' at screen 0.5,screen 0.956522 center font ',15'
 set xlabel 'speed-up over flash f32; bars begin at 1'
 set ylabel '' offset 0.5,0
 set border 3 linecolor rgb '#404040'

@@ -6,7 +6,7 @@ set lmargin at screen 0.085
 set rmargin at screen 0.669167
 set bmargin at screen 0.125
 set tmargin at screen 0.9
-set title 'Roofline bound on host against sequence length' font ',15'
+set label 'Roofline bound on host against sequence length' at screen 0.5,screen 0.95 center font ',15'
 set xlabel 'sequence length [query token]'
 set ylabel 'roofline bound over dense attention' offset 0.5,0
 set border 3 linecolor rgb '#404040'

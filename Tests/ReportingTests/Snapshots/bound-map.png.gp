@@ -6,7 +6,7 @@ set lmargin at screen 0.145667
 set rmargin at screen 0.84
 set bmargin at screen 0.125
 set tmargin at screen 0.9
-set title 'Roofline bound, geometric mean over cases' font ',15'
+set label 'Roofline bound, geometric mean over cases' at screen 0.5,screen 0.95 center font ',15'
 set xlabel ''
 set ylabel '' offset 0.5,0
 set border 3 linecolor rgb '#404040'

@@ -6,7 +6,7 @@ set lmargin at screen 0.085
 set rmargin at screen 0.625833
 set bmargin at screen 0.125
 set tmargin at screen 0.9
-set title 'Accuracy against speed at 1x8x4096x64, gaussian, 1 thread (1 of 4 problems)' font ',15'
+set label 'Accuracy against speed at 1x8x4096x64, gaussian, 1 thread (1 of 4 problems)' at screen 0.5,screen 0.95 center font ',15'
 set xlabel 'measured speed-up over flash f32 (right is better)'
 set ylabel 'relative L1 to dense attention (down is better)' offset 0.5,0
 set border 3 linecolor rgb '#404040'

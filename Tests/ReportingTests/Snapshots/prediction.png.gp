@@ -6,7 +6,7 @@ set lmargin at screen 0.085
 set rmargin at screen 0.755833
 set bmargin at screen 0.125
 set tmargin at screen 0.9
-set title 'Measured time against the predicted floor on this host' font ',15'
+set label 'Measured time against the predicted floor on this host' at screen 0.5,screen 0.95 center font ',15'
 set xlabel 'roofline floor [ms]'
 set ylabel 'median time [ms]' offset 0.5,0
 set border 3 linecolor rgb '#404040'

@@ -6,7 +6,7 @@ set lmargin at screen 0.085
 set rmargin at screen 0.6865
 set bmargin at screen 0.125
 set tmargin at screen 0.9
-set title 'Roofline of this host, 1 thread' font ',15'
+set label 'Roofline of this host, 1 thread' at screen 0.5,screen 0.95 center font ',15'
 set xlabel 'arithmetic intensity [flop/byte]'
 set ylabel 'speed [GFLOP/s]' offset 0.5,0
 set border 3 linecolor rgb '#404040'

@@ -6,7 +6,7 @@ set lmargin at screen 0.085
 set rmargin at screen 0.7905
 set bmargin at screen 0.125
 set tmargin at screen 0.9
-set title 'Measured speed-up against its bound on this host' font ',15'
+set label 'Measured speed-up against its bound on this host' at screen 0.5,screen 0.95 center font ',15'
 set xlabel 'roofline bound over dense attention'
 set ylabel 'measured speed-up over flash f32' offset 0.5,0
 set border 3 linecolor rgb '#404040'
