@@ -41,22 +41,7 @@ DIAGONAL_INLINE __m512 diagonal_pick(__m512 x, __m512i index) {
 }
 
 /// Transposes a 16x16 matrix.
-DIAGONAL_INLINE void diagonal_transpose(__m512 x[16]) {
-  DIAGONAL_UNROLL for (int g = 0; g < 4; ++g) tiled_transpose4_avx512(x + 4 * g);
-  // Quarter j of x[4 g + i] holds rows 4 g ..< 4 g + 4 of column 4 j + i.
-  __m512 columns[16];
-  DIAGONAL_UNROLL for (int i = 0; i < 4; ++i) {
-    const __m512 a = _mm512_shuffle_f32x4(x[i], x[4 + i], 0x44);
-    const __m512 b = _mm512_shuffle_f32x4(x[8 + i], x[12 + i], 0x44);
-    const __m512 c = _mm512_shuffle_f32x4(x[i], x[4 + i], 0xee);
-    const __m512 d = _mm512_shuffle_f32x4(x[8 + i], x[12 + i], 0xee);
-    columns[i] = _mm512_shuffle_f32x4(a, b, 0x88);
-    columns[4 + i] = _mm512_shuffle_f32x4(a, b, 0xdd);
-    columns[8 + i] = _mm512_shuffle_f32x4(c, d, 0x88);
-    columns[12 + i] = _mm512_shuffle_f32x4(c, d, 0xdd);
-  }
-  DIAGONAL_UNROLL for (int i = 0; i < 16; ++i) x[i] = columns[i];
-}
+DIAGONAL_INLINE void diagonal_transpose(__m512 x[16]) { tiled_transpose16_avx512(x); }
 
 /// The first `count` (1 ... 16) floats at `from`, then zeros.
 DIAGONAL_INLINE __m512 diagonal_load_first(const float *from, int32_t count) {

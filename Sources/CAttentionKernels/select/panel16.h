@@ -10,6 +10,8 @@
 #pragma clang attribute push( \
     __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
 
+#include "../tiled/transpose_avx512.h"
+
 enum {
   PANEL_ROWS = 16,
   /// Floats of the widest row that a panel holds.
@@ -23,32 +25,6 @@ typedef struct {
   _Alignas(64) float columns[PANEL_WIDTH * PANEL_ROWS];
 } panel_t;
 
-/// Makes columns of rows.
-PANEL_INLINE void transpose_sixteen(__m512 x[16]) {
-  __m512 y[16];
-  PANEL_UNROLL for (int32_t g = 0; g < 16; g += 4) {
-    const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(x[g], x[g + 1]));
-    const __m512d b = _mm512_castps_pd(_mm512_unpacklo_ps(x[g + 2], x[g + 3]));
-    const __m512d c = _mm512_castps_pd(_mm512_unpackhi_ps(x[g], x[g + 1]));
-    const __m512d d = _mm512_castps_pd(_mm512_unpackhi_ps(x[g + 2], x[g + 3]));
-    // Quarter j of y[g + i] holds column 4 j + i of rows g ..< g + 4.
-    y[g] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
-    y[g + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
-    y[g + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(c, d));
-    y[g + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(c, d));
-  }
-  PANEL_UNROLL for (int32_t i = 0; i < 4; i++) {
-    const __m512 a = _mm512_shuffle_f32x4(y[i], y[4 + i], 0x44);
-    const __m512 b = _mm512_shuffle_f32x4(y[8 + i], y[12 + i], 0x44);
-    const __m512 c = _mm512_shuffle_f32x4(y[i], y[4 + i], 0xee);
-    const __m512 d = _mm512_shuffle_f32x4(y[8 + i], y[12 + i], 0xee);
-    x[i] = _mm512_shuffle_f32x4(a, b, 0x88);
-    x[4 + i] = _mm512_shuffle_f32x4(a, b, 0xdd);
-    x[8 + i] = _mm512_shuffle_f32x4(c, d, 0x88);
-    x[12 + i] = _mm512_shuffle_f32x4(c, d, 0xdd);
-  }
-}
-
 static inline void fill_panel(panel_t *panel, const float *x, ptrdiff_t stride, int32_t count,
                               int32_t width) {
   for (int32_t e = 0; e < width; e += 16) {
@@ -57,7 +33,7 @@ static inline void fill_panel(panel_t *panel, const float *x, ptrdiff_t stride, 
     PANEL_UNROLL for (int32_t i = 0; i < 16; i++) {
       rows[i] = _mm512_maskz_loadu_ps(rest, x + least_of(i, count - 1) * stride + e);
     }
-    transpose_sixteen(rows);
+    tiled_transpose16_avx512(rows);
     PANEL_UNROLL for (int32_t i = 0; i < 16; i++) _mm512_store_ps(panel->columns + 16 * (e + i), rows[i]);
   }
 }
@@ -70,7 +46,7 @@ static inline void add_to_blocks16(const float *weights, ptrdiff_t stride, int32
     for (int32_t i = 0; i < 16; i++) {
       columns[i] = _mm512_maskz_loadu_ps(i < rows ? rest : 0, weights + i * stride + j);
     }
-    transpose_sixteen(columns);
+    tiled_transpose16_avx512(columns);
     const int32_t end = least_of(16, count - j);
     for (int32_t t = 0; t < end; t++) {
       float *sum = sums + 16 * (ptrdiff_t)blocks[j + t];
@@ -156,7 +132,7 @@ PANEL_INLINE void panel_block(const panel_t *panel, int32_t lanes, const float *
       const key_quad_t quad = quad_products(panel, four, width);
       for (int32_t i = 0; i < 4; i++) tile[j + i] = quad.key[i];
     }
-    transpose_sixteen(tile);
+    tiled_transpose16_avx512(tile);
     if (keys == 16 && lanes == 16) {
       // Stores under a mask are slow.
       PANEL_UNROLL for (int32_t i = 0; i < 16; i++) {

@@ -16,6 +16,24 @@ TILED_INLINE void tiled_transpose4_avx512(__m512 x[4]) {
   x[3] = _mm512_shuffle_ps(c, d, 0xee);
 }
 
+/// Transposes the 16x16 matrix of 16 vectors.
+TILED_INLINE void tiled_transpose16_avx512(__m512 x[16]) {
+  TILED_UNROLL for (int g = 0; g < 4; ++g) tiled_transpose4_avx512(x + 4 * g);
+  // Quarter j of x[4 g + i] holds rows 4 g ..< 4 g + 4 of column 4 j + i.
+  __m512 columns[16];
+  TILED_UNROLL for (int i = 0; i < 4; ++i) {
+    const __m512 a = _mm512_shuffle_f32x4(x[i], x[4 + i], 0x44);
+    const __m512 b = _mm512_shuffle_f32x4(x[8 + i], x[12 + i], 0x44);
+    const __m512 c = _mm512_shuffle_f32x4(x[i], x[4 + i], 0xee);
+    const __m512 d = _mm512_shuffle_f32x4(x[8 + i], x[12 + i], 0xee);
+    columns[i] = _mm512_shuffle_f32x4(a, b, 0x88);
+    columns[4 + i] = _mm512_shuffle_f32x4(a, b, 0xdd);
+    columns[8 + i] = _mm512_shuffle_f32x4(c, d, 0x88);
+    columns[12 + i] = _mm512_shuffle_f32x4(c, d, 0xdd);
+  }
+  TILED_UNROLL for (int i = 0; i < 16; ++i) x[i] = columns[i];
+}
+
 /// The first `columns` (1 ... 4) floats at `from`, then zeros.
 TILED_INLINE __m128 tiled_load4(const float *from, int columns) {
   if (columns == 4) return _mm_loadu_ps(from);
@@ -57,24 +75,10 @@ TILED_INLINE void tiled_load_rows(float *queries, const float *const rows[16], i
 
 /// Transposes 16 channels of one part of the outputs, times `inverse`, into rows 0 ..< 16.
 TILED_INLINE void tiled_output_rows(const float *outputs, __m512 inverse, __m512 rows[16]) {
-  __m512 x[4][4];
-  TILED_UNROLL for (int g = 0; g < 4; ++g) {
-    TILED_UNROLL for (int i = 0; i < 4; ++i) {
-      x[g][i] = _mm512_mul_ps(_mm512_load_ps(outputs + 32 * (4 * g + i)), inverse);
-    }
-    tiled_transpose4_avx512(x[g]);
+  TILED_UNROLL for (int i = 0; i < 16; ++i) {
+    rows[i] = _mm512_mul_ps(_mm512_load_ps(outputs + 32 * i), inverse);
   }
-  // Quarter j of x[g][i] holds channels 4g ..< 4g + 4 of row 4j + i.
-  TILED_UNROLL for (int i = 0; i < 4; ++i) {
-    const __m512 a = _mm512_shuffle_f32x4(x[0][i], x[1][i], 0x44);
-    const __m512 b = _mm512_shuffle_f32x4(x[2][i], x[3][i], 0x44);
-    const __m512 c = _mm512_shuffle_f32x4(x[0][i], x[1][i], 0xee);
-    const __m512 d = _mm512_shuffle_f32x4(x[2][i], x[3][i], 0xee);
-    rows[i] = _mm512_shuffle_f32x4(a, b, 0x88);
-    rows[4 + i] = _mm512_shuffle_f32x4(a, b, 0xdd);
-    rows[8 + i] = _mm512_shuffle_f32x4(c, d, 0x88);
-    rows[12 + i] = _mm512_shuffle_f32x4(c, d, 0xdd);
-  }
+  tiled_transpose16_avx512(rows);
 }
 
 /// Stores up to 16 lanes of one part as rows `ids` of `o`.

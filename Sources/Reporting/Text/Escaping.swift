@@ -4,15 +4,21 @@
 enum Escaping {
   /// One line without control characters.
   static func oneLine(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.map { isControl($0) ? " " : $0 }))
+    // Nearly every text of a report: looking up categories would be a tenth of its time.
+    if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
+    return String(String.UnicodeScalarView(text.unicodeScalars.map { isControl($0) ? " " : $0 }))
   }
 
   /// Prose that cannot become markup; brackets stay as they are where they cannot make a link.
   static func markdown(_ text: String) -> String {
-    let canLink = ["](", "][", "]:"].contains { text.contains($0) }
+    let line = oneLine(text)
+    let canLink = zip(line.utf8, line.utf8.dropFirst()).contains { first, second in
+      first == UInt8(ascii: "]") && "([:".utf8.contains(second)
+    }
     let special = canLink ? "\\`*<|[]" : "\\`*<|"
+    guard line.utf8.contains(where: { special.utf8.contains($0) }) else { return line }
     var result = ""
-    for character in oneLine(text) {
+    for character in line {
       if special.contains(character) { result.append("\\") }
       result.append(character)
     }
@@ -56,7 +62,9 @@ enum Escaping {
   static func csv(_ text: String) -> String {
     var field = oneLine(text)
     if let first = field.first, "=+-@".contains(first) { field = "'" + field }
-    guard field.contains(where: { "\",".contains($0) }) else { return field }
+    guard field.utf8.contains(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: ",") }) else {
+      return field
+    }
     return "\"" + field.replacing("\"", with: "\"\"") + "\""
   }
 
