@@ -10,7 +10,7 @@ static const attn_kernel_table_t tables[] = {
 #if defined(__x86_64__)
     {ATTN_ISA_AVX2, "avx2", &attn_tiled_avx2, &attn_lowbit_avx2, &attn_scan_avx2,
      &attn_select_avx2, &attn_rows_avx2, &attn_diagonal_avx2,
-     &attn_decode_avx2, NULL, &attn_quantised_avx2, &attn_features_avx2},
+     &attn_decode_avx2, &attn_window_avx2, &attn_quantised_avx2, &attn_features_avx2},
     {ATTN_ISA_AVX512, "avx512", &attn_tiled_avx512, &attn_lowbit_avx512, &attn_scan_avx512,
      &attn_select_avx512, &attn_rows_avx512, &attn_diagonal_avx512,
      &attn_decode_avx512, &attn_window_avx512, &attn_quantised_avx512, &attn_features_avx512},

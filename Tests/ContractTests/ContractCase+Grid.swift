@@ -87,6 +87,11 @@ extension ContractCase {
       ContractCase("fastgen"),
       ContractCase("fastgen", ["recovery": "0.5", "localShare": "0.4"]),
       ContractCase("fastgen", ["recovery": "0.01"]),
+      // Frequent keys without a window, then with one; last all keys are frequent.
+      ContractCase("fastgen", ["recovery": "0.4"]),
+      ContractCase("fastgen", ["recovery": "0.5", "localShare": "0.3", "special": "7"]),
+      ContractCase("fastgen", ["recovery": "0.9999", "frequentShare": "1"]),
+      ContractCase("fastgen", ["recovery": "0.5", "frequentShare": "0"]),
     ],
   ]
 }

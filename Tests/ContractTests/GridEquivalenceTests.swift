@@ -109,6 +109,9 @@ import Testing
     let shape = try Self.shape([300], causal: true)
     let strict = Setting("fastgen", ["recovery": "1.5"])
     #expect(try Self.distance(strict, fromOracleOf: Setting("flash"), shape) < Self.tolerance)
+    // The third mask keeps everything where all keys are frequent.
+    let frequent = Setting("fastgen", ["recovery": "0.9999", "frequentShare": "1"])
+    #expect(try Self.distance(frequent, fromOracleOf: Setting("flash"), shape) < Self.tolerance)
   }
 
   /// The masks of the paper's code: rolled tokens, slices of the rolled image, equal labels.

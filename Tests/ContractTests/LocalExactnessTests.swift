@@ -59,15 +59,40 @@ import Testing
     #expect(OutputComparison(inside, reference).relativeL2 < Self.tolerance)
   }
 
-  /// `fastgen` knows only after a run which of its four masks a head takes.
-  @Test(arguments: [(0, 4 * (1 + 2 + 3 + 4 * 61)), (3, 4 * 64 * 65 / 2)] as [(Int32, Int)])
+  /// `fastgen` knows only after a run which of its five masks a head takes, and its frequent keys.
+  ///
+  /// Here those are the first 19, four of which are special. The window has 19 keys, too.
+  @Test(
+    arguments: [
+      (0, 1 + 2 + 3 + 4 * 61), (2, 19 * 20 / 2 + 45 * 19), (3, 38 * 39 / 2 + 26 * 38),
+      (4, 64 * 65 / 2),
+    ] as [(Int32, Int)])
   func workFollowsTheMasksThatHeadsPick(mask: Int32, pairs: Int) throws {
     let shape = try AttentionShape(
       queryHeads: 4, queryLength: 64, headDim: 16, causality: .bottomRight)
-    let plan = try MechanismCatalogue.entry("fastgen").make(["special": "4"], shape: shape).plan
-    let picked = Selection(rows: 1, capacity: 1, ids: [mask, mask, mask, mask])
-    #expect(plan.attendedPairsOfHeads != pairs)
-    #expect(plan.realised(picked).attendedPairsOfHeads == pairs)
+    let plan = try MechanismCatalogue.entry("fastgen")
+      .make(["special": "4", "punctuationShare": "0"], shape: shape).plan
+    let head = [mask] + [Int32](repeating: -1, count: 18) + (0..<19)
+    let picked = Selection(rows: 2, capacity: 19, ids: head + head + head + head)
+    #expect(plan.attendedPairsOfHeads != 4 * pairs)
+    #expect(plan.realised(picked).attendedPairsOfHeads == 4 * pairs)
+  }
+
+  /// Keys that the last queries all look at are frequent, wherever they lie.
+  @Test func keysOfLargeWeightsAreFrequent() throws {
+    let shape = try AttentionShape(queryLength: 200, headDim: 16, causality: .bottomRight)
+    let inputs = Self.inputs(shape)
+    guard case .queryKeyValue(let query, let key, _) = inputs else { return }
+    let (queries, keys) = (query.matrix(batch: 0, head: 0), key.matrix(batch: 0, head: 0))
+    for row in 168..<200 { queries[row * 16] = 20 }
+    for row in [3, 50, 51, 120] { keys[row * 16] = 20 }
+    let mechanism = try MechanismCatalogue.entry("fastgen").make(
+      ["special": "1", "punctuationShare": "0", "frequentShare": "0.02"], shape: shape)
+    let engine = try Engines.prepare(
+      mechanism.plan, weights: WeightSet(), context: Contexts.best)
+    engine.run(inputs, into: Tensor<Float>(mechanism.outputExtents))
+    #expect(engine.selection?.blocks(head: 0, row: 0) == [2])
+    #expect(engine.selection?.blocks(head: 0, row: 1) == [3, 50, 51, 120])
   }
 
   @Test func aDiskLiesInsideTheNeighborhoodOfItsDiameter() throws {

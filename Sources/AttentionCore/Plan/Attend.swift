@@ -40,8 +40,11 @@ public struct Attend: Hashable, Sendable {
     }
     let picked = (0..<shape.queryHeads).compactMap { selection.blocks(head: $0, row: 0).first }
     guard picked.count == shape.queryHeads else { return self }
+    let frequent = (0..<shape.queryHeads).map { head in
+      selection.rows > 1 ? selection.blocks(head: head, row: 1) : []
+    }
     var copy = self
-    copy.rule = .patterns(heads.picking(picked))
+    copy.rule = .patterns(heads.picking(picked, frequent: frequent, shape: shape))
     return copy
   }
 
@@ -63,9 +66,15 @@ public struct Attend: Hashable, Sendable {
       + modifying(pairs: pairs, shape: shape) + [attend] + merge + residualWork(shape: shape)
   }
 
+  /// Whether heads pick patterns from the data; what patterns show beside keys is gathered then.
+  private var picksPatterns: Bool {
+    guard case .patterns(let heads) = rule else { return false }
+    return heads.choice != nil
+  }
+
   /// The means of keys and values that stand for groups of them.
   private func summing(shape: AttentionShape) -> [StageWork] {
-    guard let summaries = rule.summaries else { return [] }
+    guard let summaries = rule.summaries, !picksPatterns else { return [] }
     let heads = shape.batch * shape.keyValueHeads
     let elements = heads * (shape.headDim + shape.valueDim)
     return [

@@ -52,9 +52,19 @@ public struct PlannedMemory {
     let work = Stage.attend(stage).work(shape: shape)
     let copies = work.filter { $0.name != "attend" && $0.narrowBytes > 0 }
       .reduce(0) { $0 + $1.bytesWritten }
+    if case .patterns(let heads) = stage.rule, let choice = heads.choice, choice.frequentCount > 0 {
+      return choosing(choice, candidates: heads.candidates.count)
+    }
     guard case .int8 = stage.precision else { return copies }
     // Scale and sum of each key, scale of each query.
     return copies + 8 * keyHeads * shape.keyLength + 4 * queryHeads * shape.queryLength
+  }
+
+  /// Frequent keys of every head with their values, and sums of weights by key and candidate.
+  private func choosing(_ choice: HeadChoice, candidates: Int) -> Int {
+    let rows = choice.frequentCount * (shape.headDim + shape.valueDim + 1)
+    return 4 * queryHeads * (rows + shape.keyLength)
+      + workers * (8 * (candidates + 1) * shape.keyLength + 20 * choice.frequentCount)
   }
 
   private func decoding(_ stage: Decode) -> Int {

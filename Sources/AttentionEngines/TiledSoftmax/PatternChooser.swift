@@ -7,7 +7,9 @@ import RealModule
 /// Lets every head pick one of several patterns by what they keep of a few sampled rows.
 ///
 /// Scores come from the selection kernels, which give the same bits in every table, and sums have
-/// one order: the choice is the same whatever the table and the number of workers.
+/// one order: the choice is the same whatever the table and the number of workers. Where keys may
+/// be frequent, the weights of every key are summed over the rows, for each candidate where it sees
+/// frequent keys; what a candidate keeps of the keys that turn out to be frequent is known then.
 final class PatternChooser: @unchecked Sendable {
   private let choice: HeadChoice
   private let shape: AttentionShape
@@ -16,12 +18,20 @@ final class PatternChooser: @unchecked Sendable {
   /// Keys by candidate and sampled row.
   private let candidates: [[[Range<Int>]]]
   private let workspace: Workspace
+  /// Per candidate and sampled row, where it sees frequent keys; nil where it does not.
+  private let frequentSpans: [[[Range<Int>]]?]
+  private let frequentKeys: PreparedFrequentKeys?
   private let chosen: UnsafeMutablePointer<Int32>
+  /// Frequent keys of every head, ascending.
+  private let frequent: UnsafeMutablePointer<Int32>
   private var operands: (tensors: AttendOperands, board: CountBoard)?
   private var body: WorkerPool.UnitBody?
 
   /// Nil where `rule` leaves nothing to choose.
-  init?(_ rule: MaskRule, shape: AttentionShape, context: ExecutionContext) {
+  init?(
+    _ rule: MaskRule, frequentKeys: PreparedFrequentKeys?, shape: AttentionShape,
+    context: ExecutionContext
+  ) {
     guard case .patterns(let heads) = rule, let choice = heads.choice else { return nil }
     self.choice = choice
     self.shape = shape
@@ -30,27 +40,49 @@ final class PatternChooser: @unchecked Sendable {
       choice.queries.map { pattern.spans(of: $0, keyLength: shape.keyLength) }
     }
     complete = spans(choice.complete)
-    candidates = heads.patterns.map { spans($0.keys) }
-    // Weights of a row, a complete and a masked output, and a figure per candidate.
-    let floats = shape.keyLength + 2 * shape.valueDim + 2 * heads.patterns.count + 2
+    candidates = heads.candidates.map { spans($0.keys) }
+    self.frequentKeys = frequentKeys
+    frequentSpans = heads.candidates.map { candidate in
+      frequentKeys == nil ? nil : candidate.frequent.map { spans($0.visible) }
+    }
+    let columns = frequentKeys == nil ? 0 : 1 + heads.candidates.count
+    // Weights of a row, a complete and a masked output, and figures in Double: one per candidate,
+    // and one per key for the complete rows and each candidate.
+    let floats =
+      shape.keyLength + 2 * shape.valueDim + 2
+      + 2 * (heads.candidates.count + columns * shape.keyLength)
     workspace = Workspace(bytesPerWorker: 4 * floats, workers: context.pool.count)
     chosen = .allocate(capacity: shape.batch * shape.queryHeads)
     chosen.initialize(repeating: 0, count: shape.batch * shape.queryHeads)
+    frequent = .allocate(capacity: max(shape.batch * shape.queryHeads * choice.frequentCount, 1))
+    frequent.initialize(repeating: 0, count: shape.batch * shape.queryHeads * choice.frequentCount)
     body = { [unowned self] worker, head in choose(worker: worker, head: head) }
   }
 
   deinit {
     chosen.deallocate()
+    frequent.deallocate()
   }
 
-  var bytes: Int { workspace.bytes + 4 * shape.batch * shape.queryHeads }
+  var bytes: Int {
+    workspace.bytes + 4 * shape.batch * shape.queryHeads * (1 + choice.frequentCount)
+  }
 
   /// Index of the pattern of every head of the batch.
   var choices: UnsafeBufferPointer<Int32> {
     UnsafeBufferPointer(start: chosen, count: shape.batch * shape.queryHeads)
   }
 
-  var selection: Selection { Selection(rows: 1, capacity: 1, ids: Array(choices)) }
+  /// The pattern of every head and, where keys may be frequent, those.
+  var selection: Selection {
+    let capacity = choice.frequentCount
+    guard capacity > 0 else { return Selection(rows: 1, capacity: 1, ids: Array(choices)) }
+    let ids = choices.indices.flatMap { head in
+      [choices[head]] + [Int32](repeating: -1, count: capacity - 1)
+        + UnsafeBufferPointer(start: frequent + head * capacity, count: capacity)
+    }
+    return Selection(rows: 2, capacity: capacity, ids: ids)
+  }
 
   /// Chooses for all heads; one unit of work is one head.
   func run(_ tensors: AttendOperands, pool: WorkerPool, board: CountBoard) {
@@ -64,9 +96,11 @@ final class PatternChooser: @unchecked Sendable {
     let at = operands.tensors.head(head, shape: shape)
     let scratch = workspace[worker]
     let figures = scratch.assumingMemoryBound(to: Double.self)
-    let weights = (scratch + MemoryLayout<Double>.stride * candidates.count)
+    let columns = frequentKeys == nil ? 0 : 1 + candidates.count
+    let doubles = candidates.count + columns * shape.keyLength
+    let weights = (scratch + MemoryLayout<Double>.stride * doubles)
       .assumingMemoryBound(to: Float.self)
-    figures.update(repeating: 0, count: candidates.count)
+    figures.update(repeating: 0, count: doubles)
     for row in choice.queries.indices {
       weigh(row: row, at, into: weights)
       switch choice.rule {
@@ -74,9 +108,35 @@ final class PatternChooser: @unchecked Sendable {
       case .firstKeeping: addShares(row: row, weights: weights, to: figures)
       }
     }
-    chosen[head] = Int32(decide(figures))
+    var gathered = 0
+    if let frequentKeys {
+      let ids = frequent + head * choice.frequentCount
+      find(ids, frequentKeys, figures, weights: weights)
+      chosen[head] = Int32(decide(figures))
+      gathered = frequentKeys.gather(ids, head: head, pattern: Int(chosen[head]), at)
+    } else {
+      chosen[head] = Int32(decide(figures))
+    }
+    let rows = choice.queries.count + (frequentKeys == nil ? 0 : 1)
     operands.board.add(
-      worker: worker, elementsSorted: choice.queries.count * shape.keyLength, rowsGathered: 0)
+      worker: worker, elementsSorted: rows * shape.keyLength, rowsGathered: gathered)
+  }
+
+  /// Ranks the keys by the sums of their weights; adds what candidates keep of the frequent ones.
+  private func find(
+    _ ids: UnsafeMutablePointer<Int32>, _ frequentKeys: PreparedFrequentKeys,
+    _ figures: UnsafeMutablePointer<Double>, weights: UnsafeMutablePointer<Float>
+  ) {
+    let columns = figures + candidates.count
+    for key in 0..<shape.keyLength { weights[key] = Float(columns[key]) }
+    kernels.top(weights, Int32(shape.keyLength), Int32(choice.frequentCount), ids)
+    for index in candidates.indices where frequentSpans[index] != nil {
+      let seen = columns + (1 + index) * shape.keyLength
+      for place in 0..<choice.frequentCount
+      where frequentKeys.takes(ids[place], pattern: index) {
+        figures[index] += seen[Int(ids[place])]
+      }
+    }
   }
 
   /// The weights of a complete row, not yet divided by their sum.
@@ -109,6 +169,22 @@ final class PatternChooser: @unchecked Sendable {
     let all = sum(complete[row], weights)
     guard all > 0 else { return }
     for index in candidates.indices { shares[index] += sum(candidates[index][row], weights) / all }
+    guard frequentKeys != nil else { return }
+    let columns = shares + candidates.count
+    add(complete[row], weights, share: 1 / all, to: columns)
+    for index in candidates.indices {
+      guard let spans = frequentSpans[index] else { continue }
+      add(spans[row], weights, share: 1 / all, to: columns + (1 + index) * shape.keyLength)
+    }
+  }
+
+  private func add(
+    _ spans: [Range<Int>], _ weights: UnsafePointer<Float>, share: Double,
+    to columns: UnsafeMutablePointer<Double>
+  ) {
+    for span in spans {
+      for key in span { columns[key] += share * Double(weights[key]) }
+    }
   }
 
   private func addErrors(

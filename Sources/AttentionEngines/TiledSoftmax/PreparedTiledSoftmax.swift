@@ -14,6 +14,7 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
   private let places: StripPlaces
   private let windows: PreparedWindows?
   private let summaries: PreparedSummaries?
+  private let frequentKeys: PreparedFrequentKeys?
   private let chooser: PatternChooser?
   private let stage: Attend
   private let schedules: HeadSchedules
@@ -38,8 +39,12 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
       schedules, rule: stage.rule,
       windows: windows?.ofPattern ?? schedules.schedules.map { _ in nil }, shape: shape,
       weights: weights)
-    chooser = PatternChooser(stage.rule, shape: shape, context: context)
-    summaries = PreparedSummaries(stage.rule, schedules, shape: shape)
+    let frequentKeys = PreparedFrequentKeys(stage.rule, shape: shape, context: context)
+    self.frequentKeys = frequentKeys
+    chooser = PatternChooser(
+      stage.rule, frequentKeys: frequentKeys, shape: shape, context: context)
+    // Those of a plan whose heads choose stand for frequent keys.
+    summaries = chooser == nil ? PreparedSummaries(stage.rule, schedules, shape: shape) : nil
     stripsPerUnit = Self.stripsPerUnit(total: places.count, workers: context.pool.count)
     tiles = schedules.counts
     let stripBytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
@@ -51,7 +56,7 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
 
   var workspaceBytes: Int {
     workspace.bytes + places.bytes + (windows?.bytes ?? 0) + (summaries?.bytes ?? 0)
-      + (chooser?.bytes ?? 0)
+      + (frequentKeys?.bytes ?? 0) + (chooser?.bytes ?? 0)
   }
 
   var selection: Selection? { chooser?.selection }
@@ -128,6 +133,7 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     summaries?.attend(
       scratch, pattern: place.pattern, strip: place.strip, head: at.keyValueIndex, worker: worker,
       kernels: kernels, board: board)
+    frequentKeys?.attend(scratch, place: place, worker: worker, board: board)
     kernels.store(scratch, at.output, valueDim, ids, count, nil)
   }
 

@@ -5,7 +5,7 @@ import CAttentionKernels
 
 /// The strips of a schedule that make up short windows, for the kernel of short windows.
 ///
-/// A window is one or two strips in a row that visit the same few keys without masks. Strips fill
+/// A window is a few strips in a row that visit the same few keys without masks. Strips fill
 /// vectors with queries, so that 49 queries take the time of 64, and read keys where they lie, so
 /// that keys at a power of two of bytes from one another push each other out of the first-level
 /// cache. The other kernel loses neither, but does its exponentials apart from its products.

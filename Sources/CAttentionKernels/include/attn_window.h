@@ -37,6 +37,7 @@ typedef struct {
                  float scale, const attn_window_t *next);
 } attn_window_kernels_t;
 
+extern const attn_window_kernels_t attn_window_avx2;
 extern const attn_window_kernels_t attn_window_avx512;
 
 #endif

@@ -90,7 +90,8 @@ static void avx2_load(void *memory, const float *q, ptrdiff_t q_stride, const in
       const int lane = VECTOR * j + i;
       rows[i] = q + ids[lane < count ? lane : 0] * q_stride;
     }
-    tiled_load_rows(view.queries + VECTOR * j, rows, head_dim, tiled_word_mask(valid, j), scale);
+    tiled_load_rows(view.queries + VECTOR * j, TILED_AVX2_LANES, rows, head_dim,
+                    tiled_word_mask(valid, j), scale);
   }
 }
 

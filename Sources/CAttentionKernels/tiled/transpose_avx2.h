@@ -23,11 +23,11 @@ TILED_INLINE __m128 tiled_load4(const float *from, int columns) {
   return _mm_maskload_ps(from, mask);
 }
 
-/// Transposes 8 rows of up to 4 columns; column c goes to `to + 24 * c`, scaled.
+/// Transposes 8 rows of up to 4 columns; column c goes to `to + step * c`, scaled.
 ///
 /// Lanes whose bits in `lanes` are clear become zero.
-TILED_INLINE void tiled_load_columns(float *to, const float *const rows[8], ptrdiff_t column,
-                                     int columns, __m256 lanes, __m256 scale) {
+TILED_INLINE void tiled_load_columns(float *to, ptrdiff_t step, const float *const rows[8],
+                                     ptrdiff_t column, int columns, __m256 lanes, __m256 scale) {
   __m256 x[4];
   TILED_UNROLL for (int i = 0; i < 4; ++i) {
     const __m128 low = tiled_load4(rows[i] + column, columns);
@@ -36,21 +36,21 @@ TILED_INLINE void tiled_load_columns(float *to, const float *const rows[8], ptrd
   }
   tiled_transpose4_avx2(x);
   TILED_UNROLL for (int i = 0; i < 4; ++i) {
-    _mm256_store_ps(to + 24 * i, _mm256_and_ps(lanes, _mm256_mul_ps(x[i], scale)));
+    _mm256_store_ps(to + step * i, _mm256_and_ps(lanes, _mm256_mul_ps(x[i], scale)));
   }
 }
 
-/// Loads 8 query rows into one vector column of the strip.
-TILED_INLINE void tiled_load_rows(float *queries, const float *const rows[8], int32_t head_dim,
-                                  __m256 lanes, float scale) {
+/// Loads 8 rows into one column of vectors that lie `step` floats apart.
+TILED_INLINE void tiled_load_rows(float *to, const ptrdiff_t step, const float *const rows[8],
+                                  int32_t head_dim, __m256 lanes, float scale) {
   const __m256 factor = _mm256_set1_ps(scale);
   ptrdiff_t column = 0;
   for (; column + 4 <= head_dim; column += 4) {
-    tiled_load_columns(queries + 24 * column, rows, column, 4, lanes, factor);
+    tiled_load_columns(to + step * column, step, rows, column, 4, lanes, factor);
   }
   if (column < head_dim) {
-    tiled_load_columns(queries + 24 * column, rows, column, (int)(head_dim - column), lanes,
-                       factor);
+    const int columns = (int)(head_dim - column);
+    tiled_load_columns(to + step * column, step, rows, column, columns, lanes, factor);
   }
 }
 

@@ -92,6 +92,11 @@ public struct AttentionSketch: Sendable {
       notes.append("runs without tiles; shown as tiles would run it")
     }
     let patterns = Set(heads.ofHead).count
+    if case .patterns(let mask) = attend.rule, mask.picksFrequentKeys(head: head) {
+      notes.append("head \(head), one of \(patterns) different masks")
+      notes.append("keys that are frequent in the data are not shown")
+      return notes.joined(separator: "; ")
+    }
     if patterns > 1 { notes.append("head \(head), one of \(patterns) different masks") }
     if let summaries = heads.summaries[heads.ofHead[head]] {
       notes.append("\(summaries.keyLength) means of keys beside the keys are not shown")

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 /// How a head picks one of several patterns: by what they keep of a few sampled rows.
+///
+/// A selection holds the pattern's index in row 0 and, where keys may be frequent, those in row 1.
 public struct HeadChoice: Hashable, Sendable {
   public enum Rule: Hashable, Sendable {
     /// The pattern whose rows differ least from the complete ones, as a mean square; ties go to the
@@ -15,11 +17,19 @@ public struct HeadChoice: Hashable, Sendable {
   public let queries: [Int]
   /// What a complete row sees.
   public let complete: KeyPattern
+  /// How many keys are frequent, which patterns may see beside their own.
+  ///
+  /// They have the largest weights, summed over the complete rows; of equal sums the lower ones.
+  public let frequentCount: Int
 
-  public init(rule: Rule, queries: [Int], complete: KeyPattern) {
+  /// - Requires: a share to keep where there are frequent keys.
+  public init(rule: Rule, queries: [Int], complete: KeyPattern, frequentCount: Int = 0) {
+    precondition(
+      frequentCount == 0 || rule != .leastError, "errors are not known of frequent keys")
     self.rule = rule
     self.queries = queries
     self.complete = complete
+    self.frequentCount = frequentCount
   }
 
   /// The work of choosing for all heads of `shape`.
@@ -32,7 +42,9 @@ public struct HeadChoice: Hashable, Sendable {
       let kept = pairs(candidate.keys, shape)
       sums += kept
       if rule == .leastError { products += 2 * kept * shape.valueDim }
+      if frequentCount > 0, let view = candidate.frequent { sums += pairs(view.visible, shape) }
     }
+    if frequentCount > 0 { sums += complete + shape.keyLength }
     if rule == .leastError { products += 2 * complete * shape.valueDim }
     return StageWork(
       name: "choose patterns",
@@ -53,7 +65,8 @@ extension Attend {
   /// The choice among patterns, if there is one.
   func choosing(shape: AttentionShape) -> [StageWork] {
     guard case .patterns(let heads) = rule, let choice = heads.choice else { return [] }
-    return [choice.work(candidates: heads.patterns, shape: shape)]
+    return [choice.work(candidates: heads.candidates, shape: shape)]
+      + gathering(heads, shape: shape)
   }
 
   /// What an engine must count when heads have chosen: one schedule per head of the whole batch.
@@ -62,13 +75,18 @@ extension Attend {
   ) -> EngineCounts {
     let each = schedules.schedules.map { counts(of: $0, queryReads: true, shape: shape) }
     var sum = EngineCounts()
+    guard case .patterns(let heads) = rule, let choice = heads.choice else { return sum }
     for head in 0..<shape.batch * shape.queryHeads {
-      for pattern in chosen.blocks(head: head, row: 0) { sum += each[pattern] }
+      for pattern in chosen.blocks(head: head, row: 0) {
+        sum += each[pattern]
+        guard choice.frequentCount > 0 else { continue }
+        sum += frequentCounts(
+          heads.candidates[pattern], keys: chosen.blocks(head: head, row: 1),
+          tile: schedules.schedules[pattern].tile, shape: shape)
+      }
     }
-    if case .patterns(let heads) = rule, let choice = heads.choice {
-      sum.elementsSorted +=
-        shape.batch * shape.queryHeads * choice.queries.count * shape.keyLength
-    }
+    let rows = choice.queries.count + (choice.frequentCount > 0 ? 1 : 0)
+    sum.elementsSorted += shape.batch * shape.queryHeads * rows * shape.keyLength
     return sum
   }
 }

@@ -2,7 +2,7 @@
 
 extension TileSchedule {
   /// The schedule of a key pattern; strips follow `order`.
-  init(
+  package init(
     _ keys: KeyPattern, order: QueryOrder, queryLength: Int, keyLength: Int, tile: TileSize
   ) {
     self.init(tile: tile, keyLength: keyLength)
