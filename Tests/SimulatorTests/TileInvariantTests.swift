@@ -93,6 +93,27 @@ import Testing
     #expect((10_000 / flat.flopBound).rounded() == 103)
   }
 
+  @Test func pairsOfAnAxisAreTheSumOfItsWindows() {
+    for length in [1, 2, 7, 24, 61] {
+      for dilation in 1...min(length, 5) {
+        for window in 1...length / dilation {
+          for stride in 1...window {
+            for isCausal in [false, true] {
+              let axis = AxisWindow(
+                length: length, window: window, stride: stride, dilation: dilation,
+                isCausal: isCausal)
+              let pairs = (0..<dilation).reduce(0) { sum, residue in
+                let count = axis.classLength(residue: residue)
+                return (0..<count).reduce(sum) { $0 + axis.range(index: $1, count: count).count }
+              }
+              #expect(axis.attendedPairs == pairs, "\(axis)")
+            }
+          }
+        }
+      }
+    }
+  }
+
   @Test func countsOfAFourThousandPixelImageFitSixtyFourBits() throws {
     let mask = NeighborhoodMask(axes: [256, 256].map { Self.axis($0, window: 80) })
     let figures = try TileCounter.figures(

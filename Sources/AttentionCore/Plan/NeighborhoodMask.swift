@@ -41,20 +41,25 @@ public struct AxisWindow: Hashable, Sendable {
     return start..<start + window
   }
 
-  /// Attended pairs of this axis over all classes.
+  /// Attended pairs of this axis over all classes, in closed form.
   public var attendedPairs: Int {
-    var pairs = 0
-    for residue in 0..<dilation {
-      let count = classLength(residue: residue)
-      guard isCausal else {
-        pairs += count * window
-        continue
-      }
-      for index in 0..<count {
-        pairs += range(index: index, count: count).count
-      }
-    }
-    return pairs
+    guard isCausal else { return length * window }
+    // Classes have two lengths, which differ by one.
+    let longer = length % dilation
+    let count = length / dilation
+    return longer * causalPairs(count: count + 1) + (dilation - longer) * causalPairs(count: count)
+  }
+
+  /// Attended pairs of a causal class: all pairs up to the query, less what lies before the windows.
+  private func causalPairs(count: Int) -> Int {
+    let groups = count / stride
+    // Windows of the whole groups begin at g stride + stride - window, from the first group on
+    // where that is not negative.
+    let first = min(max((window - 1) / stride, 0), groups)
+    let starts =
+      (groups - first) * (stride - window) + stride * (groups + first - 1) * (groups - first) / 2
+    let rest = (count - groups * stride) * max(count - window, 0)
+    return count * (count + 1) / 2 - starts * stride - rest
   }
 }
 
