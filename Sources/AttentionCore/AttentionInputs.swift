@@ -60,10 +60,14 @@ public struct Selection: Sendable {
   public let ids: [Int32]
   /// Token at every place, list head by list head, where every one has an order of its own.
   public let orders: [Int32]?
+  /// Chosen blocks whose values a filter left out, where there is one.
+  public let leftOut: LeftOutBlocks?
 
   public init(
-    rows: Int, capacity: Int, headsPerList: Int = 1, ids: [Int32], orders: [Int32]? = nil
+    rows: Int, capacity: Int, headsPerList: Int = 1, ids: [Int32], orders: [Int32]? = nil,
+    leftOut: LeftOutBlocks? = nil
   ) {
+    self.leftOut = leftOut
     self.rows = rows
     self.capacity = capacity
     self.headsPerList = headsPerList

@@ -36,6 +36,7 @@ final class CountBoard: @unchecked Sendable {
     var bytesWritten = 0
     var elementsSorted = 0
     var rowsGathered = 0
+    var pairsLeftOut = 0
     // Keeps two workers off one pair of cache lines.
     var padding: (Int, Int, Int, Int, Int, Int, Int, Int) = (0, 0, 0, 0, 0, 0, 0, 0)
   }
@@ -78,6 +79,13 @@ final class CountBoard: @unchecked Sendable {
     slots[worker].elementsSorted += elementsSorted
     slots[worker].rowsGathered += rowsGathered
   }
+
+  func add(worker: Int, pairsLeftOut: Int) {
+    slots[worker].pairsLeftOut += pairsLeftOut
+  }
+
+  /// Pairs that a filter left out, where there is one.
+  var pairsLeftOut: Int { (0..<workers).reduce(0) { $0 + slots[$1].pairsLeftOut } }
 
   var sum: EngineCounts {
     var sum = EngineCounts()

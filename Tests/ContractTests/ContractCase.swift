@@ -209,6 +209,10 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
       ContractCase("minference-block", ["blockSize": "31", "topK": "1"]),
     ],
     "sparge": [
+      ContractCase(
+        "sparge", ["queryBlock": "48", "keyBlock": "16", "similarity": "-1", "skipBelow": "1"]),
+      ContractCase(
+        "sparge", ["queryBlock": "64", "keyBlock": "32", "cumulative": "1", "skipBelow": "0.2"]),
       ContractCase("sparge", ["similarity": "-1"]),
       ContractCase("sparge", ["queryBlock": "64", "keyBlock": "32", "similarity": "0.02"]),
       ContractCase(

@@ -21,6 +21,10 @@ import Testing
     ContractCase("minference-block", ["blockSize": "48", "topK": "99"]),
     ContractCase("sparge", ["queryBlock": "64", "keyBlock": "32", "cumulative": "1"]),
     ContractCase("sparge", ["queryBlock": "64", "keyBlock": "32", "similarity": "1"]),
+    ContractCase(
+      "sparge", ["queryBlock": "64", "keyBlock": "32", "cumulative": "1", "skipBelow": "1e9"]),
+    ContractCase(
+      "sparge", ["queryBlock": "64", "keyBlock": "32", "cumulative": "1", "skipBelow": "0"]),
     ContractCase("seer", ["blockSize": "32", "method": "ratio", "nonzeroRatio": "1"]),
     ContractCase("seer", ["blockSize": "32", "lastRows": "99"]),
     ContractCase("seer-r", ["blockSize": "32", "budget": "100000"]),
@@ -59,6 +63,8 @@ import Testing
   static let orders = ContractCase.all.filter { item in
     // INT8 scores are computed by query only.
     item.overrides["scores"] != "int8"
+      // A filter that leaves blocks out works by query only, too.
+      && item.overrides["skipBelow"] == nil
       && MechanismCatalogue.entries.first { $0.id == item.id }?
         .parameters.contains { $0.name == "order" } == true
   }

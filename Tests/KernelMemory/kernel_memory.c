@@ -35,6 +35,8 @@ static void tiled(const attn_kernel_table_t *t, int32_t queries, int32_t keys, i
     uint32_t masks[64];
     int32_t n = strip_runs(first, count, queries, keys, causal, kernels->key_tile, runs, masks);
     kernels->load(strip, q, d, ids, count, d, dv, (float)(scale * 1.4426950408889634));
+    // Nothing lies so far below anything: a filter that finds nothing to leave out.
+    if (keys <= ATTN_TILED_FILTERED_KEYS && random_below(2)) attn_tiled_leave_out(strip, 1e6f);
     attn_bias_rows_t rows[2];
     for (int r = 0; r < n; r++) rows[r] = (attn_bias_rows_t){keys + first - runs[r].first_key, -1};
     if (biased) kernels->bias(strip, terms, rows);

@@ -84,6 +84,8 @@ public struct EngineCounts: Hashable, Sendable, Codable {
   public var elementsSorted = 0
   /// Rows that were gathered out of order.
   public var rowsGathered = 0
+  /// Pairs, of those evaluated, whose values a filter left out; nil where there is no filter.
+  public var pairsLeftOut: Int?
 
   public init() {}
 
@@ -97,6 +99,7 @@ public struct EngineCounts: Hashable, Sendable, Codable {
     left.bytesWritten += right.bytesWritten
     left.elementsSorted += right.elementsSorted
     left.rowsGathered += right.rowsGathered
+    if let pairs = right.pairsLeftOut { left.pairsLeftOut = (left.pairsLeftOut ?? 0) + pairs }
   }
 
   /// The counts of `repetitions` such runs.
@@ -111,6 +114,7 @@ public struct EngineCounts: Hashable, Sendable, Codable {
     product.bytesWritten *= repetitions
     product.elementsSorted *= repetitions
     product.rowsGathered *= repetitions
+    product.pairsLeftOut = pairsLeftOut.map { $0 * repetitions }
     return product
   }
 

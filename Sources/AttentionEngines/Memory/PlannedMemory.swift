@@ -156,6 +156,9 @@ public struct PlannedMemory {
   private func selecting(_ stage: AttendSelected) -> Int {
     let geometry = SelectionGeometry(stage, shape: shape)
     var bytes = 4 * stage.listElements(shape: shape)
+    if stage.leftOutBelow != nil {
+      bytes += 4 * ScoreFilter.words(shape: shape, geometry, lanes: context.kernels.tile.lanes)
+    }
     if stage.order == .byBlock {
       let ranks = stage.mergesInChunks(geometry) ? 0 : max(stage.capacity(geometry) - 1, 0)
       let rows = queryHeads * shape.queryLength

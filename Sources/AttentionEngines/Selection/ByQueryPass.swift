@@ -73,6 +73,11 @@ final class ByQueryPass: SelectedPass, @unchecked Sendable {
       worker: worker, lanes: lanes, keyTile: tile.keys)
     let ids = ids[worker].assumingMemoryBound(to: Int32.self)
     fill(strip, head: head, runs.visible, ids)
+    if let filter = setting.filter {
+      let at = operands.head(head, shape: shape)
+      attend(strip, head: head, filter, at, operands, ids: ids, worker: worker, &runs)
+      return
+    }
     if let row = strip.row {
       for block in setting.lists.blocks(head: head, row: row) where block < geometry.wholeBlocks {
         runs.append(geometry.keys(block: Int(block)), chosen: TileSchedule.laneMask(lanes))
@@ -110,6 +115,41 @@ final class ByQueryPass: SelectedPass, @unchecked Sendable {
         Int32(runs.runCount - wholeRuns), runs.masks, setting.board[worker])
     }
     kernels.store(memory, at.output, shape.valueDim, ids, Int32(lanes), nil)
+  }
+
+  /// Attends to one block after the other, so that each can be left out.
+  private func attend(
+    _ strip: SelectedStrip, head: Int, _ filter: ScoreFilter, _ at: AttendOperands.Head,
+    _ operands: AttendOperands, ids: UnsafePointer<Int32>, worker: Int, _ runs: inout StripRuns
+  ) {
+    let kernels = setting.context.kernels.tiled
+    let memory = scratch[worker]
+    let lanes = strip.places.count
+    // Strips of several row units are those of a sequence shorter than a strip.
+    let row = strip.row ?? 0
+    let marks = filter.marks(
+      head: head, row: row, offset: strip.places.lowerBound - geometry.queries(row: row).lowerBound)
+    kernels.load(
+      memory, at.query, shape.headDim, ids, Int32(lanes), Int32(shape.headDim),
+      Int32(shape.valueDim), shape.kernelScale)
+    filter.begin(memory)
+    let keys = setting.source.keys(at.keyValueIndex, operands)
+    let values = setting.source.values(at.keyValueIndex, operands)
+    var pairs = 0
+    for block in setting.lists.blocks(head: head, row: row) {
+      let (firstRun, firstKey) = (runs.runCount, runs.keyRows)
+      runs.append(geometry.keys(block: Int(block)), chosen: TileSchedule.laneMask(lanes))
+      guard runs.runCount > firstRun else { continue }
+      kernels.attend(
+        memory, keys, shape.headDim, values, shape.valueDim, nil, runs.runs + firstRun,
+        Int32(runs.runCount - firstRun), runs.masks, setting.board[worker])
+      guard attn_tiled_left_out(memory) != 0 else { continue }
+      marks[Int(block) / 32] |= 1 << UInt32(block % 32)
+      pairs += (runs.keyRows - firstKey) * lanes
+    }
+    kernels.store(memory, at.output, shape.valueDim, ids, Int32(lanes), nil)
+    setting.board.add(worker: worker, keyRows: runs.keyRows, queryRows: lanes, shape)
+    setting.board.add(worker: worker, pairsLeftOut: pairs)
   }
 
   /// Writes what every lane sees and its row, counted from the first head's first query.

@@ -65,4 +65,6 @@ struct SelectionSetting {
   var pyramid: KeyPyramid?
   /// Orders that are chosen in every run, where heads have their own.
   var orders: HeadOrders?
+  /// Leaves out blocks that weigh nothing beside those before them, where blocks may be.
+  var filter: ScoreFilter?
 }

@@ -32,6 +32,10 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
       source: KeyValueSource(shape: shape, geometry: geometry, orders: orders),
       current: CurrentOperands(), board: CountBoard(workers: context.pool.count),
       weights: weights, context: context, orders: orders)
+    if let below = stage.leftOutBelow {
+      setting.filter = ScoreFilter(
+        below: below, shape: shape, geometry: geometry, lanes: context.kernels.tile.lanes)
+    }
     if case .pyramid = stage.scoring {
       setting.pyramid = KeyPyramid(shape: shape, geometry: geometry, context: context)
     }
@@ -78,13 +82,17 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
   var workspaceBytes: Int {
     setting.lists.bytes + setting.source.bytes + chooser.bytes + pass.bytes
       + (setting.pyramid?.bytes ?? 0) + (setting.orders?.bytes ?? 0)
+      + (setting.filter?.bytes ?? 0)
   }
 
-  var selection: Selection? { setting.lists.selection(orders: setting.orders) }
+  var selection: Selection? {
+    setting.lists.selection(orders: setting.orders, leftOut: setting.filter?.leftOut)
+  }
 
   var expectedCounts: EngineCounts? {
     stage.expectedCounts(
-      selection: setting.lists.selection(orders: nil), shape: shape,
+      selection: setting.lists.selection(orders: nil, leftOut: setting.filter?.leftOut),
+      shape: shape,
       tile: setting.context.kernels.tile(of: Plan(shape: shape, stages: [.attendSelected(stage)])))
   }
 
@@ -107,6 +115,7 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
     setting.current.value = AttendOperands(query: query, key: key, value: value, output: output)
     setting.context.pool.run(phases)
     counts = setting.board.sum
+    if setting.filter != nil { counts.pairsLeftOut = setting.board.pairsLeftOut }
   }
 }
 

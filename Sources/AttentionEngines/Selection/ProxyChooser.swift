@@ -20,6 +20,11 @@ final class ProxyChooser: Chooser, BlockChooser, @unchecked Sendable {
   /// Per worker: a batch of rows of weights and block sums; keys.
   private let weights: Workspace
   private let ranks: Workspace
+  /// Keys whose scores are computed at a time, whole blocks.
+  private let segmentKeys: Int
+  private let segments: Int
+  /// Sixteen rows of as many scores fill a quarter of a second cache of 1 MiB.
+  private static let keysPerSegment = 4096
 
   init(
     _ stage: AttendSelected, pattern: ProxyHeads, shape: AttentionShape, setting: SelectionSetting
@@ -35,9 +40,15 @@ final class ProxyChooser: Chooser, BlockChooser, @unchecked Sendable {
     needed = .allocate(capacity: heads)
     needed.initialize(repeating: 0, count: heads)
     let workers = setting.context.pool.count
+    let size = setting.geometry.blockStarts[1]
+    segmentKeys = min(max(Self.keysPerSegment / size, 1) * size, shape.keyLength)
+    segments = (shape.keyLength + segmentKeys - 1) / segmentKeys
     weights = Workspace(
       bytesPerWorker: 4
-        * (ScoreBatch.rows * ScoreBatch.stride(shape.keyLength) + setting.geometry.blockCount),
+        * max(
+          ScoreBatch.rows * ScoreBatch.stride(shape.keyLength) + setting.geometry.blockCount,
+          ScoreBatch.rows
+            * (ScoreBatch.stride(segmentKeys) + setting.geometry.blockCount + 2 * segments)),
       workers: workers)
     ranks = Workspace(bytesPerWorker: 8 * setting.geometry.blockCount, workers: workers)
     super.init(shape: shape, setting: setting)
@@ -107,23 +118,82 @@ final class ProxyChooser: Chooser, BlockChooser, @unchecked Sendable {
   }
 
   /// Raises the block scores to the largest weights of `count` queries, one in every stride.
+  ///
+  /// Keys come in segments whose scores stay in the second cache. The exponentials of a segment are
+  /// only summed; of every block just the largest score becomes a weight, once the row is known.
   private func score(
     _ proxy: Int, first: Int, count: Int, _ best: UnsafeMutablePointer<Float>, worker: Int
   ) {
-    let weights = weights[worker].assumingMemoryBound(to: Float.self)
-    let step = ScoreBatch.stride(shape.keyLength)
-    multiply(
-      queries.base + (proxy * shape.queryLength + first) * shape.headDim, count: count,
-      stride: pattern.queryStride * shape.headDim,
-      keys.base + proxy * shape.keyLength * shape.headDim,
-      keys: geometry.visibleKeys(place: first + (count - 1) * pattern.queryStride), into: weights,
-      scoreStride: step)
+    let scores = weights[worker].assumingMemoryBound(to: Float.self)
+    let rows = segmentRows(scores)
+    rows.largest.update(repeating: -.infinity, count: count * geometry.blockCount)
+    rows.sums.update(repeating: 0, count: count * segments)
+    rows.tops.update(repeating: -.infinity, count: count * segments)
+    let last = geometry.visibleKeys(place: first + (count - 1) * pattern.queryStride)
+    for segment in 0..<(last + segmentKeys - 1) / segmentKeys {
+      let start = segment * segmentKeys
+      multiply(
+        queries.base + (proxy * shape.queryLength + first) * shape.headDim, count: count,
+        stride: pattern.queryStride * shape.headDim,
+        keys.base + (proxy * shape.keyLength + start) * shape.headDim,
+        keys: min(segmentKeys, last - start), into: scores,
+        scoreStride: ScoreBatch.stride(segmentKeys))
+      for index in 0..<count {
+        add(
+          scores + index * ScoreBatch.stride(segmentKeys), row: index, segment: segment,
+          seen: geometry.visibleKeys(place: first + index * pattern.queryStride) - start, rows)
+      }
+    }
     for index in 0..<count {
       let visible = geometry.visibleKeys(place: first + index * pattern.queryStride)
-      let row = weights + index * step
-      let share = soften(row, count: visible)
-      kernels.raise_blocks(row, Int32(visible), Int32(geometry.blockStarts[1]), share, best)
+      raise(best, row: index, visible: visible, rows)
     }
+  }
+
+  /// What is known of a batch of rows: the largest score of every block, and of every segment the
+  /// largest score and the sum of the exponentials under it.
+  private struct SegmentRows {
+    let largest, tops, sums: UnsafeMutablePointer<Float>
+  }
+
+  private func segmentRows(_ scores: UnsafeMutablePointer<Float>) -> SegmentRows {
+    let largest = scores + ScoreBatch.rows * ScoreBatch.stride(segmentKeys)
+    let tops = largest + ScoreBatch.rows * geometry.blockCount
+    return SegmentRows(largest: largest, tops: tops, sums: tops + ScoreBatch.rows * segments)
+  }
+
+  /// Adds the scores of one row's keys in a segment, of which the row sees the first `seen`.
+  private func add(
+    _ scores: UnsafeMutablePointer<Float>, row: Int, segment: Int, seen: Int, _ rows: SegmentRows
+  ) {
+    let count = min(seen, segmentKeys)
+    guard count > 0 else { return }
+    let size = geometry.blockStarts[1]
+    let largest = rows.largest + row * geometry.blockCount + segment * segmentKeys / size
+    kernels.raise_blocks(scores, Int32(count), Int32(size), 1, largest)
+    var top = -Float.infinity
+    for block in 0..<(count + size - 1) / size { top = max(top, largest[block]) }
+    rows.tops[row * segments + segment] = top
+    rows.sums[row * segments + segment] = kernels.soften(
+      scores, Int32(count), Float(shape.softmaxScale))
+  }
+
+  /// Raises block scores to the weights of one finished row, its first `visible` keys.
+  private func raise(
+    _ best: UnsafeMutablePointer<Float>, row: Int, visible: Int, _ rows: SegmentRows
+  ) {
+    guard visible > 0 else { return }
+    let tops = rows.tops + row * segments
+    let sums = rows.sums + row * segments
+    let seen = (visible + segmentKeys - 1) / segmentKeys
+    _ = soften(tops, count: seen)
+    var sum = Float(0)
+    for segment in 0..<seen { sum += sums[segment] * tops[segment] }
+    let size = geometry.blockStarts[1]
+    let blocks = (visible + size - 1) / size
+    let largest = rows.largest + row * geometry.blockCount
+    _ = soften(largest, count: blocks)
+    kernels.raise_blocks(largest, Int32(blocks), 1, 1 / sum, best)
   }
 
   /// Counts the blocks of one head that hold the mass of its last row unit.

@@ -41,7 +41,7 @@ final class SelectionLists: @unchecked Sendable {
   var keepsScores: Bool { scores != nil }
 
   /// What was chosen, for checks, with the heads' own orders where there are any.
-  func selection(orders: HeadOrders?) -> Selection {
+  func selection(orders: HeadOrders?, leftOut: LeftOutBlocks?) -> Selection {
     var copy = [Int32](repeating: -1, count: lists * rows * capacity)
     for unit in 0..<lists * rows {
       for rank in 0..<Int(counts[unit]) {
@@ -50,7 +50,8 @@ final class SelectionLists: @unchecked Sendable {
     }
     return Selection(
       rows: rows, capacity: capacity, headsPerList: headsPerList, ids: copy,
-      orders: orders.map { orders in (0..<lists).flatMap { orders.tokens(list: $0) } })
+      orders: orders.map { orders in (0..<lists).flatMap { orders.tokens(list: $0) } },
+      leftOut: leftOut)
   }
 
   /// The blocks of one row unit of a query head, counted over the whole batch.

@@ -10,8 +10,10 @@ final class TreeChooser: Chooser, BlockChooser, @unchecked Sendable {
   private let rowPlaces: [RowPlaces]
   private let nodes: Workspace
   private let keys: Workspace
-  /// Per worker: first keys of the blocks to be scored, and their scores.
+  /// Per worker: nodes to be scored, first keys of their blocks, their scores, and their number.
   private let scores: Workspace
+  /// Keys of every block but the last.
+  private let blockSize: Int32
 
   /// A range of blocks, with the score of its first one where it is known.
   private struct Node: BitwiseCopyable {
@@ -32,7 +34,8 @@ final class TreeChooser: Chooser, BlockChooser, @unchecked Sendable {
     nodes = Workspace(
       bytesPerWorker: MemoryLayout<Node>.stride * 2 * most, workers: workers)
     keys = Workspace(bytesPerWorker: 8 * 2 * most, workers: workers)
-    scores = Workspace(bytesPerWorker: 8 * most, workers: workers)
+    scores = Workspace(bytesPerWorker: 4 * (3 * most + 1), workers: workers)
+    blockSize = Int32(setting.geometry.blockStarts[1])
     super.init(shape: shape, setting: setting)
   }
 
@@ -75,62 +78,90 @@ final class TreeChooser: Chooser, BlockChooser, @unchecked Sendable {
     lists.setCount(count, list: head, row: row)
   }
 
-  /// The starts of the nodes that are left, ascending, each one block long.
+  /// The nodes that are left, ascending, each one block long.
   private func descend(
     head: Int, row: Int, first: Int, free: Int, _ operands: AttendOperands, worker: Int
   ) -> UnsafeMutablePointer<Node> {
     let kept = nodes[worker].assumingMemoryBound(to: Node.self)
-    let split = kept + 2 * search.kept
     for index in 0..<search.kept {
       let start = free * index / search.kept
       let end = free * (index + 1) / search.kept
       kept[index] = Node(start: Int32(first + start), size: Int32(end - start))
     }
+    let round = Round(self, worker: worker)
     for _ in 0..<search.rounds(free) {
-      var count = 0
-      for index in 0..<search.kept {
-        let left = kept[index].size / 2
-        var node = kept[index]
-        if left > 0 {
-          // The left half begins where the whole did, and has its score.
-          split[count] = Node(start: node.start, size: left, score: node.score)
-          count += 1
-          node = Node(start: node.start + left, size: node.size - left)
-        }
-        split[count] = node
-        count += 1
+      let count = split(kept, round)
+      score(round, head: head, row: row, operands)
+      kernels.top(round.scores, Int32(count), Int32(search.kept), round.best)
+      for rank in 0..<search.kept {
+        let index = Int(round.best[rank])
+        kept[rank] = round.halves[index]
+        kept[rank].score = round.scores[index]
       }
-      keepBest(split, count: count, into: kept, head: head, row: row, operands, worker: worker)
     }
     return kept
   }
 
-  private func keepBest(
-    _ split: UnsafeMutablePointer<Node>, count: Int, into kept: UnsafeMutablePointer<Node>,
-    head: Int, row: Int, _ operands: AttendOperands, worker: Int
-  ) {
-    score(split, count: count, head: head, row: row, operands, worker)
-    let scores = keys[worker].assumingMemoryBound(to: Float.self)
-    let best = keys[worker].assumingMemoryBound(to: Int32.self) + 2 * search.kept
-    for index in 0..<count { scores[index] = split[index].score }
-    kernels.top(scores, Int32(count), Int32(search.kept), best)
-    for rank in 0..<search.kept { kept[rank] = split[Int(best[rank])] }
+  /// What a round works with: the halves of all nodes with their scores, and those among them
+  /// whose scores are open.
+  private struct Round {
+    let halves: UnsafeMutablePointer<Node>
+    let scores: UnsafeMutablePointer<Float>
+    let best: UnsafeMutablePointer<Int32>
+    /// Indices of open nodes, first keys of their blocks, and the scores that were found.
+    let open, firstKeys: UnsafeMutablePointer<Int32>
+    let found: UnsafeMutablePointer<Float>
+    /// How many are open.
+    let count: UnsafeMutablePointer<Int32>
+
+    init(_ chooser: TreeChooser, worker: Int) {
+      let most = 2 * chooser.search.kept
+      halves = chooser.nodes[worker].assumingMemoryBound(to: Node.self) + most
+      scores = chooser.keys[worker].assumingMemoryBound(to: Float.self)
+      best = chooser.keys[worker].assumingMemoryBound(to: Int32.self) + most
+      open = chooser.scores[worker].assumingMemoryBound(to: Int32.self)
+      firstKeys = open + most
+      found = chooser.scores[worker].assumingMemoryBound(to: Float.self) + 2 * most
+      count = open + 3 * most
+    }
   }
 
-  /// Gives nodes without a score that of their first block: the largest product of a sampled query
-  /// with one of its keys.
-  private func score(
-    _ split: UnsafeMutablePointer<Node>, count: Int, head: Int, row: Int,
-    _ operands: AttendOperands, _ worker: Int
-  ) {
-    let first = scores[worker].assumingMemoryBound(to: Int32.self)
-    let best = scores[worker].assumingMemoryBound(to: Float.self) + 2 * search.kept
-    var open = 0
-    for index in 0..<count where split[index].score.isNaN {
-      first[open] = Int32(geometry.blockStarts[Int(split[index].start)])
-      best[open] = -.infinity
-      open += 1
+  /// Halves all nodes; a left half begins where the whole did, and has its score.
+  private func split(_ kept: UnsafeMutablePointer<Node>, _ round: Round) -> Int {
+    let size = blockSize
+    var (count, open) = (0, 0)
+    for index in 0..<search.kept {
+      var node = kept[index]
+      let left = node.size / 2
+      if left > 0 {
+        round.halves[count] = Node(start: node.start, size: left)
+        round.scores[count] = node.score
+        if node.score.isNaN {
+          round.open[open] = Int32(count)
+          round.firstKeys[open] = node.start * size
+          open += 1
+        }
+        count += 1
+        node = Node(start: node.start + left, size: node.size - left)
+      }
+      round.halves[count] = node
+      round.scores[count] = node.score
+      if node.score.isNaN {
+        round.open[open] = Int32(count)
+        round.firstKeys[open] = node.start * size
+        open += 1
+      }
+      count += 1
     }
+    round.count.pointee = Int32(open)
+    return count
+  }
+
+  /// Gives open nodes the score of their first block: the largest product of a sampled query with
+  /// one of its keys.
+  private func score(_ round: Round, head: Int, row: Int, _ operands: AttendOperands) {
+    let count = Int(round.count.pointee)
+    for index in 0..<count { round.found[index] = -.infinity }
     let at = operands.head(head, shape: shape)
     let queries = geometry.queries(row: row)
     let samples = search.samplesQueries && queries.count > 1
@@ -138,12 +169,8 @@ final class TreeChooser: Chooser, BlockChooser, @unchecked Sendable {
     kernels.raise_products(
       at.query + (queries.lowerBound + skipped) * shape.headDim, step * shape.headDim,
       Int32((queries.count - skipped + step - 1) / step),
-      source.keys(at.keyValueIndex, operands), shape.headDim, first, Int32(open),
-      Int32(geometry.blockStarts[1]), Int32(shape.headDim), best)
-    open = 0
-    for index in 0..<count where split[index].score.isNaN {
-      split[index].score = best[open]
-      open += 1
-    }
+      source.keys(at.keyValueIndex, operands), shape.headDim, round.firstKeys, Int32(count),
+      blockSize, Int32(shape.headDim), round.found)
+    for index in 0..<count { round.scores[Int(round.open[index])] = round.found[index] }
   }
 }

@@ -12,14 +12,23 @@ import AttentionReference
 /// with a sum of at most `cumulative`, one at least; or the `topShare` best of all blocks where
 /// that is above 0. Cosines of keys are taken after subtracting the mean key.
 ///
-/// - Note: Exact on the selected pairs; `cumulative == 1` is dense attention. The second filter of
-///   the paper, which skips products inside the kernel, is not part of this mask. `scores: int8`
-///   attends to kept blocks with the INT8 products of ``Sage1``'s variant B.
+/// Kept blocks are visited in ascending order. A strip of queries leaves one out, weights and
+/// values, where all scores lie at least `skipBelow` (log2 units) under the largest one that each
+/// query has met before: what is lost of a row is less than 2^-skipBelow of it per key.
+///
+/// - Note: Exact on the selected pairs but for `skipBelow`; `cumulative == 1` with `skipBelow` 0
+///   is dense attention. The authors' kernel decides for the 32 queries of a warp, this
+///   one for the 32 of a strip (24 with AVX2). The largest score met is that of Float32 scores, so
+///   blocks at the threshold may fall either way. Orders other than `byQuery`, INT8 scores, query
+///   blocks below 32 and key blocks above 128 have no such filter: they take no threshold
+///   between 0 and 40, and one of 40 or more, which Float32 sums cannot show, does nothing there.
+///   `scores: int8` attends to kept blocks with the INT8 products of ``Sage1``'s variant B.
 ///   `ownBlock` is ours: without it a query whose chosen blocks all lie ahead of it attends to
 ///   nothing.
 ///
-/// Source: Zhang et al., *SpargeAttn* (2025), arXiv:2502.18137, section 3.2 and algorithm 1;
-/// selection rule and defaults as in the authors' code.
+/// Source: Zhang et al., *SpargeAttn* (2025), arXiv:2502.18137, sections 3.2 and 3.4 and algorithm
+/// 1; selection rule and defaults as in the authors' code, and from there that the weights of a
+/// block that is left out are missing in the denominator, too.
 public struct Sparge: AttentionMechanism {
   public struct Parameters: MechanismParameters {
     public var queryBlock = 128
@@ -30,6 +39,7 @@ public struct Sparge: AttentionMechanism {
     public var sink = false
     public var ownBlock = true
     public var scores = Scores.float32
+    public var skipBelow = 50.0
     public var order = AttendSelected.Order.byQuery
 
     public init() {}
@@ -48,6 +58,9 @@ public struct Sparge: AttentionMechanism {
       ParameterField(
         "scores", \.scores,
         "Scores of kept blocks: float32, or int8 with smoothed keys and a scale per block."),
+      ParameterField(
+        "skipBelow", \.skipBelow,
+        "Distance [log2] under the largest score from which a block's values are left out, or 0."),
       ParameterField("order", \.order, BlockSelectTexts.order, changesResult: false),
     ]
   }
@@ -88,8 +101,30 @@ public struct Sparge: AttentionMechanism {
         parameter: "scores", value: "int8",
         rule: "it needs order byQuery and a keyBlock that is a multiple of 4")
     }
+    guard parameters.skipBelow >= 0 else {
+      throw .outOfRange(
+        parameter: "skipBelow", value: "\(parameters.skipBelow)", rule: "it must not be negative")
+    }
     self.parameters = parameters
     self.shape = shape
+    guard filterThreshold != nil || parameters.skipBelow == 0 || parameters.skipBelow >= Self.unseen
+    else {
+      throw .outOfRange(
+        parameter: "skipBelow", value: "\(parameters.skipBelow)",
+        rule: "below \(Self.unseen) it needs order byQuery, float32 scores, a queryBlock of at "
+          + "least 32 and a keyBlock of at most 128; or switch it off with 0")
+    }
+  }
+
+  /// Weights of 2^-40 of the largest change no Float32 sum.
+  private static let unseen = 40.0
+
+  /// The threshold of the second filter where it is executed.
+  private var filterThreshold: Double? {
+    guard parameters.skipBelow > 0, parameters.order == .byQuery, parameters.scores == .float32,
+      parameters.queryBlock >= 32, parameters.keyBlock <= 128
+    else { return nil }
+    return parameters.skipBelow
   }
 
   private var kept: Int {
@@ -108,7 +143,8 @@ public struct Sparge: AttentionMechanism {
       rule: BlockRule(measure, forcedTakePlaces: false),
       forced: ForcedBlocks(own: parameters.ownBlock, first: parameters.sink ? 1 : 0),
       order: parameters.order,
-      precision: parameters.scores == .float32 ? .float32 : .int8(quantisation))
+      precision: parameters.scores == .float32 ? .float32 : .int8(quantisation),
+      leftOutBelow: filterThreshold)
     return Plan(shape: shape, stages: [.attendSelected(stage)])
   }
 
@@ -127,7 +163,36 @@ public struct Sparge: AttentionMechanism {
   }
 
   public func oracle(_ problem: ReferenceProblem) -> ReferenceOutput {
-    reference.attend(problem, operands: quantised) { head, _, _ in choices(head) }
+    guard let filterThreshold else {
+      return reference.attend(problem, operands: quantised) { head, _, _ in choices(head) }
+    }
+    let filter = BlockFilterReference(reference, below: filterThreshold)
+    return problem.mapHeads { head, batch, queryHead in
+      let index = batch * shape.queryHeads + queryHead
+      let chosen = chosen(problem, head, index: index)
+      let made = problem.selection?.leftOut
+      let lanes = made?.lanes ?? BlockFilterReference.lanes
+      return filter.attend(head, chosen: chosen, lanes: lanes) { row in
+        guard let made else {
+          return filter.leftOut(head, row: row, chosen: chosen[row], lanes: lanes)
+        }
+        return stride(from: 0, to: filter.reference.rows[row].count, by: lanes).map { offset in
+          chosen[row].filter {
+            made.contains(head: index, row: row, offset: offset, block: $0)
+          }
+        }
+      }
+    }
+  }
+
+  /// Blocks of every row unit: those of the selection at hand, or what the rule keeps.
+  private func chosen(
+    _ problem: ReferenceProblem, _ head: ReferenceHead, index: Int
+  ) -> [Set<Int>] {
+    guard let selection = problem.selection else {
+      return choices(head).map(SelectionReference.choose)
+    }
+    return reference.rows.indices.map { Set(selection.blocks(head: index, row: $0)) }
   }
 
   /// Queries and keys as INT8 products see them, the softmax scale taken out again.
@@ -146,7 +211,22 @@ public struct Sparge: AttentionMechanism {
   }
 
   public func selectionDefects(_ problem: ReferenceProblem) -> [String] {
-    reference.defects(problem) { head, _, _ in choices(head) }
+    reference.defects(problem) { head, _, _ in choices(head) } + filterDefects(problem)
+  }
+
+  private func filterDefects(_ problem: ReferenceProblem) -> [String] {
+    guard let filterThreshold, let selection = problem.selection else { return [] }
+    guard let leftOut = selection.leftOut else { return ["no filter was executed"] }
+    let filter = BlockFilterReference(reference, below: filterThreshold)
+    var defects: [String] = []
+    _ = problem.mapHeads { head, batch, queryHead in
+      let index = batch * shape.queryHeads + queryHead
+      for (row, chosen) in chosen(problem, head, index: index).enumerated() {
+        defects += filter.defects(head, index: index, row: row, chosen: chosen, leftOut: leftOut)
+      }
+      return Rows(count: 0, width: 0)
+    }
+    return defects
   }
 
   private func choices(_ head: ReferenceHead) -> [SelectionReference.Row] {

@@ -72,6 +72,18 @@ typedef struct {
                 float *lse);
 } attn_tiled_kernels_t;
 
+/// Keys that one `attend` may take while a strip leaves out negligible blocks.
+#define ATTN_TILED_FILTERED_KEYS 128
+
+/// Lets every `attend` from here to the next `load` leave its keys out where none of their scores
+/// reaches `below` (log2 units, above 0) under the largest score its lane has met in earlier calls:
+/// neither values nor weights of those keys are added. Calls of at most `ATTN_TILED_FILTERED_KEYS`
+/// keys; lanes that see no key do not count. After `load`, for strips of any table.
+void attn_tiled_leave_out(void *strip, float below);
+
+/// Whether the last `attend` left its keys out.
+int32_t attn_tiled_left_out(const void *strip);
+
 extern const attn_tiled_kernels_t attn_tiled_scalar;
 extern const attn_tiled_kernels_t attn_tiled_avx2;
 extern const attn_tiled_kernels_t attn_tiled_avx512;

@@ -50,12 +50,16 @@ static inline void few_load(few_strip_t *strip, const attn_few_t *few) {
   strip->denominator = _mm512_setzero_ps();
 }
 
-PANEL_INLINE void few_fetch(const attn_few_t *few, int32_t key) {
-  if (key >= few->key_count) return;
-  const float *k = few->keys + few->key_ids[key] * few->key_stride;
-  const float *v = few->values + few->key_ids[key] * few->value_stride;
-  for (int32_t e = 0; e < few->head_dim; e += 16) _mm_prefetch((const char *)(k + e), _MM_HINT_T1);
-  for (int32_t e = 0; e < few->value_dim; e += 16) _mm_prefetch((const char *)(v + e), _MM_HINT_T1);
+/// Brings elements `first ..< first + 32` of a key and of its value closer, whether they exist or
+/// not: no branch, so that sums stay in registers.
+PANEL_INLINE void few_fetch(const attn_few_t *few, int32_t key, int32_t first) {
+  const ptrdiff_t id = few->key_ids[least_of(key, few->key_count - 1)];
+  const float *k = few->keys + id * few->key_stride + first;
+  const float *v = few->values + id * few->value_stride + first;
+  _mm_prefetch((const char *)k, _MM_HINT_T1);
+  _mm_prefetch((const char *)(k + 16), _MM_HINT_T1);
+  _mm_prefetch((const char *)v, _MM_HINT_T1);
+  _mm_prefetch((const char *)(v + 16), _MM_HINT_T1);
 }
 
 /// Two elements of a key, once per query.
@@ -76,7 +80,6 @@ PANEL_INLINE __m512 few_score(few_strip_t *strip, const attn_few_t *few, int32_t
       const int32_t key = least_of(first + k + i, few->key_count - 1);
       rows[i] = few->keys + few->key_ids[key] * few->key_stride;
       sums[i] = _mm512_setzero_ps();
-      few_fetch(few, first + k + i + FEW_KEYS);
     }
     int32_t e = 0;
     for (; e + 4 <= head_dim; e += 4) {
@@ -155,6 +158,8 @@ static inline void few_accumulate(few_strip_t *strip, const attn_few_t *few, int
       sums[q][1] = _mm512_loadu_ps(strip->outputs + q * value_dim + c + 16);
     }
     for (int32_t k = 0; k < count; k++) {
+      // Products of scores leave no room for fetches, these do.
+      few_fetch(few, first + k + FEW_KEYS, c);
       const float *row = few->values + few->key_ids[first + k] * few->value_stride + c;
       const __m512 low = _mm512_loadu_ps(row), high = _mm512_loadu_ps(row + 16);
       const float *weights = strip->weights + k / 2 * 16 + k % 2 * 2;

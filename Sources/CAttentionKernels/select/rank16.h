@@ -116,55 +116,12 @@ static inline rank_cut_t rank_cut16(const float *scores, int32_t count, int32_t 
   return cut;
 }
 
-enum { RANK_SAMPLE = 1024, RANK_BETWEEN = 4096 };
-
-/// `rank_cut16` of many scores: a sample says between which scores the cut lies, only those are
-/// bisected. `above` is -1 where the sample misled.
-static inline rank_cut_t rank_cut_sampled(const float *scores, int32_t count, int32_t wanted) {
-  rank_cut_t cut = {0, -1};
-  float sample[RANK_SAMPLE], between[RANK_BETWEEN + 16];
-  const int32_t step = count / RANK_SAMPLE * 16;
-  for (int32_t i = 0; i < RANK_SAMPLE; i += 16) {
-    _mm512_storeu_ps(sample + i, load_ranked16(scores + i / 16 * step, 0xffff));
-  }
-  // Four standard deviations of a count of independent draws.
-  const int32_t expected = (int32_t)((int64_t)wanted * RANK_SAMPLE / count);
-  const int32_t margin = 8 + (int32_t)(4.0f * sqrtf((float)expected));
-  const float high =
-      expected > margin ? lowest_cut(sample, RANK_SAMPLE, expected - margin) : INFINITY;
-  const float low = expected + margin < RANK_SAMPLE
-                        ? lowest_cut(sample, RANK_SAMPLE, expected + margin)
-                        : -INFINITY;
-  int32_t above = 0, candidates = 0;
-  for (int32_t i = 0; i < count; i += 16) {
-    const __mmask16 lanes = first_lanes(count - i);
-    const __m512 score = _mm512_maskz_loadu_ps(lanes, scores + i);
-    const __mmask16 over_low =
-        _mm512_mask_cmp_ps_mask(lanes, score, _mm512_set1_ps(low), _CMP_GT_OQ);
-    const __mmask16 over_high =
-        _mm512_mask_cmp_ps_mask(lanes, score, _mm512_set1_ps(high), _CMP_GT_OQ);
-    const __mmask16 is_between = over_low & (__mmask16)~over_high;
-    above += __builtin_popcount(over_high);
-    _mm512_storeu_ps(between + candidates, _mm512_maskz_compress_ps(is_between, score));
-    candidates += __builtin_popcount(is_between);
-    if (candidates > RANK_BETWEEN) return cut;
-  }
-  if (above > wanted || above + candidates <= wanted) return cut;
-  cut = rank_cut16(between, candidates, wanted - above);
-  cut.above += above;
-  return cut;
-}
-
-static inline void top16(const float *scores, int32_t count, int32_t wanted, int32_t *ids) {
-  if (wanted <= 0) return;
-  if (wanted == count) {
-    for (int32_t i = 0; i < count; i++) ids[i] = i;
-    return;
-  }
-  if (wanted <= 16 && top_few(scores, count, wanted, ids)) return;
-  rank_cut_t cut = {0, -1};
-  if (count >= 4 * RANK_SAMPLE) cut = rank_cut_sampled(scores, count, wanted);
-  if (cut.above < 0) cut = rank_cut16(scores, count, wanted);
+/// Writes the `wanted` scores above the cut, or at it as long as there is room: their indices, or
+/// their places where `indices` is NULL.
+static inline __attribute__((always_inline)) void write_top16(const float *scores,
+                                                              const int32_t *indices,
+                                                              int32_t count, int32_t wanted,
+                                                              rank_cut_t cut, int32_t *ids) {
   const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   int32_t equal = wanted - cut.above, kept = 0;
   for (int32_t i = 0; i < count && kept < wanted; i += 16) {
@@ -179,8 +136,9 @@ static inline void top16(const float *scores, int32_t count, int32_t wanted, int
       is_kept |= (__mmask16)(ties & -ties);
     }
     const int32_t found = __builtin_popcount(is_kept);
-    const __m512i index = _mm512_maskz_compress_epi32(
-        is_kept, _mm512_add_epi32(lane, _mm512_set1_epi32(i)));
+    const __m512i all = indices ? _mm512_maskz_loadu_epi32(lanes, indices + i)
+                                : _mm512_add_epi32(lane, _mm512_set1_epi32(i));
+    const __m512i index = _mm512_maskz_compress_epi32(is_kept, all);
     if (__builtin_expect(kept + 16 <= wanted, 1)) {
       _mm512_storeu_epi32(ids + kept, index);
     } else {
@@ -188,6 +146,50 @@ static inline void top16(const float *scores, int32_t count, int32_t wanted, int
     }
     kept += found;
   }
+}
+
+enum { RANK_SAMPLE = 1024, RANK_LEFT = 4096 };
+
+/// `top16` of many scores: a sample gives a score that a little more than `wanted` exceed; only
+/// those are ranked. Returns 0 where the sample misled or too many are left.
+static inline int32_t top_sampled(const float *scores, int32_t count, int32_t wanted,
+                                  int32_t *ids) {
+  float sample[RANK_SAMPLE], left[RANK_LEFT + 16];
+  int32_t indices[RANK_LEFT + 16], candidates = 0;
+  const int32_t step = count / RANK_SAMPLE * 16;
+  for (int32_t i = 0; i < RANK_SAMPLE; i += 16) {
+    _mm512_storeu_ps(sample + i, load_ranked16(scores + i / 16 * step, 0xffff));
+  }
+  // Four standard deviations of a count of independent draws.
+  const int32_t expected = (int32_t)((int64_t)wanted * RANK_SAMPLE / count);
+  const int32_t reach = expected + 8 + (int32_t)(4.0f * sqrtf((float)expected));
+  if ((int64_t)reach * count / RANK_SAMPLE > RANK_LEFT) return 0;
+  const __m512 low = _mm512_set1_ps(lowest_cut(sample, RANK_SAMPLE, reach));
+  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  for (int32_t i = 0; i < count; i += 16) {
+    const __mmask16 lanes = first_lanes(count - i);
+    const __m512 score = _mm512_maskz_loadu_ps(lanes, scores + i);
+    const __mmask16 is_left = _mm512_mask_cmp_ps_mask(lanes, score, low, _CMP_GT_OQ);
+    const __m512i index = _mm512_add_epi32(lane, _mm512_set1_epi32(i));
+    _mm512_storeu_ps(left + candidates, _mm512_maskz_compress_ps(is_left, score));
+    _mm512_storeu_epi32(indices + candidates, _mm512_maskz_compress_epi32(is_left, index));
+    candidates += __builtin_popcount(is_left);
+    if (candidates > RANK_LEFT) return 0;
+  }
+  if (candidates < wanted) return 0;
+  write_top16(left, indices, candidates, wanted, rank_cut16(left, candidates, wanted), ids);
+  return 1;
+}
+
+static inline void top16(const float *scores, int32_t count, int32_t wanted, int32_t *ids) {
+  if (wanted <= 0) return;
+  if (wanted == count) {
+    for (int32_t i = 0; i < count; i++) ids[i] = i;
+    return;
+  }
+  if (wanted <= 16 && top_few(scores, count, wanted, ids)) return;
+  if (count >= 4 * RANK_SAMPLE && top_sampled(scores, count, wanted, ids)) return;
+  write_top16(scores, NULL, count, wanted, rank_cut16(scores, count, wanted), ids);
 }
 
 #pragma clang attribute pop

@@ -8,10 +8,10 @@
 #pragma clang attribute push(\
     __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
 
-static inline __m512 power_of_two16(__m512 exponent) {
-  const __m512 whole =
-      _mm512_roundscale_ps(exponent, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 f = _mm512_sub_ps(exponent, whole);
+/// 2^x for x of at most a few tens; 0 in lanes outside of `lanes`, where x may be anything.
+static inline __m512 power_of_two16(__mmask16 lanes, __m512 x) {
+  const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m512 f = _mm512_sub_ps(x, whole);
   __m512 p = _mm512_set1_ps(SELECT_C6);
   p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(SELECT_C5));
   p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(SELECT_C4));
@@ -19,33 +19,44 @@ static inline __m512 power_of_two16(__m512 exponent) {
   p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(SELECT_C2));
   p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(SELECT_C1));
   p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
-  const __m512i bits = _mm512_slli_epi32(
-      _mm512_add_epi32(_mm512_cvtps_epi32(whole), _mm512_set1_epi32(127)), 23);
-  return _mm512_mul_ps(p, _mm512_castsi512_ps(bits));
+  // As exact as the product with a power of two is in the other tables: nothing is denormal.
+  return _mm512_maskz_scalef_ps(lanes, p, whole);
 }
 
 /// 2^x for x of at most a few tens; below 2^-40 it is 0.
 static inline __m512 exponential_of_two16(__m512 x) {
-  const __m512 least = _mm512_set1_ps(SELECT_LEAST);
-  const __mmask16 counts = _mm512_cmp_ps_mask(x, least, _CMP_GT_OQ);
-  return _mm512_maskz_mov_ps(counts, power_of_two16(_mm512_max_ps(x, least)));
+  return power_of_two16(_mm512_cmp_ps_mask(x, _mm512_set1_ps(SELECT_LEAST), _CMP_GT_OQ), x);
+}
+
+/// The exponentials of one vector of scores.
+static inline __m512 soften_vector16(__m512 score, __m512 top, __m512 factor) {
+  return exponential_of_two16(_mm512_mul_ps(_mm512_sub_ps(score, top), factor));
 }
 
 static inline float soften16(float *scores, int32_t count, float scale) {
-  __m512 top = _mm512_set1_ps(-INFINITY);
-  for (int32_t i = 0; i < count; i += 16) {
-    top = _mm512_mask_max_ps(top, first_lanes(count - i), top,
-                             _mm512_maskz_loadu_ps(first_lanes(count - i), scores + i));
+  const int32_t whole = count & ~15;
+  const __mmask16 rest = first_lanes(count - whole);
+  const __m512 nothing = _mm512_set1_ps(-INFINITY);
+  __m512 top = _mm512_mask_loadu_ps(nothing, rest, scores + whole), other = nothing;
+  int32_t i = 0;
+  for (; i + 32 <= whole; i += 32) {
+    top = _mm512_max_ps(top, _mm512_loadu_ps(scores + i));
+    other = _mm512_max_ps(other, _mm512_loadu_ps(scores + i + 16));
   }
-  top = _mm512_set1_ps(_mm512_reduce_max_ps(top));
+  if (i < whole) other = _mm512_max_ps(other, _mm512_loadu_ps(scores + i));
+  top = _mm512_set1_ps(_mm512_reduce_max_ps(_mm512_max_ps(top, other)));
   const __m512 factor = _mm512_set1_ps(scale * SELECT_LOG2E);
   __m512 partial = _mm512_setzero_ps();
-  for (int32_t i = 0; i < count; i += 16) {
-    const __mmask16 lanes = first_lanes(count - i);
-    const __m512 score = _mm512_maskz_loadu_ps(lanes, scores + i);
-    const __m512 exponent = _mm512_mul_ps(_mm512_sub_ps(score, top), factor);
-    const __m512 power = _mm512_maskz_mov_ps(lanes, exponential_of_two16(exponent));
-    _mm512_mask_storeu_ps(scores + i, lanes, power);
+  // Stores under a mask are slow: only the last vector has one.
+  for (i = 0; i < whole; i += 16) {
+    const __m512 power = soften_vector16(_mm512_loadu_ps(scores + i), top, factor);
+    _mm512_storeu_ps(scores + i, power);
+    partial = _mm512_add_ps(partial, power);
+  }
+  if (rest) {
+    const __m512 score = _mm512_maskz_loadu_ps(rest, scores + whole);
+    const __m512 power = _mm512_maskz_mov_ps(rest, soften_vector16(score, top, factor));
+    _mm512_mask_storeu_ps(scores + whole, rest, power);
     partial = _mm512_add_ps(partial, power);
   }
   return sum_partials(_mm512_castps512_ps256(partial), _mm512_extractf32x8_ps(partial, 1));

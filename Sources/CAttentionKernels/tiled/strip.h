@@ -34,11 +34,15 @@ typedef struct {
   attn_tiled_next_t next;
   const float *bias_table;             ///< NULL unless the next `attend` adds biases
   const attn_bias_rows_t *bias_rows;
+  float left_out_below;    ///< log2 units; 0 where no keys are left out
+  int32_t left_out;        ///< the last `attend` left its keys out
   int32_t output_started;  ///< zero while the output accumulators hold garbage that means zero
   _Alignas(64) float maximum[TILED_MAX_LANES];      ///< log2 units
   _Alignas(64) float denominator[TILED_MAX_LANES];  ///< without the keys of the block at hand
   _Alignas(64) float block_denominator[TILED_MAX_LANES];
   _Alignas(64) float tile_denominator[TILED_MAX_LANES];
+  _Alignas(64) float reached[TILED_MAX_LANES];  ///< largest scores of earlier calls, if filtered
+  _Alignas(64) float highest[TILED_MAX_LANES];  ///< largest scores of the call at hand, if filtered
   _Alignas(64) float split[4][8];  ///< a pair of vectors between the two halves of exponentials
 } tiled_strip_t;
 
@@ -81,6 +85,8 @@ TILED_INLINE tiled_view_t tiled_reset(void *memory, int32_t lanes, int32_t head_
   strip->bias_table = NULL;
   strip->bias_rows = NULL;
   strip->output_started = 0;
+  strip->left_out_below = 0;
+  strip->left_out = 0;
   for (int lane = 0; lane < TILED_MAX_LANES; ++lane) {
     strip->maximum[lane] = TILED_NO_MAXIMUM;
     strip->denominator[lane] = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <math.h>
 
-#include "strip.h"
+#include "filter.h"
 
 enum { LANES = 32, KEYS = 8 };
 
@@ -74,38 +74,77 @@ static void scalar_bias(void *memory, const float *table, const attn_bias_rows_t
   tiled_bias(memory, table, rows);
 }
 
+/// Where the rows of one call to `attend` lie.
+typedef struct {
+  const float *k;
+  ptrdiff_t k_stride;
+  const float *key_bias;
+  const attn_run_t *runs;
+  const uint32_t *masks;
+} scalar_rows_t;
+
+/// Scores of `keys` keys of run `r` from its key `from` on.
+static void score_tile(const tiled_view_t *view, const scalar_rows_t *rows, int32_t r, int32_t from,
+                       int32_t keys, float *scores) {
+  const tiled_strip_t *strip = view->strip;
+  const attn_run_t run = rows->runs[r];
+  const float nothing = 0;
+  for (int32_t i = 0; i < keys; ++i) {
+    const ptrdiff_t key = run.first_key + (ptrdiff_t)(from + i) * run.step;
+    const uint32_t word = run.mask < 0 ? UINT32_MAX : rows->masks[run.mask + from + i];
+    const float *bias = rows->key_bias ? rows->key_bias + key : &nothing;
+    if (strip->bias_rows) {
+      const attn_bias_rows_t at = strip->bias_rows[r];
+      bias = strip->bias_table + at.first + (ptrdiff_t)(from + i) * at.step;
+    }
+    score_key(view, rows->k + key * rows->k_stride, bias, strip->bias_rows != NULL, word,
+              scores + i * LANES);
+  }
+}
+
+TILED_INLINE int32_t tile_keys(const attn_run_t *run, int32_t from) {
+  return run->count - from < KEYS ? run->count - from : KEYS;
+}
+
+/// Scores all keys of a call ahead of their weights; whether they are left out.
+static int leaves_out(const tiled_view_t *view, const scalar_rows_t *rows, int32_t run_count) {
+  if (!(view->strip->left_out_below > 0)) return 0;
+  tiled_filter_begin(view->strip);
+  for (int32_t r = 0; r < run_count; ++r) {
+    for (int32_t from = 0; from < rows->runs[r].count; from += KEYS) {
+      const int32_t keys = tile_keys(&rows->runs[r], from);
+      float scores[KEYS * LANES];
+      score_tile(view, rows, r, from, keys, scores);
+      tiled_filter_note(view->strip, scores, keys, LANES, 0, LANES);
+    }
+  }
+  return tiled_filter_end(view->strip);
+}
+
 static void scalar_attend(void *memory, const float *k, ptrdiff_t k_stride, const float *v,
                           ptrdiff_t v_stride, const float *key_bias, const attn_run_t *runs,
                           int32_t run_count, const uint32_t *masks, attn_counts_t *counts) {
   const tiled_view_t view = tiled_view(memory, LANES);
   tiled_strip_t *strip = view.strip;
-  const float nothing = 0;
+  const scalar_rows_t rows = {k, k_stride, key_bias, runs, masks};
+  const int is_left_out = leaves_out(&view, &rows, run_count);
   for (int32_t r = 0; r < run_count; ++r) {
     const attn_run_t run = runs[r];
     for (int32_t from = 0; from < run.count; from += KEYS) {
-      const int32_t keys = run.count - from < KEYS ? run.count - from : KEYS;
+      const int32_t keys = tile_keys(&run, from);
+      counts->tiles_full += run.mask < 0;
+      counts->tiles_partial += run.mask >= 0;
+      counts->pairs += (uint64_t)keys * (uint64_t)strip->count;
+      counts->exponentials += (uint64_t)keys * (uint64_t)strip->count;
+      if (is_left_out) continue;
       float scores[KEYS * LANES];
-      for (int32_t i = 0; i < keys; ++i) {
-        const ptrdiff_t key = run.first_key + (ptrdiff_t)(from + i) * run.step;
-        const uint32_t word = run.mask < 0 ? UINT32_MAX : masks[run.mask + from + i];
-        const float *bias = key_bias ? key_bias + key : &nothing;
-        if (strip->bias_rows) {
-          const attn_bias_rows_t rows = strip->bias_rows[r];
-          bias = strip->bias_table + rows.first + (ptrdiff_t)(from + i) * rows.step;
-        }
-        score_key(&view, k + key * k_stride, bias, strip->bias_rows != NULL, word,
-                  scores + i * LANES);
-      }
+      score_tile(&view, &rows, r, from, keys, scores);
       counts->rescales += (uint64_t)raise_maxima(&view, scores, keys);
       for (int32_t i = 0; i < keys; ++i) {
         const ptrdiff_t key = run.first_key + (ptrdiff_t)(from + i) * run.step;
         add_key(&view, v + key * v_stride, scores + i * LANES);
       }
       strip->output_started = 1;
-      counts->tiles_full += run.mask < 0;
-      counts->tiles_partial += run.mask >= 0;
-      counts->pairs += (uint64_t)keys * (uint64_t)strip->count;
-      counts->exponentials += (uint64_t)keys * (uint64_t)strip->count;
     }
   }
   tiled_bias(memory, NULL, NULL);

@@ -2,6 +2,7 @@
 #ifndef TILED_TILE_H
 #define TILED_TILE_H
 
+#include "filter.h"
 #include "prefetch.h"
 
 /// What is added to the scores of a tile: nothing, a term per key, or one per key and lane.
@@ -52,6 +53,7 @@ typedef struct {
   tiled_view_t view;
   attn_counts_t *counts;
   int32_t seen;  ///< tiles were scored since `load`
+  int32_t is_filtered;  ///< keys may be left out
   tiled_fetch_t fetch;
   int32_t count;
   tiled_tile_t tiles[TILED_BLOCK_TILES];
@@ -68,6 +70,13 @@ TILED_INLINE void tiled_repeat(tiled_block_t *block, const tiled_steps_t *steps,
 
 TILED_INLINE void tiled_finish_block(tiled_block_t *block, const tiled_steps_t *steps) {
   if (block->count == 0) return;
+  if (__builtin_expect(block->is_filtered, 0) && tiled_filter_end(block->view.strip)) {
+    // A call fits into one block: these weights are all that there is of its keys.
+    tiled_strip_t *strip = block->view.strip;
+    for (int lane = 0; lane < TILED_MAX_LANES; ++lane) strip->block_denominator[lane] = 0;
+    block->count = 0;
+    return;
+  }
   const int32_t last = block->count - 1;
   if (__builtin_expect(steps->weigh(&block->view, &block->tiles[last]), 0)) {
     tiled_repeat(block, steps, last);
@@ -82,6 +91,13 @@ TILED_INLINE tiled_tile_t *tiled_next(tiled_block_t *block, const tiled_steps_t 
   return &block->tiles[block->count];
 }
 
+TILED_INLINE void tiled_note(tiled_block_t *block, const tiled_steps_t *steps,
+                             const tiled_tile_t *tile) {
+  tiled_filter_note(block->view.strip, tile->scores, tile->count, steps->lanes,
+                    tile->parts & 1 ? 0 : steps->part_lanes,
+                    tile->parts & 2 ? steps->lanes : steps->part_lanes);
+}
+
 /// Scores the tile filled in at the place `tiled_next` gave.
 TILED_INLINE void tiled_score(tiled_block_t *block, const tiled_steps_t *steps) {
   const int32_t index = block->count;
@@ -91,6 +107,7 @@ TILED_INLINE void tiled_score(tiled_block_t *block, const tiled_steps_t *steps) 
   tiled_fetch(&block->view, &block->fetch);
   const int exceeds = steps->score(&block->view, tile, index > 0 ? tile - 1 : NULL);
   if (__builtin_expect(exceeds, 0)) tiled_repeat(block, steps, index - 1);
+  if (__builtin_expect(block->is_filtered, 0)) tiled_note(block, steps, tile);
   if (__builtin_expect(!block->seen, 0)) {
     // The first tile sets the maxima at once: nothing has to be rescaled or repeated.
     steps->rescale(&block->view, tile, block->tiles, 0);
@@ -222,6 +239,8 @@ TILED_INLINE void tiled_attend(void *memory, const tiled_steps_t *steps, tiled_r
   block.counts = counts;
   block.seen = block.view.strip->output_started;
   block.count = 0;
+  block.is_filtered = block.view.strip->left_out_below > 0;
+  if (__builtin_expect(block.is_filtered, 0)) tiled_filter_begin(block.view.strip);
   block.fetch = tiled_fetch_plan(block.view.strip, runs, run_count, steps->tile_keys);
   for (uint32_t parts = 0; parts < TILED_PARTS; ++parts) {
     tiled_tile_t *staged = &block.staged[parts];

@@ -24,6 +24,7 @@ extension AttendSelected {
       }
     }
     tally.counts.exponentials = tally.counts.pairsEvaluated
+    if leftOutBelow != nil { tally.counts.pairsLeftOut = tally.pairsLeftOut }
     let lists = shape.batch * shape.queryHeads / headsPerList(shape: shape)
     tally.counts.elementsSorted = lists * scoredBlocks(shape: shape)
     return tally.counts
@@ -72,6 +73,7 @@ private struct SelectionTally {
   /// Row unit of every query place.
   let rowOfPlace: [Int]
   var counts = EngineCounts()
+  private(set) var pairsLeftOut = 0
 
   init(stage: AttendSelected, selection: Selection, shape: AttentionShape, tile: TileSize) {
     self.stage = stage
@@ -101,11 +103,21 @@ private struct SelectionTally {
         var keyRows = 0
         for block in Set(places.flatMap { chosen[rowOfPlace[$0]] }) {
           let isChosen = places.map { chosen[rowOfPlace[$0]].contains(block) }
-          keyRows += add(block: block, places: places, isChosen: isChosen)
+          let keys = add(block: block, places: places, isChosen: isChosen)
+          keyRows += keys
+          if isLeftOut(block, head: head, place: first) { pairsLeftOut += keys * places.count }
         }
         addBytes(keyRows: keyRows, queries: places.count)
       }
     }
+  }
+
+  /// Whether the strip that begins at `place` leaves a block out.
+  private func isLeftOut(_ block: Int, head: Int, place: Int) -> Bool {
+    guard let leftOut = selection.leftOut else { return false }
+    let row = rowOfPlace[place]
+    return leftOut.contains(
+      head: head, row: row, offset: place - geometry.queries(row: row).lowerBound, block: block)
   }
 
   /// Gathered keys are cut into tiles from the first on, whatever blocks they come from.

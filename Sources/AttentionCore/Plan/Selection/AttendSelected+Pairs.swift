@@ -36,12 +36,39 @@ extension AttendSelected {
     return pairs
   }
 
+  /// Pairs over all heads, of those attended to, whose values were left out.
+  public func leftOutPairs(of selection: Selection, shape: AttentionShape) -> Int {
+    guard let leftOut = selection.leftOut else { return 0 }
+    let geometry = SelectionGeometry(self, shape: shape)
+    var pairs = 0
+    for head in 0..<shape.batch * shape.queryHeads {
+      for row in 0..<geometry.rowCount {
+        let queries = geometry.queries(row: row)
+        for block in selection.blocks(head: head, row: row) {
+          for place in queries
+          where leftOut.contains(
+            head: head, row: row, offset: place - queries.lowerBound, block: block)
+          {
+            pairs += geometry.seenKeys(place: place, block: block)
+          }
+        }
+      }
+    }
+    return pairs
+  }
+
   /// Tokens that a query attends to under a selection, by themselves or in a mean.
   public func keys(
     of selection: Selection, head: Int, row: Int, place: Int, _ geometry: SelectionGeometry
   ) -> [Int] {
     let visible = geometry.visibleKeys(place: place)
+    let offset = place - geometry.queries(row: row).lowerBound
     return selection.blocks(head: head, row: row).flatMap { block -> [Int] in
+      if let leftOut = selection.leftOut,
+        leftOut.contains(head: head, row: row, offset: offset, block: block)
+      {
+        return []
+      }
       let keys = geometry.places(block: block)
       let seen = keys.lowerBound..<max(min(keys.upperBound, visible), keys.lowerBound)
       return seen.map { token(at: $0, of: selection, head: head, geometry) }

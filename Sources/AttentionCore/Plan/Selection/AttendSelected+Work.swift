@@ -256,7 +256,7 @@ extension AttendSelected {
     let pairs = realisedPairs ?? heads * pairBounds(shape: shape).lowerBound
     var operations = OperationCounts([.exponential: pairs])
     operations[precision.scoreClass] += 2 * pairs * shape.headDim
-    operations[precision.valueClass] += 2 * pairs * shape.valueDim
+    operations[precision.valueClass] += 2 * valuePairs(of: pairs, shape) * shape.valueDim
     let prepared = precision.preparedBytes(bytes)
     return StageWork(
       name: "attend", operations: operations,
@@ -266,6 +266,13 @@ extension AttendSelected {
       bytesWritten: bytes.output,
       narrowBytes: forced.own && shape.isSelfAttention ? prepared.narrow : 0,
       parallelUnits: heads * ((shape.queryLength + 31) / 32))
+  }
+
+  /// Pairs whose values are added; before a run, of a filter, one per query at least.
+  private func valuePairs(of pairs: Int, _ shape: AttentionShape) -> Int {
+    guard leftOutBelow != nil else { return pairs }
+    if let realisedLeftOut { return pairs - realisedLeftOut }
+    return min(pairs, shape.batch * shape.queryHeads * shape.queryLength)
   }
 
   private func merging(_ shape: AttentionShape) -> StageWork {

@@ -44,17 +44,26 @@ public struct AttendSelected: Hashable, Sendable {
   public let merging: Merging
   /// Float32, or INT8 scores with consecutive blocks in order ``Order/byQuery``.
   public let precision: AttendPrecision
+  /// How far under the largest score met before a strip leaves a chosen block out [log2].
+  ///
+  /// All scores of the block must lie as far, for every query of the strip; nil where none is left
+  /// out. Float32, order ``Order/byQuery``, row units that fill strips, blocks of at most 128 keys.
+  public let leftOutBelow: Double?
   /// Pairs over all heads that a known selection attends to; see ``realised(_:shape:)``.
   public private(set) var realisedPairs: Int?
   /// Pairs over all heads whose estimates a known selection took at least.
   private(set) var realisedEstimates: Int?
+  /// Pairs over all heads, of ``realisedPairs``, whose values were left out.
+  private(set) var realisedLeftOut: Int?
 
   public init(
     rows: RowUnit, blocks: BlockPartition, sharing: Sharing = .none,
     scoring: BlockScoring = .product(FeatureProduct()), rule: BlockRule,
     forced: ForcedBlocks = ForcedBlocks(), order: Order = .byQuery,
-    merging: Merging = .logSumExp, precision: AttendPrecision = .float32
+    merging: Merging = .logSumExp, precision: AttendPrecision = .float32,
+    leftOutBelow: Double? = nil
   ) {
+    self.leftOutBelow = leftOutBelow
     self.precision = precision
     self.rows = rows
     self.blocks = blocks
@@ -102,6 +111,9 @@ public struct AttendSelected: Hashable, Sendable {
     var copy = self
     copy.realisedPairs = attendedPairs(of: selection, shape: shape)
     copy.realisedEstimates = estimatedPairs(of: selection, shape: shape)
+    if leftOutBelow != nil {
+      copy.realisedLeftOut = leftOutPairs(of: selection, shape: shape)
+    }
     return copy
   }
 
