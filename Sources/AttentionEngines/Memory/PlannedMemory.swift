@@ -95,7 +95,8 @@ public struct PlannedMemory {
   }
 
   private func scanning(_ stage: Scan) -> Int {
-    states(heads: keyHeads)
+    ScanSplit(shape: shape).stateCount(
+      ScanPieces(stage, shape: shape), shape: shape, workers: workers)
       * stateBytes(features: stage.featureMap.featureDim(headDim: shape.headDim))
   }
 
