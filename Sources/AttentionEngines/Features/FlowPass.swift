@@ -4,71 +4,79 @@ import AttentionCore
 import CAttentionKernels
 
 /// Incoming and outgoing flows of one head: factors of its queries and of its keys.
+///
+/// Rows are mapped once; later passes and the products read what the first pass left.
 struct FlowPass {
+  /// Queries or keys of a head: their mapped rows, and the factors to be found.
+  struct Rows {
+    let mapped: UnsafeMutablePointer<Float>
+    let factor: UnsafeMutablePointer<Float>
+  }
+
   let shape: AttentionShape
   let blocks: MappedBlocks
   let epsilon: Float
 
   private var kernels: attn_features_kernels_t { blocks.kernels }
   private var stride: Int { blocks.stride }
+  private var width: Int32 { Int32(shape.headDim) }
 
-  /// - Requires: `scratch` is two blocks of rows and six more rows.
+  /// - Requires: `scratch` is six rows.
   func run(
-    _ head: AttendOperands.Head, queryFactor: UnsafeMutablePointer<Float>,
-    keyFactor: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
+    _ head: AttendOperands.Head, _ queries: Rows, _ keys: Rows,
+    scratch: UnsafeMutablePointer<Float>
   ) {
-    let rest = scratch + 2 * Int(ATTN_ROW_BLOCK) * stride
-    rest.update(repeating: 0, count: 6 * stride)
+    scratch.update(repeating: 0, count: 6 * stride)
     if shape.isCausal {
-      causal(head, queryFactor, keyFactor, scratch, rest)
+      causal(head, queries, keys, scratch)
     } else {
-      everywhere(head, queryFactor, keyFactor, scratch, rest)
+      everywhere(head, queries, keys, scratch)
     }
   }
 
   private func everywhere(
-    _ head: AttendOperands.Head, _ queryFactor: UnsafeMutablePointer<Float>,
-    _ keyFactor: UnsafeMutablePointer<Float>, _ features: UnsafeMutablePointer<Float>,
+    _ head: AttendOperands.Head, _ queries: Rows, _ keys: Rows,
     _ sums: UnsafeMutablePointer<Float>
   ) {
-    let width = Int32(shape.headDim)
-    let (queries, keys) = (sums, sums + stride)
+    let (querySum, keySum) = (sums, sums + stride)
     let (taken, kept) = (sums + 2 * stride, sums + 3 * stride)
-    blocks.map(head.query, shape.queryLength, features) { rows in
-      kernels.column_sum(features, stride, Int32(rows.count), width, nil, queries)
+    let (queryCount, keyCount) = (shape.queryLength, shape.keyLength)
+    blocks.map(head.query, queryCount, into: queries.mapped) { block, features in
+      kernels.column_sum(features, stride, Int32(block.count), width, nil, querySum)
     }
-    blocks.map(head.key, shape.keyLength, features) { rows in
-      kernels.column_sum(features, stride, Int32(rows.count), width, nil, keys)
+    blocks.map(head.key, keyCount, into: keys.mapped) { block, features in
+      kernels.column_sum(features, stride, Int32(block.count), width, nil, keySum)
     }
     // Every query takes in what the keys give out, every key gives to the queries.
-    balance(head.query, shape.queryLength, features, against: keys, taken, queryFactor)
-    balance(head.key, shape.keyLength, features, against: queries, kept, keyFactor)
-    blocks.map(head.query, shape.queryLength, features) { rows in
-      let flows = sums + 4 * stride
-      kernels.row_dots(features, stride, Int32(rows.count), width, kept, epsilon, flows)
-      kernels.sigmoids(
-        flows, Int64(rows.count), Float(shape.queryLength) / Float(shape.keyLength))
-      for row in 0..<rows.count { queryFactor[rows.lowerBound + row] *= flows[row] }
+    balance(queries, queryCount, against: keySum, taken)
+    balance(keys, keyCount, against: querySum, kept)
+    blocks.walk(queries.mapped, queryCount) { block, features in
+      let (flows, factor) = (sums + 4 * stride, queries.factor + block.lowerBound)
+      for first in Swift.stride(from: 0, to: block.count, by: 2 * stride) {
+        let rows = min(2 * stride, block.count - first)
+        kernels.row_dots(
+          features + first * stride, stride, Int32(rows), width, kept, epsilon, flows)
+        kernels.sigmoids(flows, Int64(rows), Float(queryCount) / Float(keyCount))
+        for row in 0..<rows { factor[first + row] *= flows[row] }
+      }
     }
-    blocks.map(head.key, shape.keyLength, features) { rows in
-      let flows = keyFactor + rows.lowerBound
-      kernels.row_dots(features, stride, Int32(rows.count), width, taken, epsilon, flows)
-      for row in 0..<rows.count { flows[row] = min(max(flows[row], -1), 1) }
+    blocks.walk(keys.mapped, keyCount) { block, features in
+      let flows = keys.factor + block.lowerBound
+      kernels.row_dots(features, stride, Int32(block.count), width, taken, epsilon, flows)
+      for row in 0..<block.count { flows[row] = min(max(flows[row], -1), 1) }
     }
-    let sum = kernels.exponentials(keyFactor, Int64(shape.keyLength), 1)
-    let share = Float(shape.keyLength) / sum
-    for key in 0..<shape.keyLength { keyFactor[key] *= share }
+    let sum = kernels.exponentials(keys.factor, Int64(keyCount), 1)
+    let share = Float(keyCount) / sum
+    for key in 0..<keyCount { keys.factor[key] *= share }
   }
 
   /// Factors `1 / flow` of rows, and the sum of rows times their factors.
   private func balance(
-    _ rows: UnsafePointer<Float>, _ count: Int, _ features: UnsafeMutablePointer<Float>,
-    against other: UnsafeMutablePointer<Float>, _ sum: UnsafeMutablePointer<Float>,
-    _ factor: UnsafeMutablePointer<Float>
+    _ rows: Rows, _ count: Int, against other: UnsafeMutablePointer<Float>,
+    _ sum: UnsafeMutablePointer<Float>
   ) {
-    let width = Int32(shape.headDim)
-    blocks.map(rows, count, features) { block in
-      let at = factor + block.lowerBound
+    blocks.walk(rows.mapped, count) { block, features in
+      let at = rows.factor + block.lowerBound
       kernels.row_dots(features, stride, Int32(block.count), width, other, epsilon, at)
       for row in 0..<block.count { at[row] = 1 / at[row] }
       kernels.column_sum(features, stride, Int32(block.count), width, at, sum)
@@ -76,18 +84,17 @@ struct FlowPass {
   }
 
   private func causal(
-    _ head: AttendOperands.Head, _ queryFactor: UnsafeMutablePointer<Float>,
-    _ keyFactor: UnsafeMutablePointer<Float>, _ features: UnsafeMutablePointer<Float>,
+    _ head: AttendOperands.Head, _ queries: Rows, _ keys: Rows,
     _ state: UnsafeMutablePointer<Float>
   ) {
-    let other = features + Int(ATTN_ROW_BLOCK) * stride
-    var flow = attn_flow_t(width: Int32(shape.headDim), eps: epsilon)
-    blocks.map(head.query, shape.queryLength, features) { rows in
-      blocks.map(head.key + rows.lowerBound * shape.headDim, rows.count, other) { _ in
-        kernels.causal_flow(
-          &flow, features, other, stride, Int32(rows.count), Int64(rows.lowerBound), state,
-          queryFactor + rows.lowerBound, keyFactor + rows.lowerBound)
-      }
+    var flow = attn_flow_t(width: width, eps: epsilon)
+    blocks.map(head.query, shape.queryLength, into: queries.mapped) { block, query in
+      let first = block.lowerBound
+      let key = keys.mapped + first * stride
+      blocks.map(head.key + first * shape.headDim, block.count, into: key) { _, _ in }
+      kernels.causal_flow(
+        &flow, query, key, stride, Int32(block.count), Int64(first), state,
+        queries.factor + first, keys.factor + first)
     }
   }
 }

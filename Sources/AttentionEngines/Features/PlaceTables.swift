@@ -8,7 +8,7 @@ final class PlaceTables {
   let count: Int
   let keyLength: Int
   private let grid: Extents?
-  private var rotations: [RowOperation.Rotation: (Tensor<Float>, Tensor<Float>)] = [:]
+  private var rotations: [RowOperation.Rotation: Tensor<Float>] = [:]
 
   init(shape: AttentionShape) {
     count = max(shape.keyLength, shape.queryLength + max(shape.causalOffset, 0))
@@ -16,29 +16,23 @@ final class PlaceTables {
     grid = shape.grid
   }
 
-  /// Cosines and signed sines `[place, width padded]`.
-  func rotation(
-    _ rotation: RowOperation.Rotation, width: Int
-  ) -> (Tensor<Float>, Tensor<Float>) {
+  /// Cosine and sine for every pair of channels `[place, width padded]`.
+  func rotation(_ rotation: RowOperation.Rotation, width: Int) -> Tensor<Float> {
     let stride = (width + 15) / 16 * 16
-    if let known = rotations[rotation], known.0.count == count * stride { return known }
-    let cosines = Tensor<Float>([count, stride])
-    let sines = Tensor<Float>([count, stride])
-    cosines.elements.update(repeating: 1)
-    sines.elements.update(repeating: 0)
+    if let known = rotations[rotation], known.count == count * stride { return known }
+    let table = Tensor<Float>([count, stride])
+    for index in 0..<table.count { table[index] = index.isMultiple(of: 2) ? 1 : 0 }
     let pairs = rotation.pairs(width: width, grid: grid)
     for place in 0..<count {
       for (pair, turn) in pairs.enumerated() {
         let angle = Double(turn.coordinate(place)) * turn.rate
         let at = place * stride + 2 * pair
-        cosines[at] = Float(Double.cos(angle))
-        cosines[at + 1] = cosines[at]
-        sines[at + 1] = Float(Double.sin(angle))
-        sines[at] = -sines[at + 1]
+        table[at] = Float(Double.cos(angle))
+        table[at + 1] = Float(Double.sin(angle))
       }
     }
-    rotations[rotation] = (cosines, sines)
-    return (cosines, sines)
+    rotations[rotation] = table
+    return table
   }
 
   /// `cos` and `sin` of `pi t / 2 n`, `t = 1 ...`.

@@ -95,8 +95,8 @@ extension PreparedFeatureAttention {
     let parts = layout.parts(scratch[worker])
     let features = Int(plans.sum(0).pointee.feature_dim)
     map(
-      gatePrograms, head: head, at.key + key * shape.headDim, count: count, place: key,
-      into: parts.gates, parts: parts, sums: parts.vectors, products: nil)
+      gatePrograms, head: head, at.key + key * shape.headDim, stride: shape.headDim,
+      count: count, place: key, into: parts.gates, parts: parts, sums: parts.vectors, products: nil)
     let (opening, total) = (parts.vectors, parts.vectors + layout.vector)
     var first = 0
     while first < count {

@@ -19,6 +19,19 @@ extension PreparedFeatureAttention {
     stage.hasStatePerQueryHead(shape: shape) ? head : head * shape.headGroup
   }
 
+  /// Rows that the maps begin with: inputs, or what the statistic made of them.
+  func source(queries at: AttendOperands.Head, head: Int) -> UnsafePointer<Float> {
+    store.mapsRows ? UnsafePointer(store.queries.rows(head)) : at.query
+  }
+
+  /// The same for keys; `head` counts states.
+  func source(keys at: AttendOperands.Head, head: Int) -> UnsafePointer<Float> {
+    store.mapsRows ? UnsafePointer(store.keys.rows(head)) : at.key
+  }
+
+  /// Floats between these rows.
+  var sourceStride: Int { store.mapsRows ? store.queries.padded : shape.headDim }
+
   /// Rows of a chunk as the scan kernels take them.
   func rows(
     _ parts: FeatureScratch.Parts, value: UnsafePointer<Float>?,
@@ -33,7 +46,7 @@ extension PreparedFeatureAttention {
     rows.k_stride = layout.stride
     rows.v_stride = shape.valueDim
     rows.o_stride = shape.valueDim
-    rows.next_stride = shape.headDim
+    rows.next_stride = sourceStride
     return rows
   }
 
@@ -44,10 +57,10 @@ extension PreparedFeatureAttention {
   ) {
     if leavesSteps { rows.k_step = keyPrograms.lastStep(head, place: first) }
     if keyPrograms.stepCount > 0 {
-      rows.k_next = at.key + (first + count) * shape.headDim
+      rows.k_next = source(keys: at, head: head) + (first + count) * sourceStride
     } else {
-      rows.k = at.key + first * shape.headDim
-      rows.k_stride = shape.headDim
+      rows.k = source(keys: at, head: head) + first * sourceStride
+      rows.k_stride = sourceStride
     }
   }
 
@@ -60,10 +73,10 @@ extension PreparedFeatureAttention {
       rows.q_step = queryPrograms.lastStep(head, place: first + max(shape.causalOffset, 0))
     }
     if queryPrograms.stepCount > 0 {
-      rows.q_next = at.query + (first + count) * shape.headDim
+      rows.q_next = source(queries: at, head: head) + (first + count) * sourceStride
     } else {
-      rows.q = at.query + first * shape.headDim
-      rows.q_stride = shape.headDim
+      rows.q = source(queries: at, head: head) + first * sourceStride
+      rows.q_stride = sourceStride
     }
   }
 
@@ -74,8 +87,9 @@ extension PreparedFeatureAttention {
   ) {
     let parts = layout.parts(scratch[worker])
     map(
-      keyPrograms, head: head, at.key + keys.lowerBound * shape.headDim, count: keys.count,
-      place: keys.lowerBound, into: parts.keys, parts: parts, sums: marks, products: nil)
+      keyPrograms, head: head, source(keys: at, head: head) + keys.lowerBound * sourceStride,
+      stride: sourceStride, count: keys.count, place: keys.lowerBound, into: parts.keys,
+      parts: parts, sums: marks, products: nil)
     board[worker].pointee.exponentials += UInt64(
       keys.count * stage.keyMap.exponentials(inputs: shape.headDim))
     board.add(
@@ -90,7 +104,8 @@ extension PreparedFeatureAttention {
   ) {
     let parts = layout.parts(scratch[worker])
     map(
-      queryPrograms, head: head, at.query + queries.lowerBound * shape.headDim,
+      queryPrograms, head: head,
+      source(queries: at, head: head) + queries.lowerBound * sourceStride, stride: sourceStride,
       count: queries.count, place: queries.lowerBound + max(shape.causalOffset, 0),
       into: parts.queries, parts: parts, sums: marks, products: parts.products)
     board[worker].pointee.exponentials += UInt64(
@@ -99,8 +114,8 @@ extension PreparedFeatureAttention {
   }
 
   func map(
-    _ programs: RowPrograms, head: Int, _ rows: UnsafePointer<Float>, count: Int, place: Int,
-    into features: UnsafeMutablePointer<Float>, parts: FeatureScratch.Parts,
+    _ programs: RowPrograms, head: Int, _ rows: UnsafePointer<Float>, stride rowStride: Int,
+    count: Int, place: Int, into features: UnsafeMutablePointer<Float>, parts: FeatureScratch.Parts,
     sums: UnsafeMutablePointer<Float>, products: UnsafeMutablePointer<Float>?
   ) {
     guard programs.stepCount > 0 else { return }
@@ -112,8 +127,8 @@ extension PreparedFeatureAttention {
     for first in stride(from: 0, to: count, by: Int(ATTN_ROW_BLOCK)) {
       between.products = products.map { $0 + first }
       context.kernels.features.apply(
-        programs.steps(head), Int32(programs.stepCount), rows + first * shape.headDim,
-        shape.headDim, Int32(min(Int(ATTN_ROW_BLOCK), count - first)), Int64(place + first),
+        programs.steps(head), Int32(programs.stepCount), rows + first * rowStride,
+        rowStride, Int32(min(Int(ATTN_ROW_BLOCK), count - first)), Int64(place + first),
         features + first * layout.stride, layout.stride, &between)
     }
   }

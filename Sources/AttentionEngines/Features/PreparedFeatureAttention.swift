@@ -22,7 +22,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
   let local: LocalTerm?
   let scratch, states: Workspace
   let board: CountBoard
-  private let store: StatisticStore
+  let store: StatisticStore
   private let statistic: StatisticPass?
   private(set) var operands: AttendOperands?
   private var jobs: [WorkerPool.Job] = []
@@ -45,11 +45,11 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     let stateHeads = stage.stateHeads(shape: shape)
     let perKeyHead = stateHeads / (shape.batch * keyHeads)
     queryPrograms = RowPrograms(
-      stage.queryMap, inputs: shape.headDim, heads: shape.batch * queryHeads,
+      store.rest(of: stage.queryMap), inputs: shape.headDim, heads: shape.batch * queryHeads,
       weightHead: { $0 % queryHeads }, places: places, statistics: store.queries,
-      weights: weights)
+      weights: weights, markEpsilon: stage.markEpsilon)
     keyPrograms = RowPrograms(
-      stage.keyMap, inputs: shape.headDim, heads: stateHeads,
+      store.rest(of: stage.keyMap), inputs: shape.headDim, heads: stateHeads,
       weightHead: { $0 / perKeyHead % keyHeads }, places: places, statistics: store.keys,
       weights: weights)
     if case .gates(let steps) = stage.recurrence {
@@ -62,7 +62,8 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     }
     let stride = FeatureScratch.stride(
       [queryPrograms, keyPrograms] + [gatePrograms].compactMap { $0 })
-    leavesSteps = Self.leaveSteps(stage, queryPrograms, keyPrograms)
+    leavesSteps = Self.leaveSteps(
+      stage, queryPrograms, keyPrograms, areMapped: store.mapsRows)
     plans = FeatureKernelPlans(
       stage, shape: shape, weights: weights, stride: leavesSteps ? nil : stride)
     statistic = stage.statistic.map {
@@ -86,18 +87,20 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     jobs = makeJobs(stateHeads: stateHeads)
   }
 
-  /// Leaves last steps to the products if that hides exponentials of either side.
+  /// Leaves last steps to the products if that hides exponentials of either side, or if nothing else
+  /// is left to do with rows that are mapped.
   ///
   /// Gates and running softmaxes change features once more, so they need them ahead of the products.
   private static func leaveSteps(
-    _ stage: FeatureAttention, _ queries: RowPrograms, _ keys: RowPrograms
+    _ stage: FeatureAttention, _ queries: RowPrograms, _ keys: RowPrograms, areMapped: Bool
   ) -> Bool {
     switch stage.recurrence {
     case .gates, .runningSoftmax: return false
     case .sum, .decay, .blocks: break
     }
     let gains = [queries.leaveLastSteps(), keys.leaveLastSteps()]
-    guard gains.contains(true) else {
+    let isAll = areMapped && queries.stepCount + keys.stepCount == 0
+    guard gains.contains(true) || isAll else {
       queries.keepLastSteps()
       keys.keepLastSteps()
       return false
@@ -237,7 +240,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       var work = attn_scan_counts_t()
       context.kernels.scan.output(
         plans.read(plan), &rows, 0, Int32(count), state, parts.kernel, &work)
-      if case .marked(let epsilon) = stage.normalizer {
+      if let epsilon = stage.markEpsilon, !queryPrograms.dividesMarked {
         context.kernels.features.divide_rows(
           output, shape.valueDim, Int32(count), Int32(shape.valueDim), parts.products,
           Float(epsilon))
@@ -278,5 +281,11 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     }
     board[0].pointee.exponentials += UInt64(exponentials)
     board.add(worker: 0, bytesRead: bytes, bytesWritten: 0)
+  }
+}
+
+extension FeatureAttention {
+  fileprivate var markEpsilon: Double? {
+    if case .marked(let epsilon) = normalizer { epsilon } else { nil }
   }
 }

@@ -10,6 +10,8 @@ final class RowPrograms: @unchecked Sendable {
   /// Steps of a block of rows: all of them, or all but those that the products do on the way.
   private(set) var stepCount: Int
   let featureDim: Int
+  /// Whether outputs of these queries need no division by the products of their mark any more.
+  let dividesMarked: Bool
   /// Floats of the widest row between steps, with room for a vector more.
   let stride: Int
   private let operations: UnsafeMutablePointer<attn_row_op_t>
@@ -19,14 +21,17 @@ final class RowPrograms: @unchecked Sendable {
   private var tensors: [Tensor<Float>] = []
 
   /// Lists for `heads` heads; `weightHead` says which head of the weights each of them reads.
+  ///
+  /// With `markEpsilon` turns divide rows by their product with the sums of the mark ahead of them,
+  /// plus that.
   init(
     _ map: FeatureSteps, inputs: Int, heads: Int, weightHead: (Int) -> Int, places: PlaceTables,
-    statistics: StatisticStore.Side?, weights: WeightSet
+    statistics: StatisticStore.Side?, weights: WeightSet, markEpsilon: Double? = nil
   ) {
-    let widths = map.widths(inputs: inputs)
     // A map without steps is a copy: features stand in rows of their own.
-    let steps = map.steps.isEmpty ? [RowOperation.scale(1)] : map.steps
-    let around = map.steps.isEmpty ? [inputs, inputs] : widths
+    let map = map.steps.isEmpty ? FeatureSteps([.scale(1)]) : map
+    let (steps, around, factors) = Self.joinTurns(map, inputs: inputs)
+    dividesMarked = markEpsilon != nil && Self.turnsMarked(steps)
     stepCount = steps.count
     listed = steps.count
     featureDim = around[around.count - 1]
@@ -43,6 +48,11 @@ final class RowPrograms: @unchecked Sendable {
         fill(
           &operation, step, table: table, head: head, weightHead: weightHead(head),
           statistics: statistics, keyLength: places.keyLength)
+        if case .rotate = step {
+          operation.a = Float(factors[index])
+          operation.count = dividesMarked ? 1 : 0
+          operation.b = Float(markEpsilon ?? 0)
+        }
         operations[head * steps.count + index] = operation
       }
     }
@@ -50,6 +60,30 @@ final class RowPrograms: @unchecked Sendable {
 
   deinit {
     operations.deallocate()
+  }
+
+  /// Steps without factors that follow turns, the widths around them, and the factors by step.
+  private static func joinTurns(
+    _ map: FeatureSteps, inputs: Int
+  ) -> (steps: [RowOperation], widths: [Int], factors: [Double]) {
+    let widths = map.widths(inputs: inputs)
+    var (steps, around, factors) = ([RowOperation](), [inputs], [Double]())
+    for (index, step) in map.steps.enumerated() {
+      if case .scale(let factor) = step, case .rotate = steps.last {
+        factors[factors.count - 1] *= factor
+        continue
+      }
+      steps.append(step)
+      around.append(widths[index + 1])
+      factors.append(1)
+    }
+    return (steps, around, factors)
+  }
+
+  /// Whether a turn follows the mark and ends the map.
+  private static func turnsMarked(_ steps: [RowOperation]) -> Bool {
+    guard steps.count > 1, case .rotate = steps[steps.count - 1] else { return false }
+    return steps[steps.count - 2] == .mark
   }
 
   static func stride(_ width: Int) -> Int { Int(attn_row_padded(Int32(width))) + 16 }
@@ -126,7 +160,7 @@ final class RowPrograms: @unchecked Sendable {
       table.first = rows
       table.part = Int(attn_row_padded(Int32(width)))
     case .rotate(let rotation):
-      (table.first, table.second) = places.rotation(rotation, width: width)
+      table.first = places.rotation(rotation, width: width)
     case .quarterWave:
       (table.first, table.second) = places.quarterWave()
     case .lengthPower(let weight, false):

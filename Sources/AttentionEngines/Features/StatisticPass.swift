@@ -29,7 +29,7 @@ final class StatisticPass: @unchecked Sendable {
     blocks = MappedBlocks(kind: kind, width: shape.headDim, kernels: kernels)
     // Sums, largest elements: of query heads, then of key-value heads.
     moments = Tensor([shape.batch * (shape.queryHeads + shape.keyValueHeads), 3])
-    scratchCount = (2 * Int(ATTN_ROW_BLOCK) + 6) * blocks.stride
+    scratchCount = (Int(ATTN_ROW_BLOCK) + 6) * blocks.stride
   }
 
   private var stride: Int { blocks.stride }
@@ -53,8 +53,10 @@ final class StatisticPass: @unchecked Sendable {
     case .flow(let epsilon):
       let flow = FlowPass(shape: shape, blocks: blocks, epsilon: Float(epsilon))
       flow.run(
-        operands.head(unit, shape: shape), queryFactor: store.queries.factor(unit),
-        keyFactor: store.keys.factor(unit), scratch: scratch)
+        operands.head(unit, shape: shape),
+        FlowPass.Rows(mapped: store.queries.rows(unit), factor: store.queries.factor(unit)),
+        FlowPass.Rows(mapped: store.keys.rows(unit), factor: store.keys.factor(unit)),
+        scratch: scratch)
     }
   }
 
@@ -140,18 +142,17 @@ final class StatisticPass: @unchecked Sendable {
   private func weigh(
     head: Int, _ operands: AttendOperands, _ scratch: UnsafeMutablePointer<Float>
   ) {
-    let at = operands.head(head, shape: shape)
-    let features = scratch
     let mean = scratch + Int(ATTN_ROW_BLOCK) * stride
+    let at = operands.head(head, shape: shape)
     let width = Int32(shape.headDim)
     mean.update(repeating: 0, count: stride)
-    blocks.map(at.query, shape.queryLength, features) { rows in
+    blocks.map(at.query, shape.queryLength, into: scratch, keeps: false) { rows, features in
       kernels.column_sum(features, stride, Int32(rows.count), width, nil, mean)
     }
     let factor = Float(shape.softmaxScale / Double(shape.queryLength))
     for channel in 0..<shape.headDim { mean[channel] *= factor }
     let weights = store.keys.factor(head)
-    blocks.map(at.key, shape.keyLength, features) { rows in
+    blocks.map(at.key, shape.keyLength, into: scratch, keeps: false) { rows, features in
       kernels.row_dots(
         features, stride, Int32(rows.count), width, mean, 0, weights + rows.lowerBound)
     }
@@ -170,7 +171,7 @@ final class MappedBlocks: @unchecked Sendable {
 
   init(kind: attn_row_kind_t, width: Int, kernels: attn_features_kernels_t) {
     self.kernels = kernels
-    stride = RowPrograms.stride(width)
+    stride = Int(attn_row_padded(Int32(width)))
     var step = attn_row_op_t()
     step.kind = kind
     step.width = Int32(width)
@@ -183,19 +184,31 @@ final class MappedBlocks: @unchecked Sendable {
     steps.deallocate()
   }
 
-  /// Calls `body` for every block of mapped rows.
+  typealias Body = (_ block: Range<Int>, _ mapped: UnsafePointer<Float>) -> Void
+
+  /// Maps rows and calls `body` for every block of them.
+  ///
+  /// Unless it `keeps` them, each block takes the place of the one before it.
   func map(
-    _ rows: UnsafePointer<Float>, _ count: Int, _ features: UnsafeMutablePointer<Float>,
-    _ body: (Range<Int>) -> Void
+    _ rows: UnsafePointer<Float>, _ count: Int, into mapped: UnsafeMutablePointer<Float>,
+    keeps: Bool = true, _ body: Body
   ) {
     var scratch = attn_row_scratch_t()
     let width = Int(steps.pointee.width)
-    for first in Swift.stride(from: 0, to: count, by: Int(ATTN_ROW_BLOCK)) {
-      let block = first..<min(first + Int(ATTN_ROW_BLOCK), count)
+    walk(mapped, count) { block, _ in
+      let first = block.lowerBound
+      let features = keeps ? mapped + first * stride : mapped
       kernels.apply(
         steps, 1, rows + first * width, width, Int32(block.count), Int64(first), features, stride,
         &scratch)
-      body(block)
+      body(block, features)
+    }
+  }
+
+  /// Calls `body` for every block of rows that are mapped already.
+  func walk(_ mapped: UnsafePointer<Float>, _ count: Int, _ body: Body) {
+    for first in Swift.stride(from: 0, to: count, by: Int(ATTN_ROW_BLOCK)) {
+      body(first..<min(first + Int(ATTN_ROW_BLOCK), count), mapped + first * stride)
     }
   }
 }

@@ -5,18 +5,19 @@ import CAttentionKernels
 
 /// What statistics found, where feature maps look for it.
 final class StatisticStore: @unchecked Sendable {
-  /// Queries or keys: scales and shifts by channel, factors by token, for every head.
+  /// Queries or keys: scales and shifts by channel, factors and mapped rows by token, for every head.
   final class Side: @unchecked Sendable {
     let length: Int
     let padded: Int
-    private let scales, shifts, factors: Tensor<Float>
+    private let scales, shifts, factors, rows: Tensor<Float>
 
-    init(heads: Int, length: Int, width: Int, hasFactors: Bool) {
+    init(heads: Int, length: Int, width: Int, hasFactors: Bool, mapsRows: Bool) {
       self.length = length
       padded = Int(attn_row_padded(Int32(width)))
       scales = Tensor([heads, padded])
       shifts = Tensor([heads, padded])
       factors = Tensor(hasFactors ? [heads, length] : [0])
+      rows = Tensor(mapsRows ? [heads, length, padded] : [0])
       scales.elements.update(repeating: 1)
       shifts.elements.update(repeating: 0)
     }
@@ -25,22 +26,35 @@ final class StatisticStore: @unchecked Sendable {
     func shift(_ head: Int) -> UnsafeMutablePointer<Float> { shifts.base + head * padded }
     func factor(_ head: Int) -> UnsafeMutablePointer<Float> { factors.base + head * length }
 
-    var bytes: Int { scales.byteCount + shifts.byteCount + factors.byteCount }
+    /// What the first step of the map makes of a head, `padded` floats per row.
+    func rows(_ head: Int) -> UnsafeMutablePointer<Float> { rows.base + head * length * padded }
+
+    var bytes: Int {
+      scales.byteCount + shifts.byteCount + factors.byteCount + rows.byteCount
+    }
   }
 
   let queries, keys: Side
+  /// Whether the statistic leaves mapped rows behind.
+  let mapsRows: Bool
 
   init(_ stage: FeatureAttention, shape: AttentionShape) {
     let hasFactors = stage.statistic?.hasFactors == true
+    mapsRows = stage.statistic?.mapsRows == true
     queries = Side(
       heads: shape.batch * shape.queryHeads, length: shape.queryLength, width: shape.headDim,
-      hasFactors: hasFactors)
+      hasFactors: hasFactors, mapsRows: mapsRows)
     keys = Side(
       heads: stage.stateHeads(shape: shape), length: shape.keyLength, width: shape.headDim,
-      hasFactors: hasFactors)
+      hasFactors: hasFactors, mapsRows: mapsRows)
   }
 
   var bytes: Int { queries.bytes + keys.bytes }
+
+  /// The steps that are left to do with the rows that there are.
+  func rest(of map: FeatureSteps) -> FeatureSteps {
+    mapsRows ? FeatureSteps(Array(map.steps.dropFirst())) : map
+  }
 }
 
 extension Statistic {
@@ -50,5 +64,12 @@ extension Statistic {
     case .similarityToMeanQuery, .flow: true
     case .keyMaxima, .keyMeans, .logNormal, .largestNorms: false
     }
+  }
+
+  /// Whether it leaves rows as the first step of their map makes them to the steps that follow.
+  ///
+  /// That takes their way through memory instead of a second map, which pays after several passes.
+  var mapsRows: Bool {
+    if case .flow = self { true } else { false }
   }
 }

@@ -95,7 +95,8 @@ public struct PlannedMemory {
   }
 
   private func scanning(_ stage: Scan) -> Int {
-    states(heads: keyHeads)
+    ScanSplit(shape: shape).stateCount(
+      ScanPieces(stage, shape: shape), shape: shape, workers: workers)
       * stateBytes(features: stage.featureMap.featureDim(headDim: shape.headDim))
   }
 
@@ -106,8 +107,9 @@ public struct PlannedMemory {
     var bytes = states(heads: heads) * stateBytes(features: features, marks: vector)
     // Blocks of features per worker.
     bytes += 4 * workers * (2 * 256 + 3 * Int(ATTN_ROW_BLOCK)) * min(vector, 1 << 10)
-    if stage.statistic?.hasFactors == true {
-      bytes += 4 * (queryHeads * shape.queryLength + heads * shape.keyLength)
+    if let statistic = stage.statistic, statistic.hasFactors {
+      let row = statistic.mapsRows ? Int(attn_row_padded(Int32(shape.headDim))) : 0
+      bytes += 4 * (1 + row) * (queryHeads * shape.queryLength + heads * shape.keyLength)
     }
     return bytes
   }

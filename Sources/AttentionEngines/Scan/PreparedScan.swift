@@ -6,17 +6,22 @@ import CAttentionKernels
 /// The scan engine: features of keys summed into a state that features of queries read.
 ///
 /// Without causality three short jobs follow each other: states of key ranges, their sums in order,
-/// reads by ranges of queries. A causal head is one unit, token by token in registers.
+/// reads by ranges of queries. A causal head is one unit, token by token in registers; a long one is
+/// cut into pieces, see `ScanPieces`.
 final class PreparedScan: PreparedAttention, @unchecked Sendable {
   private let shape: AttentionShape
   private let context: ExecutionContext
   private let plans: ScanKernelPlans
   private let split: ScanSplit
+  private let pieces: ScanPieces?
   /// Positive random features: maxima are found on the way, and an epsilon is added at the end.
   private let isExponential: Bool
   private let scratch: Workspace
-  /// One per worker with causality, else one per key range of every key-value head.
+  /// One per piece of a head or per worker with causality, else one per key range of every
+  /// key-value head.
   private let states: Workspace
+  /// Largest projections of pieces of keys, by head.
+  private let maxima: Tensor<Float>?
   private let board: CountBoard
   private var operands: AttendOperands?
   private var jobs: [WorkerPool.Job] = []
@@ -38,29 +43,54 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
     isExponential = stage.featureMap.isExponential
     scratch = Workspace(
       bytesPerWorker: plans.scratchBytes(kernels), workers: context.pool.count)
-    let keyHeads = shape.batch * shape.keyValueHeads
+    let queryHeads = shape.batch * shape.queryHeads
+    let pieces = ScanPieces(stage, shape: shape)
+    self.pieces = pieces
     states = Workspace(
       bytesPerWorker: plans.stateBytes,
-      workers: shape.isCausal ? context.pool.count : keyHeads * split.keyRanges)
+      workers: split.stateCount(pieces, shape: shape, workers: context.pool.count))
+    maxima = isExponential ? pieces.map { Tensor([queryHeads, $0.maximumCount]) } : nil
     board = CountBoard(workers: context.pool.count)
     expectedCounts = stage.expectedCounts(shape: shape)
-    let queryHeads = shape.batch * shape.queryHeads
-    if shape.isCausal {
-      jobs = [WorkerPool.Job(units: queryHeads) { [unowned self] in scan(worker: $0, head: $1) }]
-    } else {
-      jobs = [
-        WorkerPool.Job(units: keyHeads * split.keyRanges) { [unowned self] in
-          sum(worker: $0, unit: $1)
-        },
-        WorkerPool.Job(units: keyHeads) { [unowned self] in merge(keyHead: $1) },
-        WorkerPool.Job(units: queryHeads * split.queryRanges) { [unowned self] in
-          read(worker: $0, unit: $1)
-        },
-      ]
-    }
+    jobs = makeJobs()
   }
 
-  var workspaceBytes: Int { scratch.bytes + states.bytes + plans.bytes }
+  private func makeJobs() -> [WorkerPool.Job] {
+    let queryHeads = shape.batch * shape.queryHeads
+    let keyHeads = shape.batch * shape.keyValueHeads
+    if let pieces { return makeJobs(pieces, heads: queryHeads) }
+    if shape.isCausal {
+      return [WorkerPool.Job(units: queryHeads) { [unowned self] in scan(worker: $0, head: $1) }]
+    }
+    return [
+      WorkerPool.Job(units: keyHeads * split.keyRanges) { [unowned self] in
+        sum(worker: $0, unit: $1)
+      },
+      WorkerPool.Job(units: keyHeads) { [unowned self] in merge(keyHead: $1) },
+      WorkerPool.Job(units: queryHeads * split.queryRanges) { [unowned self] in
+        read(worker: $0, unit: $1)
+      },
+    ]
+  }
+
+  private func makeJobs(_ pieces: ScanPieces, heads: Int) -> [WorkerPool.Job] {
+    let find = WorkerPool.Job(units: isExponential ? heads * pieces.maximumCount : 0) {
+      [unowned self] in findMaximum(pieces, worker: $0, unit: $1)
+    }
+    return (isExponential ? [find] : []) + [
+      WorkerPool.Job(units: heads * (pieces.count - 1)) { [unowned self] in
+        sum(pieces, worker: $0, unit: $1)
+      },
+      WorkerPool.Job(units: heads) { [unowned self] in carry(pieces, head: $1) },
+      WorkerPool.Job(units: heads * pieces.pairCount) { [unowned self] in
+        scan(pieces, worker: $0, unit: $1)
+      },
+    ]
+  }
+
+  var workspaceBytes: Int {
+    scratch.bytes + states.bytes + plans.bytes + (maxima?.byteCount ?? 0)
+  }
 
   func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {
     guard case .queryKeyValue(let query, let key, let value) = inputs else {
@@ -137,6 +167,79 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
     count(work, worker: worker)
     board.add(
       worker: worker, bytesRead: 0, bytesWritten: 4 * shape.queryLength * shape.valueDim)
+  }
+
+  // MARK: - Causal in pieces
+
+  private func findMaximum(_ pieces: ScanPieces, worker: Int, unit: Int) {
+    let (head, index) = unit.quotientAndRemainder(dividingBy: pieces.maximumCount)
+    guard let rows = rows(queryHead: head) else { return }
+    var (operands, work) = (rows, attn_scan_counts_t())
+    let keys = pieces.maximumKeys(index, keyLength: shape.keyLength)
+    maxima?[unit] = context.kernels.scan.key_maximum(
+      plans.plan(head: head), &operands, Int32(keys.lowerBound), Int32(keys.count),
+      scratch[worker], &work)
+    count(work, worker: worker)
+  }
+
+  /// Rows of a head whose largest projection is known.
+  private func measuredRows(_ pieces: ScanPieces, head: Int) -> attn_scan_rows_t? {
+    guard var rows = rows(queryHead: head) else { return nil }
+    guard let maxima else { return rows }
+    rows.key_maximum = -.infinity
+    for index in 0..<pieces.maximumCount {
+      rows.key_maximum = max(rows.key_maximum, maxima[head * pieces.maximumCount + index])
+    }
+    return rows
+  }
+
+  /// What one piece of keys adds up to by itself.
+  private func sum(_ pieces: ScanPieces, worker: Int, unit: Int) {
+    let (head, piece) = unit.quotientAndRemainder(dividingBy: pieces.count - 1)
+    guard var rows = measuredRows(pieces, head: head) else { return }
+    let plan = plans.plan(head: head)
+    let state = state(head * pieces.count + piece)
+    let keys = pieces.keys(piece)
+    var work = attn_scan_counts_t()
+    context.kernels.scan.reset(plan, state)
+    context.kernels.scan.accumulate(
+      plan, &rows, Int32(keys.lowerBound), Int32(keys.count), state, scratch[worker], &work)
+    count(work, worker: worker)
+  }
+
+  private func carry(_ pieces: ScanPieces, head: Int) {
+    let plan = plans.plan(head: head)
+    let first = head * pieces.count
+    context.kernels.scan.reset(plan, state(first + pieces.count - 1))
+    pieces.carry(
+      state(first), stride: states.bytesPerWorker / MemoryLayout<Float>.stride,
+      size: attn_scan_running_offset(plan))
+  }
+
+  private func scan(_ pieces: ScanPieces, worker: Int, unit: Int) {
+    let (head, index) = unit.quotientAndRemainder(dividingBy: pieces.pairCount)
+    guard var rows = measuredRows(pieces, head: head) else { return }
+    let kernels = context.kernels.scan
+    let plan = plans.plan(head: head)
+    let tokens = pieces.tokens
+    let pairs = pieces.pairs(index)
+    let state = state(head * pieces.count + pieces.prefixCount + index)
+    var work = attn_scan_counts_t()
+    var written = pairs.count
+    if index == 0 {
+      rows.o.update(repeating: 0, count: tokens.blindQueries * shape.valueDim)
+      written += tokens.blindQueries
+    }
+    rows.align(query: tokens.blindQueries, key: tokens.prefixKeys)
+    kernels.scan(
+      plan, &rows, Int32(pairs.lowerBound), Int32(pairs.count), state, scratch[worker], &work)
+    if index == pieces.pairCount - 1 {
+      kernels.output(
+        plan, &rows, Int32(tokens.pairs), Int32(tokens.lateQueries), state, scratch[worker], &work)
+      written += tokens.lateQueries
+    }
+    count(work, worker: worker)
+    board.add(worker: worker, bytesRead: 0, bytesWritten: 4 * written * shape.valueDim)
   }
 
   // MARK: - Operands

@@ -25,6 +25,12 @@ struct ScanSplit {
     causal = CausalTokens(shape: shape)
   }
 
+  /// States of all heads: per piece, per worker or per key range.
+  func stateCount(_ pieces: ScanPieces?, shape: AttentionShape, workers: Int) -> Int {
+    if let pieces { return shape.batch * shape.queryHeads * pieces.count }
+    return shape.isCausal ? workers : shape.batch * shape.keyValueHeads * keyRanges
+  }
+
   func keys(range: Int, shape: AttentionShape) -> Range<Int> {
     let first = range * keyRangeLength
     return first..<min(first + keyRangeLength, shape.keyLength)
@@ -63,13 +69,15 @@ extension Scan {
   /// What the engine must count at `shape`.
   ///
   /// Without causality all query heads of a group read the state of their key-value head; a causal
-  /// scan carries a state per query head.
+  /// scan carries a state per query head, and maps keys once more where it is cut into pieces.
   func expectedCounts(shape: AttentionShape) -> EngineCounts {
     let causal = CausalTokens(shape: shape)
     let queryHeads = shape.batch * shape.queryHeads
+    let repeatedKeys = ScanPieces(self, shape: shape)?.repeatedKeys ?? 0
     let keyTokens =
       shape.isCausal
-      ? queryHeads * causal.keys : shape.batch * shape.keyValueHeads * shape.keyLength
+      ? queryHeads * (causal.keys + repeatedKeys)
+      : shape.batch * shape.keyValueHeads * shape.keyLength
     let queryTokens = queryHeads * (shape.isCausal ? causal.seeingQueries : shape.queryLength)
     var counts = EngineCounts()
     switch featureMap {

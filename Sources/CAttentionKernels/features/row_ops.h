@@ -122,10 +122,68 @@ FEATURE_INLINE float f_row_squares(const feature_block_t *in, const float *x, in
   return f_sum(sum);
 }
 
-static void f_exp_row(const attn_row_op_t *op, const feature_block_t *in, float *out,
-                      ptrdiff_t out_stride, int divided) {
+/// Rows that are held in registers from their first look to their last, so that sums and extremes of
+/// one do not wait for those of another.
+enum { FEATURE_HELD = 4 };
+
+/// Loads `count` rows of `vectors` whole vectors.
+FEATURE_INLINE void f_hold(const feature_block_t *in, int32_t t, vec16 x[][2 * FEATURE_HELD],
+                           int count, int vectors) {
+  FEATURE_UNROLL
+  for (int i = 0; i < count; ++i) {
+    const float *from = in->x + (t + i) * in->stride;
+    FEATURE_UNROLL
+    for (int j = 0; j < vectors; ++j) {
+      const float *at = from + j * FEATURE_LANES;
+      if (in->is_input) __builtin_prefetch(at + FEATURE_ROWS_AT_ONCE * in->stride);
+      x[i][j] = f_load(at);
+    }
+  }
+}
+
+/// Exponentials of `count` rows of `vectors` whole vectors.
+FEATURE_INLINE void f_exp_held(const feature_block_t *in, int32_t t, float factor, float *out,
+                               ptrdiff_t out_stride, int divided, int count, int vectors) {
+  vec16 x[FEATURE_HELD][2 * FEATURE_HELD], sum[FEATURE_HELD];
+  f_hold(in, t, x, count, vectors);
+  FEATURE_UNROLL
+  for (int i = 0; i < count; ++i) {
+    vec16 largest = x[i][0];
+    FEATURE_UNROLL
+    for (int j = 1; j < vectors; ++j) largest = f_max(largest, x[i][j]);
+    vec16 shift = f_set1(factor * f_largest(largest));
+    sum[i] = f_set1(0.0f);
+    FEATURE_UNROLL
+    for (int j = 0; j < vectors; ++j) {
+      x[i][j] = f_exp(f_set1(factor) * x[i][j] - shift);
+      sum[i] += x[i][j];
+    }
+  }
+  FEATURE_UNROLL
+  for (int i = 0; i < count; ++i) {
+    vec16 rest = f_set1(divided ? 1 / f_sum(sum[i]) : 1.0f);
+    FEATURE_UNROLL
+    for (int j = 0; j < vectors; ++j) {
+      f_store(out + (t + i) * out_stride + j * FEATURE_LANES, divided ? x[i][j] * rest : x[i][j]);
+    }
+  }
+}
+
+FEATURE_INLINE void f_exp_row(const attn_row_op_t *op, const feature_block_t *in, float *out,
+                              ptrdiff_t out_stride, int divided) {
   float factor = op->kind == ATTN_ROW_EXP_ROW ? op->p[0] : 1.0f;
-  for (int32_t t = 0; t < in->rows; ++t) {
+  int32_t t = 0;
+  if (op->width == FEATURE_HELD * FEATURE_LANES) {
+    for (; t + FEATURE_HELD <= in->rows; t += FEATURE_HELD) {
+      f_exp_held(in, t, factor, out, out_stride, divided, FEATURE_HELD, FEATURE_HELD);
+    }
+  } else if (op->width == 2 * FEATURE_HELD * FEATURE_LANES) {
+    enum { half = FEATURE_HELD / 2 };
+    for (; t + half <= in->rows; t += half) {
+      f_exp_held(in, t, factor, out, out_stride, divided, half, 2 * FEATURE_HELD);
+    }
+  }
+  for (; t < in->rows; ++t) {
     const float *x = in->x + t * in->stride;
     float *to = out + t * out_stride;
     vec16 shift = f_set1(factor * f_row_largest(in, x, op->width)), sum = f_set1(0.0f);
@@ -178,9 +236,54 @@ FEATURE_INLINE vec16 f_power(vec16 x, int32_t count) {
   return y;
 }
 
+/// Rows of whole vectors; see `f_focus`.
+FEATURE_INLINE void f_focus_held(const feature_block_t *in, int32_t t, int32_t power, float *out,
+                                 ptrdiff_t out_stride) {
+  vec16 x[FEATURE_HELD][2 * FEATURE_HELD], sum[FEATURE_HELD];
+  float norm[FEATURE_HELD];
+  f_hold(in, t, x, FEATURE_HELD, FEATURE_HELD);
+  FEATURE_UNROLL
+  for (int i = 0; i < FEATURE_HELD; ++i) {
+    vec16 largest = x[i][0], squares = x[i][0] * x[i][0];
+    FEATURE_UNROLL
+    for (int j = 1; j < FEATURE_HELD; ++j) {
+      largest = f_max(largest, x[i][j]);
+      squares += x[i][j] * x[i][j];
+    }
+    float top = f_largest(largest);
+    norm[i] = f_sum(squares);
+    vec16 inverse = f_set1(top > 0 ? 1 / top : 0);
+    sum[i] = f_set1(0.0f);
+    FEATURE_UNROLL
+    for (int j = 0; j < FEATURE_HELD; ++j) {
+      x[i][j] = f_power(inverse * x[i][j], power);
+      sum[i] += x[i][j] * x[i][j];
+    }
+  }
+  FEATURE_UNROLL
+  for (int i = 0; i < FEATURE_HELD; ++i) {
+    float squares = f_sum(sum[i]);
+    vec16 factor = f_set1(squares > 0 ? __builtin_sqrtf(norm[i] / squares) : 0);
+    FEATURE_UNROLL
+    for (int j = 0; j < FEATURE_HELD; ++j) {
+      f_store(out + (t + i) * out_stride + j * FEATURE_LANES, factor * x[i][j]);
+    }
+  }
+}
+
 static void f_focus(const attn_row_op_t *op, const feature_block_t *in, float *out,
                     ptrdiff_t out_stride) {
-  for (int32_t t = 0; t < in->rows; ++t) {
+  int32_t t = 0;
+  if (op->width == FEATURE_HELD * FEATURE_LANES) {
+    for (; t + FEATURE_HELD <= in->rows; t += FEATURE_HELD) {
+      if (op->count == 3) {
+        f_focus_held(in, t, 3, out, out_stride);
+      } else {
+        f_focus_held(in, t, op->count, out, out_stride);
+      }
+    }
+  }
+  for (; t < in->rows; ++t) {
     const float *x = in->x + t * in->stride;
     float *to = out + t * out_stride;
     // Powers of the row divided by its largest: their squares neither overflow nor vanish.
@@ -301,17 +404,104 @@ FEATURE_INLINE vec16 f_swap(vec16 x) {
   return __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
 }
 
+/// The row with every pair of channels turned by its angle, of which `table` has cosine and sine.
+FEATURE_INLINE vec16 f_turn(vec16 x, vec16 table) {
+  const vec16 sign = {-1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1};
+  vec16 cosine = __builtin_shufflevector(table, table, 0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12,
+                                         12, 14, 14);
+  vec16 sine = __builtin_shufflevector(table, table, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13,
+                                       15, 15);
+  return cosine * x + sine * (sign * f_swap(x));
+}
+
+/// What a turned row is multiplied by.
+FEATURE_INLINE float f_turn_factor(const attn_row_op_t *op, const float *products, int32_t t) {
+  return op->count && products ? op->a / (products[t] + op->b) : op->a;
+}
+
 static void f_rotate(const attn_row_op_t *op, const feature_block_t *in, float *out,
-                     ptrdiff_t out_stride, int64_t position) {
+                     ptrdiff_t out_stride, int64_t position, const attn_row_scratch_t *scratch) {
   int32_t padded = attn_row_padded(op->width);
   for (int32_t t = 0; t < in->rows; ++t) {
-    const float *from = in->x + t * in->stride, *cosine = op->p + (position + t) * padded;
-    const float *sine = op->q + (position + t) * padded;
+    const float *from = in->x + t * in->stride, *table = op->p + (position + t) * padded;
+    vec16 factor = f_set1(f_turn_factor(op, scratch->products, t));
     for (int32_t c = 0; c < op->width; c += FEATURE_LANES) {
       vec16 x = f_row(in, from + c, op->width - c);
-      f_store(out + t * out_stride + c, f_load(cosine + c) * x + f_load(sine + c) * f_swap(x));
+      f_store(out + t * out_stride + c, factor * f_turn(x, f_load(table + c)));
     }
   }
+}
+
+/// Steps that one walk over rows of whole vectors does: a map, factors per token, a mark, a turn.
+typedef struct {
+  const attn_row_op_t *turn;
+  const attn_row_op_t *map;  // RELU or ELU1
+  const float *factor;       // TIMES: of the first row, or NULL
+  int32_t steps;             // 0: the steps are others
+} f_turning_t;
+
+static f_turning_t f_turning(const attn_row_op_t *ops, int32_t steps, int64_t position) {
+  f_turning_t turning = {ops, NULL, NULL, 0};
+  int32_t i = 0;
+  if (ops[0].width != FEATURE_HELD * FEATURE_LANES) return turning;
+  if (ops[0].kind == ATTN_ROW_RELU || ops[0].kind == ATTN_ROW_ELU1) turning.map = ops + i++;
+  if (!turning.map) return turning;
+  if (i < steps && ops[i].kind == ATTN_ROW_TIMES) turning.factor = ops[i++].p + position;
+  if (i + 1 >= steps || ops[i].kind != ATTN_ROW_MARK) return turning;
+  if (ops[i + 1].kind != ATTN_ROW_ROTATE) return turning;
+  turning.turn = ops + i + 1;
+  turning.steps = i + 2;
+  return turning;
+}
+
+/// The steps of `f_turning` for queries (`products`) or for keys, by ELU1 or RELU.
+FEATURE_INLINE void f_turn_marked(const f_turning_t *turning, const feature_block_t *in,
+                                  float *out, ptrdiff_t out_stride, int64_t position,
+                                  const attn_row_scratch_t *scratch, int elu, int queries) {
+  enum { vectors = FEATURE_HELD, width = FEATURE_HELD * FEATURE_LANES };
+  const vec16 zero = f_set1(0.0f), plus = f_set1(turning->map->a);
+  const attn_row_op_t *turn = turning->turn;
+  vec16 sums[FEATURE_HELD];
+  FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
+    sums[j] = f_load(scratch->sums + j * FEATURE_LANES);
+  }
+  for (int32_t t = 0; t < in->rows; ++t) {
+    const float *from = in->x + t * in->stride, *table = turn->p + (position + t) * width;
+    vec16 before = f_set1(turning->factor ? turning->factor[t] : 1.0f), product = zero;
+    vec16 x[FEATURE_HELD];
+    FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
+      x[j] = f_row(in, from + j * FEATURE_LANES, FEATURE_LANES);
+      x[j] = elu ? f_max(x[j], zero) + f_exp(f_min(x[j], zero)) : f_max(x[j], zero) + plus;
+      x[j] *= before;
+      if (queries) {
+        product += x[j] * sums[j];
+      } else {
+        sums[j] += x[j];
+      }
+      x[j] = f_turn(x[j], f_load(table + j * FEATURE_LANES));
+    }
+    if (queries) scratch->products[t] = f_sum(product);
+    vec16 factor = f_set1(f_turn_factor(turn, scratch->products, t));
+    FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
+      f_store(out + t * out_stride + j * FEATURE_LANES, factor * x[j]);
+    }
+  }
+  FEATURE_UNROLL for (int j = 0; j < vectors && !queries; ++j) {
+    f_store(scratch->sums + j * FEATURE_LANES, sums[j]);
+  }
+}
+
+static void f_turn_steps(const f_turning_t *turning, const feature_block_t *in, float *out,
+                         ptrdiff_t out_stride, int64_t position,
+                         const attn_row_scratch_t *scratch) {
+  int elu = turning->map->kind == ATTN_ROW_ELU1, queries = scratch->products != NULL;
+#define FEATURE_TURN(elu, queries) \
+  f_turn_marked(turning, in, out, out_stride, position, scratch, elu, queries)
+  if (elu && queries) FEATURE_TURN(1, 1);
+  if (elu && !queries) FEATURE_TURN(1, 0);
+  if (!elu && queries) FEATURE_TURN(0, 1);
+  if (!elu && !queries) FEATURE_TURN(0, 0);
+#undef FEATURE_TURN
 }
 
 static void f_step(const attn_row_op_t *op, const feature_block_t *in, float *out,
@@ -331,7 +521,7 @@ static void f_step(const attn_row_op_t *op, const feature_block_t *in, float *ou
     case ATTN_ROW_PROJECT: f_project(op, in, out, out_stride); break;
     case ATTN_ROW_ADD_INPUT:
       FEATURE_EACH(x + f_load_first(input + t * input_stride + c, op->width - c)) break;
-    case ATTN_ROW_ROTATE: f_rotate(op, in, out, out_stride, position); break;
+    case ATTN_ROW_ROTATE: f_rotate(op, in, out, out_stride, position, scratch); break;
     case ATTN_ROW_RELU: FEATURE_EACH(f_max(x, zero) + f_set1(op->a)) break;
     case ATTN_ROW_ELU1: FEATURE_EACH(f_max(x, zero) + f_exp(f_min(x, zero))) break;
     case ATTN_ROW_SIGMOID: FEATURE_EACH(f_sigmoid(x)) break;
@@ -379,7 +569,13 @@ static void f_apply(const attn_row_op_t *ops, int32_t steps, const float *x, ptr
     feature_block_t in = {input, x_stride, count, 1};
     attn_row_scratch_t part = *scratch;
     if (part.products) part.products += first;
-    for (int32_t i = 0; i < steps; ++i) {
+    f_turning_t turning = f_turning(ops, steps, position + first);
+    int32_t begin = 0;
+    if (turning.steps == steps) {
+      f_turn_steps(&turning, &in, result, out_stride, position + first, &part);
+      begin = steps;
+    }
+    for (int32_t i = begin; i < steps; ++i) {
       int last = i == steps - 1;
       float *to = last ? result : i % 2 == 0 ? scratch->first : scratch->second;
       ptrdiff_t stride = last ? out_stride : scratch->stride;

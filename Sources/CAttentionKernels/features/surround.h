@@ -74,6 +74,20 @@ static void f_column_sum(const float *x, ptrdiff_t stride, int32_t rows, int32_t
 static void f_row_dots(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
                        const float *y, float eps, float *dots) {
   const vec16 guard = f_set1(eps), zero = f_set1(0.0f);
+  if (width == FEATURE_COLUMNS * FEATURE_LANES) {
+    vec16 other[FEATURE_COLUMNS];
+    FEATURE_UNROLL
+    for (int j = 0; j < FEATURE_COLUMNS; ++j) other[j] = f_load(y + j * FEATURE_LANES) + guard;
+    for (int32_t t = 0; t < rows; ++t) {
+      vec16 sum = zero;
+      FEATURE_UNROLL
+      for (int j = 0; j < FEATURE_COLUMNS; ++j) {
+        sum += (f_load(x + t * stride + j * FEATURE_LANES) + guard) * other[j];
+      }
+      dots[t] = f_sum(sum);
+    }
+    return;
+  }
   for (int32_t t = 0; t < rows; ++t) {
     vec16 sum = zero;
     for (int32_t c = 0; c < width; c += FEATURE_LANES) {

@@ -11,7 +11,9 @@ typedef enum {
   ATTN_ROW_CHANNELS,       ///< p[c] x[c], plus q[c] where q is given
   ATTN_ROW_PROJECT,        ///< W x + b: p packed by `pack`, q the bias (padded) or NULL
   ATTN_ROW_ADD_INPUT,      ///< x plus the row that the map began with
-  ATTN_ROW_ROTATE,         ///< p[position][c] x[c] + q[position][c] x[c ^ 1]
+  /// Turns the pairs (2 i, 2 i + 1) by angles of which p[position] has cosine and sine, times a;
+  /// with `count`, rows of queries divided by their product of a MARK ahead of it plus b
+  ATTN_ROW_ROTATE,
   ATTN_ROW_RELU,           ///< max(x, 0) + a
   ATTN_ROW_ELU1,           ///< x + 1 for x > 0, else e^x
   ATTN_ROW_SIGMOID,        ///< 1 / (1 + e^-x)

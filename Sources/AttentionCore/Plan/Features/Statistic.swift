@@ -28,6 +28,8 @@ public enum Statistic: Hashable, Sendable {
   }
 
   /// Passes over queries and over keys, and exponentials of all of them.
+  ///
+  /// Rows of flows are mapped once, for the products too: their exponentials belong to the map.
   func passes(shape: AttentionShape) -> StatisticPasses {
     let queries = shape.batch * shape.queryHeads * shape.queryLength
     let keys = shape.batch * shape.keyValueHeads * shape.keyLength
@@ -51,13 +53,12 @@ public enum Statistic: Hashable, Sendable {
         queryRows: queries, keyRows: own, exponentials: (queries + own) * width + own,
         elementwise: queries * width + 2 * own * width + own)
     case .flow:
-      // The causal form maps every row once; otherwise the sums are needed ahead of the next pass.
+      // The causal form reads every row once; otherwise the sums are needed ahead of the next pass.
       let times = shape.isCausal ? 1 : 3
-      let rows = times * (queries + own)
       let dots = 2 * (queries + own) * 2 * width
       return StatisticPasses(
         queryRows: times * queries, keyRows: times * own,
-        exponentials: rows * width + queries + own,
+        exponentials: queries + own,
         elementwise: dots + 2 * (queries + own) * width)
     }
   }
