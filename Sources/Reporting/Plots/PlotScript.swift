@@ -41,7 +41,8 @@ struct PlotScript {
     let fitting = PlotFrame.width * 0.97 / (Double(title.count) * Self.titleCharacter)
     let size = Int(min(15, max(9, fitting)))
     let height = Self.number((1 + frame.top) / 2)
-    add("set label \(Escaping.gnuplot(title)) at screen 0.5,screen \(height) center font ',\(size)'")
+    let text = Escaping.gnuplot(title)
+    add("set label \(text) at screen 0.5,screen \(height) center font ',\(size)'")
   }
 
   private mutating func addTerminal(_ output: PlotOutput, height: Double) {

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#ifndef ATTN_ROW_TURNS_H
+#define ATTN_ROW_TURNS_H
+
+#include "row_norms.h"
+
+static void f_mark(const attn_row_op_t *op, const feature_block_t *in, float *out,
+                   ptrdiff_t out_stride, const attn_row_scratch_t *scratch) {
+  for (int32_t t = 0; t < in->rows; ++t) {
+    const float *from = in->x + t * in->stride;
+    vec16 product = f_set1(0.0f);
+    for (int32_t c = 0; c < op->width; c += FEATURE_LANES) {
+      int32_t left = op->width - c;
+      vec16 x = f_row(in, from + c, left);
+      f_store(out + t * out_stride + c, x);
+      vec16 sums = f_load_first(scratch->sums + c, left);
+      if (scratch->products) {
+        product += f_first(x, left, f_set1(0.0f)) * sums;
+      } else {
+        f_store_first(scratch->sums + c, left, sums + x);
+      }
+    }
+    if (scratch->products) scratch->products[t] = f_sum(product);
+  }
+}
+
+/// The row with neighbours exchanged.
+FEATURE_INLINE vec16 f_swap(vec16 x) {
+  return __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+}
+
+/// The row with every pair of channels turned by its angle, of which `table` has cosine and sine.
+FEATURE_INLINE vec16 f_turn(vec16 x, vec16 table) {
+  const vec16 sign = {-1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1};
+  vec16 cosine = __builtin_shufflevector(table, table, 0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12,
+                                         12, 14, 14);
+  vec16 sine = __builtin_shufflevector(table, table, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13,
+                                       15, 15);
+  return cosine * x + sine * (sign * f_swap(x));
+}
+
+/// What a turned row is multiplied by.
+FEATURE_INLINE float f_turn_factor(const attn_row_op_t *op, const float *products, int32_t t) {
+  return op->count && products ? op->a / (products[t] + op->b) : op->a;
+}
+
+static void f_rotate(const attn_row_op_t *op, const feature_block_t *in, float *out,
+                     ptrdiff_t out_stride, int64_t position, const attn_row_scratch_t *scratch) {
+  int32_t padded = attn_row_padded(op->width);
+  for (int32_t t = 0; t < in->rows; ++t) {
+    const float *from = in->x + t * in->stride, *table = op->p + (position + t) * padded;
+    vec16 factor = f_set1(f_turn_factor(op, scratch->products, t));
+    for (int32_t c = 0; c < op->width; c += FEATURE_LANES) {
+      vec16 x = f_row(in, from + c, op->width - c);
+      f_store(out + t * out_stride + c, factor * f_turn(x, f_load(table + c)));
+    }
+  }
+}
+
+/// Steps that one walk over rows of whole vectors does: a map, factors per token, a mark, a turn.
+typedef struct {
+  const attn_row_op_t *turn;
+  const attn_row_op_t *map;  // RELU or ELU1
+  const float *factor;       // TIMES: of the first row, or NULL
+  int32_t steps;             // 0: the steps are others
+} f_turning_t;
+
+static f_turning_t f_turning(const attn_row_op_t *ops, int32_t steps, int64_t position) {
+  f_turning_t turning = {ops, NULL, NULL, 0};
+  int32_t i = 0;
+  if (ops[0].width != FEATURE_HELD * FEATURE_LANES) return turning;
+  if (ops[0].kind == ATTN_ROW_RELU || ops[0].kind == ATTN_ROW_ELU1) turning.map = ops + i++;
+  if (!turning.map) return turning;
+  if (i < steps && ops[i].kind == ATTN_ROW_TIMES) turning.factor = ops[i++].p + position;
+  if (i + 1 >= steps || ops[i].kind != ATTN_ROW_MARK) return turning;
+  if (ops[i + 1].kind != ATTN_ROW_ROTATE) return turning;
+  turning.turn = ops + i + 1;
+  turning.steps = i + 2;
+  return turning;
+}
+
+/// The steps of `f_turning` for queries (`products`) or for keys, by ELU1 or RELU.
+FEATURE_INLINE void f_turn_marked(const f_turning_t *turning, const feature_block_t *in,
+                                  float *out, ptrdiff_t out_stride, int64_t position,
+                                  const attn_row_scratch_t *scratch, int elu, int queries) {
+  enum { vectors = FEATURE_HELD, width = FEATURE_HELD * FEATURE_LANES };
+  const vec16 zero = f_set1(0.0f), plus = f_set1(turning->map->a);
+  const attn_row_op_t *turn = turning->turn;
+  vec16 sums[FEATURE_HELD];
+  FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
+    sums[j] = f_load(scratch->sums + j * FEATURE_LANES);
+  }
+  for (int32_t t = 0; t < in->rows; ++t) {
+    const float *from = in->x + t * in->stride, *table = turn->p + (position + t) * width;
+    vec16 before = f_set1(turning->factor ? turning->factor[t] : 1.0f), product = zero;
+    vec16 x[FEATURE_HELD];
+    FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
+      x[j] = f_row(in, from + j * FEATURE_LANES, FEATURE_LANES);
+      x[j] = elu ? f_max(x[j], zero) + f_exp(f_min(x[j], zero)) : f_max(x[j], zero) + plus;
+      x[j] *= before;
+      if (queries) {
+        product += x[j] * sums[j];
+      } else {
+        sums[j] += x[j];
+      }
+      x[j] = f_turn(x[j], f_load(table + j * FEATURE_LANES));
+    }
+    if (queries) scratch->products[t] = f_sum(product);
+    vec16 factor = f_set1(f_turn_factor(turn, scratch->products, t));
+    FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
+      f_store(out + t * out_stride + j * FEATURE_LANES, factor * x[j]);
+    }
+  }
+  FEATURE_UNROLL for (int j = 0; j < vectors && !queries; ++j) {
+    f_store(scratch->sums + j * FEATURE_LANES, sums[j]);
+  }
+}
+
+static void f_turn_steps(const f_turning_t *turning, const feature_block_t *in, float *out,
+                         ptrdiff_t out_stride, int64_t position,
+                         const attn_row_scratch_t *scratch) {
+  int elu = turning->map->kind == ATTN_ROW_ELU1, queries = scratch->products != NULL;
+#define FEATURE_TURN(elu, queries) \
+  f_turn_marked(turning, in, out, out_stride, position, scratch, elu, queries)
+  if (elu && queries) FEATURE_TURN(1, 1);
+  if (elu && !queries) FEATURE_TURN(1, 0);
+  if (!elu && queries) FEATURE_TURN(0, 1);
+  if (!elu && !queries) FEATURE_TURN(0, 0);
+#undef FEATURE_TURN
+}
+
+#endif

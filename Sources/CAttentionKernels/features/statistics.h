@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#ifndef ATTN_STATISTICS_H
+#define ATTN_STATISTICS_H
+
+#include "column_walks.h"
+
+// What is found ahead of feature maps.
+
+FEATURE_INLINE void f_column_max_part(const float *x, ptrdiff_t stride, int32_t rows, int32_t left,
+                                      float *largest, int columns) {
+  vec16 y[FEATURE_COLUMNS];
+  FEATURE_UNROLL
+  for (int j = 0; j < columns; ++j) {
+    y[j] = columns > 1 ? f_load(largest + j * FEATURE_LANES) : f_load_first(largest, left);
+  }
+  for (int32_t t = 0; t < rows; ++t) {
+    FEATURE_UNROLL
+    for (int j = 0; j < columns; ++j) {
+      const float *at = x + t * stride + j * FEATURE_LANES;
+      y[j] = f_max(columns > 1 ? f_load(at) : f_load_first(at, left), y[j]);
+    }
+  }
+  FEATURE_UNROLL
+  for (int j = 0; j < columns; ++j) f_store_first(largest + j * FEATURE_LANES, left, y[j]);
+}
+
+static void f_column_max(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
+                         float *largest) {
+#define FEATURE_PART(columns) f_column_max_part(x + c, stride, rows, width - c, largest + c, columns)
+  FEATURE_EACH_COLUMNS(width, FEATURE_PART)
+#undef FEATURE_PART
+}
+
+FEATURE_INLINE void f_column_sum_part(const float *x, ptrdiff_t stride, int32_t rows, int32_t left,
+                                      const float *factor, float *sums, int columns) {
+  vec16 y[FEATURE_COLUMNS];
+  FEATURE_UNROLL
+  for (int j = 0; j < columns; ++j) {
+    y[j] = columns > 1 ? f_load(sums + j * FEATURE_LANES) : f_load_first(sums, left);
+  }
+  for (int32_t t = 0; t < rows; ++t) {
+    vec16 scale = f_set1(factor ? factor[t] : 1.0f);
+    FEATURE_UNROLL
+    for (int j = 0; j < columns; ++j) {
+      const float *at = x + t * stride + j * FEATURE_LANES;
+      vec16 row = columns > 1 ? f_load(at) : f_load_first(at, left);
+      y[j] += factor ? scale * row : row;
+    }
+  }
+  FEATURE_UNROLL
+  for (int j = 0; j < columns; ++j) f_store_first(sums + j * FEATURE_LANES, left, y[j]);
+}
+
+static void f_column_sum(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
+                         const float *factor, float *sums) {
+#define FEATURE_PART(columns) \
+  f_column_sum_part(x + c, stride, rows, width - c, factor, sums + c, columns)
+  FEATURE_EACH_COLUMNS(width, FEATURE_PART)
+#undef FEATURE_PART
+}
+
+static void f_row_dots(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
+                       const float *y, float eps, float *dots) {
+  const vec16 guard = f_set1(eps), zero = f_set1(0.0f);
+  if (width == FEATURE_COLUMNS * FEATURE_LANES) {
+    vec16 other[FEATURE_COLUMNS];
+    FEATURE_UNROLL
+    for (int j = 0; j < FEATURE_COLUMNS; ++j) other[j] = f_load(y + j * FEATURE_LANES) + guard;
+    for (int32_t t = 0; t < rows; ++t) {
+      vec16 sum = zero;
+      FEATURE_UNROLL
+      for (int j = 0; j < FEATURE_COLUMNS; ++j) {
+        sum += (f_load(x + t * stride + j * FEATURE_LANES) + guard) * other[j];
+      }
+      dots[t] = f_sum(sum);
+    }
+    return;
+  }
+  for (int32_t t = 0; t < rows; ++t) {
+    vec16 sum = zero;
+    for (int32_t c = 0; c < width; c += FEATURE_LANES) {
+      int32_t left = width - c;
+      vec16 a = f_load_first(x + t * stride + c, left), b = f_load_first(y + c, left);
+      sum += f_first((a + guard) * (b + guard), left, zero);
+    }
+    dots[t] = f_sum(sum);
+  }
+}
+
+static float f_largest_norm(const float *x, ptrdiff_t stride, int32_t rows, int32_t width) {
+  feature_block_t in = {x, stride, rows, 1};
+  float largest = 0;
+  for (int32_t t = 0; t < rows; ++t) {
+    float norm = f_row_squares(&in, x + t * stride, width);
+    largest = norm > largest ? norm : largest;
+  }
+  return largest;
+}
+
+/// Rows whose moments are summed by lane before they are added in Double.
+enum { FEATURE_MOMENT_ROWS = 16 };
+
+static void f_moments(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
+                      double *sums) {
+  for (int32_t first = 0; first < rows; first += FEATURE_MOMENT_ROWS) {
+    int32_t last = first + FEATURE_MOMENT_ROWS < rows ? first + FEATURE_MOMENT_ROWS : rows;
+    vec16 sum = f_set1(0.0f), squares = sum;
+    for (int32_t t = first; t < last; ++t) {
+      for (int32_t c = 0; c < width; c += FEATURE_LANES) {
+        vec16 y = f_load_first(x + t * stride + c, width - c);
+        sum += y;
+        squares += y * y;
+      }
+    }
+    sums[0] += (double)f_sum(sum);
+    sums[1] += (double)f_sum(squares);
+  }
+}
+
+static float f_exponentials(float *values, int64_t count, float shift) {
+  vec16 sum = f_set1(0.0f);
+  for (int64_t i = 0; i < count; i += FEATURE_LANES) {
+    int32_t left = count - i > FEATURE_LANES ? FEATURE_LANES : (int32_t)(count - i);
+    vec16 y = f_exp(f_load_first(values + i, left) - f_set1(shift));
+    f_store_first(values + i, left, y);
+    sum += f_first(y, left, f_set1(0.0f));
+  }
+  return f_sum(sum);
+}
+
+static void f_sigmoids(float *values, int64_t count, float factor) {
+  for (int64_t i = 0; i < count; i += FEATURE_LANES) {
+    int32_t left = count - i > FEATURE_LANES ? FEATURE_LANES : (int32_t)(count - i);
+    f_store_first(values + i, left, f_sigmoid(f_set1(factor) * f_load_first(values + i, left)));
+  }
+}
+
+static float f_largest_of(const float *values, int64_t count) {
+  vec16 largest = f_set1(-__builtin_inff());
+  for (int64_t i = 0; i < count; i += FEATURE_LANES) {
+    int32_t left = count - i > FEATURE_LANES ? FEATURE_LANES : (int32_t)(count - i);
+    largest = f_max(largest, f_first(f_load_first(values + i, left), left, largest));
+  }
+  return f_largest(largest);
+}
+
+static void f_gaussians(float *scores, ptrdiff_t stride, int32_t rows, int32_t count,
+                        const float *by_row, const float *by_column) {
+  for (int32_t t = 0; t < rows; ++t) {
+    float *row = scores + t * stride;
+    for (int32_t i = 0; i < count; i += FEATURE_LANES) {
+      int32_t left = count - i;
+      vec16 x = f_load_first(row + i, left) - f_load_first(by_column + i, left);
+      f_store_first(row + i, left, f_exp(x - f_set1(by_row[t])));
+    }
+  }
+}
+
+#endif
