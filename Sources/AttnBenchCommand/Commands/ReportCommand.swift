@@ -19,6 +19,8 @@ struct ReportCommand: ParsableCommand {
           --format html > card.html
         attnbench report Results/reference/card/zen4-2c-avx512 \\
           --format svg --output plots
+        attnbench report Results/runs/selection-20260101-120000 \\
+          --filter 32768x64,causal --format svg --output plots/32k
       """)
 
   enum Format: String, ExpressibleByArgument, CaseIterable {
@@ -27,6 +29,8 @@ struct ReportCommand: ParsableCommand {
 
   @Argument(help: "Folders of runs.", completion: .directory)
   var runs: [String]
+  @Option(name: .customLong("filter"), help: "Show only cases whose id contains this; repeatable.")
+  var filters: [String] = []
   @Option(help: "md, csv, json, tex, html, svg or png.")
   var format = Format.md
   @Option(help: "Folder for plots or for the report.")
@@ -70,8 +74,16 @@ struct ReportCommand: ParsableCommand {
       }
       return try Report(run: RunFolder(existing: path))
     }
+    let records = reports.flatMap(\.records)
+    let shown = records.filter { record in
+      filters.isEmpty || filters.contains { record.caseID.contains($0) }
+    }
+    guard records.isEmpty || !shown.isEmpty else {
+      throw Refusal.usage(
+        "no case of \(runs.joined(separator: ", ")) matches the filters; the first of "
+          + "\(records.count) is '\(records[0].caseID)'")
+    }
     return Report(
-      records: reports.flatMap(\.records), header: reports.first?.header,
-      problems: reports.flatMap(\.problems))
+      records: shown, header: reports.first?.header, problems: reports.flatMap(\.problems))
   }
 }
