@@ -62,6 +62,22 @@ import Testing
     #expect(!page.contains(Command.root.path))
   }
 
+  @Test func aReportShowsTheCasesThatFiltersLeave() throws {
+    let command = try Command()
+    defer { command.remove() }
+    let run = Command.root.appendingPathComponent("Tests/ReportingTests/Recorded").path
+    let all = try command.run("report", run, "--format", "csv")
+    let some = try command.run("report", run, "--format", "csv", "--filter", "neighborhood")
+    #expect(some.code == 0, "\(some.errors)")
+    let rows = some.output.split(whereSeparator: \.isNewline).dropFirst()
+    #expect(!rows.isEmpty)
+    #expect(rows.allSatisfy { $0.contains("neighborhood") })
+    #expect(rows.count < all.output.split(whereSeparator: \.isNewline).count - 1)
+    let none = try command.run("report", run, "--filter", "nothing")
+    #expect(none.code == 2)
+    #expect(none.errors.contains("matches the filters; the first of"), "\(none.errors)")
+  }
+
   @Test func outputThatIsNoTerminalHasNoColour() throws {
     let command = try Command()
     defer { command.remove() }
