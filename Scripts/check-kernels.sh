@@ -35,5 +35,7 @@ find Sources/CAttentionKernels Tests/KernelMemory -name '*.c' -print0 |
 # shellcheck disable=SC2086 # A list of options.
 clang $options "$build"/*.o -lm -o "$build/check" 2>"$build/warnings.txt" ||
   { cat "$build/warnings.txt" >&2; exit 1; }
+# Without optimisation every inlined product keeps its registers on the stack: 26 MB for a scan.
+ulimit -s unlimited 2>/dev/null || true
 # Leak detection needs a tracer, which containers forbid.
 ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 "$build/check"

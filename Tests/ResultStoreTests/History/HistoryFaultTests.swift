@@ -64,6 +64,18 @@ import Testing
     }
   }
 
+  @Test func whoIsKilledBeforeTheFirstMigrationLeavesAnEmptyHistory() throws {
+    try SampleHistory.with { sample in
+      let run = try sample.night(1, [SampleHistory.record()])
+      try DatabaseQueue(path: sample.place.database).write { db in
+        try db.execute(
+          sql: "CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY)")
+      }
+      try sample.importAll([run])
+      _ = try History(sample.place)
+    }
+  }
+
   @Test func aMissingHistorySaysHowToMakeOne() {
     let error = #expect(throws: ResultStoreError.self) {
       try History(HistoryPlace("no/such.sqlite"))

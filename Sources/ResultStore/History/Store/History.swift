@@ -67,7 +67,11 @@ public struct History: Sendable {
     try Self.access(place.database) {
       try queue.read { db in
         let identifier = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
-        let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0
+        // The list of migrations is made before the first of them, which says whose file it is:
+        // whoever was killed in between left an empty history.
+        let isEmpty =
+          try Int.fetchOne(
+            db, sql: "SELECT count(*) FROM sqlite_master WHERE tbl_name <> 'grdb_migrations'") == 0
         guard isEmpty || identifier == HistorySchema.applicationID else {
           throw ResultStoreError.notAHistory(
             file: place.database, cause: "it is the database of another program")
