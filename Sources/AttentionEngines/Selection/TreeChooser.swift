@@ -124,34 +124,32 @@ final class TreeChooser: Chooser, BlockChooser, @unchecked Sendable {
       found = chooser.scores[worker].assumingMemoryBound(to: Float.self) + 2 * most
       count = open + 3 * most
     }
+
+    /// Takes the next node, and notes it where its score is open.
+    func put(_ node: Node, at count: inout Int, open: inout Int, blockSize: Int32) {
+      halves[count] = node
+      scores[count] = node.score
+      if node.score.isNaN {
+        self.open[open] = Int32(count)
+        firstKeys[open] = node.start * blockSize
+        open += 1
+      }
+      count += 1
+    }
   }
 
   /// Halves all nodes; a left half begins where the whole did, and has its score.
   private func split(_ kept: UnsafeMutablePointer<Node>, _ round: Round) -> Int {
-    let size = blockSize
     var (count, open) = (0, 0)
     for index in 0..<search.kept {
       var node = kept[index]
       let left = node.size / 2
       if left > 0 {
-        round.halves[count] = Node(start: node.start, size: left)
-        round.scores[count] = node.score
-        if node.score.isNaN {
-          round.open[open] = Int32(count)
-          round.firstKeys[open] = node.start * size
-          open += 1
-        }
-        count += 1
+        let half = Node(start: node.start, size: left, score: node.score)
+        round.put(half, at: &count, open: &open, blockSize: blockSize)
         node = Node(start: node.start + left, size: node.size - left)
       }
-      round.halves[count] = node
-      round.scores[count] = node.score
-      if node.score.isNaN {
-        round.open[open] = Int32(count)
-        round.firstKeys[open] = node.start * size
-        open += 1
-      }
-      count += 1
+      round.put(node, at: &count, open: &open, blockSize: blockSize)
     }
     round.count.pointee = Int32(open)
     return count
