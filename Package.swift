@@ -181,6 +181,15 @@ let package = Package(
   ]
 )
 
+// Parsers as libFuzzer calls them, in an instrumented build of their own: see Scripts/torture.sh.
+if Context.environment["ATTNBENCH_COVERAGE"] != nil {
+  package.targets.append(
+    .target(
+      name: "CoverageFuzzing", dependencies: ["HostileInput"], path: "Tests/CoverageFuzzing"))
+  package.products.append(
+    .library(name: "CoverageFuzzing", type: .dynamic, targets: ["CoverageFuzzing"]))
+}
+
 // Builds under a sanitizer take only the targets that they check: see Scripts/torture.sh.
 if let wanted = Context.environment["ATTNBENCH_TARGETS"]?.split(whereSeparator: \.isWhitespace) {
   package.targets.removeAll { !wanted.contains(Substring($0.name)) }

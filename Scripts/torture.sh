@@ -1,29 +1,32 @@
 #!/usr/bin/env bash
 # Checks that are too long for every change. Needs the build of `make build`.
 #
-#   Scripts/torture.sh [--kills 100] [--inputs 1000000] [--parser NAME,...] [--only NAME]
+#   Scripts/torture.sh [--kills 100] [--inputs 1000000] [--seconds 60] [--parser NAME,...]
+#                      [--only NAME]
 #
-# NAME is one of kills, signals, faults, disk, fuzz, numbers, memory, kernels,
-# undefined, address, thread.
+# NAME is one of kills, signals, faults, disk, fuzz, coverage, numbers, memory, kernels,
+# undefined, address, thread. SECONDS are those of coverage, for each parser.
 # Hours: run it with `nice -n 19`, in pieces.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 kills=100
 inputs=1000000
+seconds=60
 only=
 parsers=
 while [ $# -ge 2 ]; do
   case "$1" in
     --kills) kills=$2 ;;
     --inputs) inputs=$2 ;;
+    --seconds) seconds=$2 ;;
     --parser) parsers=$2 ;;
     --only) only=$2 ;;
     *) break ;;
   esac
   shift 2
 done
-[ $# -eq 0 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -eq 0 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 attnbench=$PWD/.build/release/attnbench
 failed=()
@@ -89,6 +92,32 @@ signals() { ATTNBENCH_KILLS=$kills tests SignalTests; }
 # stopped goes on there. Remove the folder to begin anew, after a change of a parser.
 fuzz() { .build/release/attnbench-fuzz --count "$inputs" --parser "$parsers"; }
 
+# Coverage-guided: libFuzzer changes the inputs that reach something new. What it keeps, and what broke
+# a rule, stand below .build/coverage.
+coverage() {
+  local scratch=.build/sanitize-fuzzer folder=.build/coverage name list=$parsers status=0
+  ATTNBENCH_COVERAGE=1 swift build -c release --sanitize fuzzer --product CoverageFuzzing \
+    --scratch-path "$scratch" || return 1
+  mkdir -p "$folder"
+  echo 'extern int attnbench_unused;' |
+    clang -x c - -o "$folder/read" -fsanitize=fuzzer -L "$scratch/release" -lCoverageFuzzing \
+      -Wl,-rpath,"$PWD/$scratch/release" || return 1
+  [ -n "$list" ] || list=$(.build/release/attnbench-fuzz --help 2>&1 |
+    sed -n 's/^parsers: //p' | tr ' ' ,)
+  for name in ${list//,/ }; do
+    .build/release/attnbench-fuzz --parser "$name" --count 300 --write "$folder/seeds-$name"
+    mkdir -p "$folder/$name"
+    echo "torture: coverage of $name"
+    # The runtime's backtracer would wait for a debugger's right that containers forbid.
+    ATTNBENCH_PARSER=$name SWIFT_BACKTRACE=enable=no "$folder/read" -max_total_time="$seconds" \
+      -timeout=5 -rss_limit_mb=1024 -max_len=32768 -print_final_stats=1 \
+      -artifact_prefix="$folder/finding-$name-" "$folder/$name" "$folder/seeds-$name" \
+      >"$folder/$name.log" 2>&1 || { status=1; tail -n 20 "$folder/$name.log"; }
+    grep -E 'number_of_executed_units|DONE' "$folder/$name.log" || true
+  done
+  return $status
+}
+
 numbers() { ATTNBENCH_LONG=1 tests StressTests; }
 
 memory() { ATTNBENCH_LONG=1 tests MemoryTests; }
@@ -115,6 +144,7 @@ check signals "$kills signals" signals
 check faults "faults, five times" repeat_faults
 check disk "a full disk" full_disk
 check fuzz "$inputs hostile inputs per parser" fuzz
+check coverage "coverage-guided inputs, $seconds s per parser" coverage
 check numbers "numbers that are none, two million tokens" numbers
 check memory "planned and taken memory of mechanisms of every engine" memory
 check kernels "kernels under the address sanitizer" kernels

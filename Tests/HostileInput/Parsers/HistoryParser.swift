@@ -23,7 +23,7 @@ enum HistoryParser {
 
   static let annotations = HostileParser(
     "annotations", corpus: notes + Corpus.kept("annotations"), shortCount: 1_000,
-    generate: { random in JSONGrammar.changed(notes[0], &random) }
+    generate: JSONGrammar([notes[0]]).changed
   ) { bytes in
     try inScratch(bytes, "h.annotations.jsonl") { folder in
       let found = HistoryAnnotations(HistoryPlace("\(folder)/h.sqlite"))

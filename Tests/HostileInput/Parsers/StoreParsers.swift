@@ -9,14 +9,15 @@ import SuiteRunner
 /// What the program has written itself and may find changed: journals, headers, references, names.
 enum StoreParsers {
   static let journal = HostileParser(
-    "journal", corpus: lines, shortCount: 300, generate: changedLine
+    "journal", corpus: lines, shortCount: 300, generate: linesGrammar.changed
   ) { bytes in
     try refuse(JournalContents(parsing: Data(bytes)).problems)
   }
 
   /// Every text that is made from a journal.
-  static let report = HostileParser("report", corpus: lines, shortCount: 60, generate: changedLine)
-  { bytes in
+  static let report = HostileParser(
+    "report", corpus: lines, shortCount: 60, generate: linesGrammar.changed
+  ) { bytes in
     let contents = JournalContents(parsing: Data(bytes))
     let report = Report(
       records: contents.records, header: nil, problems: contents.problems)
@@ -26,9 +27,7 @@ enum StoreParsers {
 
   static let header = HostileParser(
     "run-header", corpus: headers, shortCount: 500,
-    generate: { random in
-      JSONGrammar.changed(headers[random.integer(below: headers.count)], &random)
-    }
+    generate: JSONGrammar(headers).changed
   ) { bytes in
     _ = try RunFolder.header(parsing: Data(bytes), file: "run.json")
   }
@@ -36,9 +35,7 @@ enum StoreParsers {
   /// The committed facts that the deterministic gate compares with.
   static let exact = HostileParser(
     "exact-reference", corpus: references, shortCount: 1_000,
-    generate: { random in
-      JSONGrammar.changed(references[random.integer(below: references.count)], &random)
-    }
+    generate: JSONGrammar(references).changed
   ) { bytes in
     _ = try ExactReference(parsing: Data(bytes), file: "exact.json")
   }
@@ -81,9 +78,7 @@ enum StoreParsers {
 
   private static let journalFolder = "Results/reference/card/zen4-2c-avx512"
 
-  @Sendable private static func changedLine(_ random: inout SplitMix64) -> [UInt8] {
-    JSONGrammar.changed(lines[random.integer(below: lines.count)], &random)
-  }
+  private static let linesGrammar = JSONGrammar(lines)
 
   private static func refuse(_ problems: [JournalProblem]) throws {
     guard !problems.isEmpty else { return }

@@ -10,9 +10,7 @@ enum WorkerParsers {
   /// What a process is asked to do, up to the case that it would make ready.
   static let request = HostileParser(
     "worker-request", corpus: requests + Corpus.kept("worker-request"), vocabulary: words,
-    generate: { random in
-      JSONGrammar.changed(requests[random.integer(below: requests.count)], &random)
-    }
+    generate: JSONGrammar(requests).changed
   ) { bytes in
     guard case .prepare(let item, _) = try WorkerRequest(parsing: Data(bytes)) else { return }
     let plan = try item.specification().mechanism.plan
@@ -22,9 +20,7 @@ enum WorkerParsers {
 
   static let reply = HostileParser(
     "worker-reply", corpus: replies + Corpus.kept("worker-reply"), vocabulary: words,
-    generate: { random in
-      JSONGrammar.changed(replies[random.integer(below: replies.count)], &random)
-    }
+    generate: JSONGrammar(replies).changed
   ) { bytes in
     do {
       _ = try WorkerReply(parsing: Data(bytes))
@@ -39,7 +35,7 @@ enum WorkerParsers {
   static let roofs = HostileParser(
     "roofs", corpus: caches + Corpus.kept("roofs"),
     vocabulary: ["schema", "roofs", "version", "fingerprint", "threads", "compute", "bandwidth"],
-    generate: { random in JSONGrammar.changed(caches[0], &random) }
+    generate: JSONGrammar(caches).changed
   ) { bytes in
     guard let found = RoofCache.roofs(of: host, parsing: Data(bytes)) else { throw NoRoofs() }
     let rates = found.threads.flatMap(\.compute).map(\.operationsPerSecond)

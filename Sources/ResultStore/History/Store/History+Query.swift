@@ -161,15 +161,13 @@ extension History {
 extension SeriesKey: Comparable {
   /// By case, metric, machine, threads and toolchain.
   public static func < (first: SeriesKey, second: SeriesKey) -> Bool {
-    first.order.lexicographicallyPrecedes(second.order)
-  }
-
-  private var order: [String] {
-    let digits = String(threads)
-    return [
-      caseID, metric.name, metric.unit, machine,
-      String(repeating: "0", count: max(0, 20 - digits.count)) + digits, toolchain.compiler,
-      toolchain.kernels,
+    let texts = [
+      (first.caseID, second.caseID), (first.metric.name, second.metric.name),
+      (first.metric.unit, second.metric.unit), (first.machine, second.machine),
     ]
+    for (one, other) in texts where one != other { return one < other }
+    if first.threads != second.threads { return first.threads < second.threads }
+    return (first.toolchain.compiler, first.toolchain.kernels)
+      < (second.toolchain.compiler, second.toolchain.kernels)
   }
 }
