@@ -67,6 +67,20 @@ import Testing
     #expect(reason.contains("GiB of memory"))
   }
 
+  /// What the system says of a program's peak begins at that of the program which started it.
+  @Test func thePeakIsTheProgramsOwn() throws {
+    let command = try Command()
+    defer { command.remove() }
+    let tiny = Self.suite("flash", "heads: 1, length: 16, headDim: 16")
+    let much = 256 << 20
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: much, alignment: 4096)
+    defer { memory.deallocate() }
+    memset(memory, 1, much)
+    let record = try #require(try Self.records(command, tiny).first)
+    let peak = try #require(record.memory.peakResidentBytes.value)
+    #expect((1 << 20..<much / 2).contains(peak), "\(peak >> 20) MiB")
+  }
+
   private static let isLong = ProcessInfo.processInfo.environment["ATTNBENCH_LONG"] != nil
 
   /// Mechanisms of every engine, each small and as large as several hundred MiB.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-import Glibc
+import Foundation
 import HostileInput
 
 // What libFuzzer calls. Parsers are instrumented, so that an input which reaches a branch for the
@@ -24,5 +24,5 @@ public func readOneInput(bytes: UnsafePointer<UInt8>, count: Int) -> CInt {
 }
 
 private func complain(_ text: String) {
-  fputs("coverage: \(text)\n", stderr)
+  FileHandle.standardError.write(Data("coverage: \(text)\n".utf8))
 }

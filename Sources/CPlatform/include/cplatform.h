@@ -125,7 +125,6 @@ void cplatform_perf_close(int descriptor);
 typedef struct {
   uint64_t user_ns;
   uint64_t system_ns;
-  uint64_t peak_resident_bytes;
   uint64_t minor_faults;
   uint64_t major_faults;
   uint64_t voluntary_switches;
@@ -134,6 +133,9 @@ typedef struct {
 
 /// Resource usage of all threads of the process; returns 0 or -errno.
 int cplatform_process_usage(cplatform_usage_t *usage);
+
+/// Largest resident set of the program since it began; returns 0 or -errno.
+int cplatform_peak_resident(uint64_t *bytes);
 
 /// Whether address-space randomisation is switched off for this process: 1, 0 or -errno.
 int cplatform_aslr_disabled(void);

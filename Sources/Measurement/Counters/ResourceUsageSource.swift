@@ -5,7 +5,7 @@ import CPlatform
 /// Resource usage of the process as the kernel accounts for it.
 ///
 /// All counters are differences but `peak-resident-memory`, which is the largest resident set since
-/// the process began.
+/// the program began (`VmHWM`).
 public final class ResourceUsageSource: CounterSource {
   public let name = "rusage"
   private let usage: (inout cplatform_usage_t) -> Int32
@@ -29,11 +29,19 @@ public final class ResourceUsageSource: CounterSource {
     guard code == 0, let begin else {
       let reason: AbsenceReason = code == 0 ? .notStarted : .failed(code: -code)
       return Self.counters.map { reading($0.name, $0.unit, .absent(reason)) }
+        + [reading("peak-resident-memory", "bytes", .absent(reason))]
     }
     self.begin = nil
     return Self.counters.map { counter in
       reading(counter.name, counter.unit, .count(counter.value(begin, end)))
-    }
+    } + [peakResident]
+  }
+
+  private var peakResident: CounterReading {
+    var bytes: UInt64 = 0
+    let code = cplatform_peak_resident(&bytes)
+    return reading(
+      "peak-resident-memory", "bytes", code == 0 ? .count(bytes) : .absent(.failed(code: -code)))
   }
 
   private struct Counter {
@@ -43,7 +51,7 @@ public final class ResourceUsageSource: CounterSource {
   }
 
   /// Names of the counters, in the order of the readings.
-  static let counterNames = counters.map(\.name)
+  static let counterNames = counters.map(\.name) + ["peak-resident-memory"]
 
   private static let counters = [
     Counter(name: "user-time", unit: "ns") { $1.user_ns &- $0.user_ns },
@@ -56,7 +64,6 @@ public final class ResourceUsageSource: CounterSource {
     Counter(name: "involuntary-switches", unit: "events") {
       $1.involuntary_switches &- $0.involuntary_switches
     },
-    Counter(name: "peak-resident-memory", unit: "bytes") { $1.peak_resident_bytes },
   ]
 
   private func reading(_ counter: String, _ unit: String, _ value: CounterValue) -> CounterReading {
