@@ -54,25 +54,40 @@ struct RadialRule {
     return max(place - reach, 0)..<min(place + reach + 1, frameTokens)
   }
 
-  /// For every block of queries, the blocks of keys of the block mask.
+  /// For every block of queries, the blocks of keys of the block mask, ascending.
   func blockRows() -> [[Int]] {
     let count = (frames * frameTokens + blockSize - 1) / blockSize
-    var rows = [Set<Int>](repeating: [], count: count)
-    for frame in 0..<frames {
-      for other in 0..<frames {
-        for row in blocks(of: frame) {
-          for column in blocks(of: other)
-          where !rows[row].contains(column) && isDense(frame, other, row: row, column: column) {
-            rows[row].insert(column)
+    var isSeen = [Bool](repeating: false, count: count)
+    return (0..<count).map { row in
+      // A block may hold the end of one frame and the start of the next, also as keys.
+      for frame in frames(of: row) {
+        for other in 0..<frames {
+          for column in blocks(of: other, near: row, frame: frame)
+          where !isSeen[column] && isDense(frame, other, row: row, column: column) {
+            isSeen[column] = true
           }
         }
       }
+      let columns = isSeen.indices.filter { isSeen[$0] }
+      for column in columns { isSeen[column] = false }
+      return columns
     }
-    return rows.map { $0.sorted() }
   }
 
-  private func blocks(of frame: Int) -> ClosedRange<Int> {
-    frame * frameTokens / blockSize...((frame + 1) * frameTokens - 1) / blockSize
+  private func frames(of row: Int) -> ClosedRange<Int> {
+    row * blockSize / frameTokens...min(((row + 1) * blockSize - 1) / frameTokens, frames - 1)
+  }
+
+  /// The blocks of frame `other` that hold a key which a query of the block may see.
+  private func blocks(of other: Int, near row: Int, frame: Int) -> Range<Int> {
+    var keys = 0..<frameTokens
+    if other > 0 {
+      guard let reach = reach(distance: abs(frame - other)) else { return 0..<0 }
+      let queries = places(of: frame, block: row)
+      keys = (queries.lowerBound - reach..<queries.upperBound + reach).clamped(to: keys)
+    }
+    let first = other * frameTokens
+    return (first + keys.lowerBound) / blockSize..<(first + keys.upperBound - 1) / blockSize + 1
   }
 
   /// Whether most columns of a block that the pair of frames touches are well filled.
