@@ -43,6 +43,65 @@ static void products(const attn_kernel_table_t *t, const attn_select_kernels_t *
   release_matrix(k, keys, d);
 }
 
+/// Many products are equal, and some rows have fewer keys than others.
+static void winners(const attn_kernel_table_t *t, int32_t queries, int32_t keys, int32_t d) {
+  if (t->select->best_rows == NULL) return;
+  const int32_t wanted = 1 + random_below(keys < ATTN_BEST_MOST ? keys : ATTN_BEST_MOST);
+  float *x = random_matrix(queries, d), *k = random_matrix(keys, d);
+  for (int32_t i = 0; i + 3 < keys; i += 3) memcpy(k + (i + 3) * d, k + i * d, sizeof(float) * (size_t)d);
+  float *products = random_matrix(1, keys), *best = random_matrix(queries, wanted);
+  const size_t memory = (size_t)(keys + 3) / 4 * 4 * 16 * sizeof(float);
+  const size_t bytes = (size_t)(queries * wanted) * sizeof(int32_t);
+  float *scores = guarded(memory, 64);
+  int32_t *ids = guarded(bytes, sizeof(int32_t));
+  int32_t *expected = guarded((size_t)wanted * sizeof(int32_t), sizeof(int32_t));
+  int32_t *counts = guarded((size_t)queries * sizeof(int32_t), sizeof(int32_t));
+  int32_t least = keys;
+  for (int32_t i = 0; i < queries; i++) {
+    counts[i] = keys - random_below(i % 3 ? 1 : keys - wanted + 1);
+    least = counts[i] < least ? counts[i] : least;
+  }
+  const attn_best_t of = {x,      k,   d,    d,      counts, queries, d,
+                          wanted, scores, ids, best, wanted};
+  const int32_t found = t->select->best_rows(&of);
+  check(t->name, "best_rows refuses", !found && (least + 3) / 4 >= wanted, 0);
+  for (int32_t i = 0; found && i < queries; i++) {
+    t->select->dot_rows(x + i * d, k, d, counts[i], d, products);
+    t->select->top(products, counts[i], wanted, expected);
+    check(t->name, "best_rows",
+          differing(ids + i * wanted, expected, (size_t)wanted * sizeof(int32_t)), 0);
+    for (int32_t r = 0; r < wanted; r++) {
+      const float *at = products + expected[r];
+      check(t->name, "best products", differing(best + i * wanted + r, at, sizeof(float)), 0);
+    }
+  }
+  release(scores, memory, 64);
+  release(ids, bytes, sizeof(int32_t));
+  release(expected, (size_t)wanted * sizeof(int32_t), sizeof(int32_t));
+  release(counts, (size_t)queries * sizeof(int32_t), sizeof(int32_t));
+  release_matrix(x, queries, d);
+  release_matrix(k, keys, d);
+  release_matrix(products, 1, keys);
+  release_matrix(best, queries, wanted);
+}
+
+static void added(const attn_kernel_table_t *t, const attn_select_kernels_t *s, int32_t count,
+                  int32_t d) {
+  const size_t bytes = (size_t)count * sizeof(int32_t);
+  float *part = random_matrix(count, d), *weights = random_matrix(1, count);
+  float *a = random_matrix(count, d), *b = copy(a, count * d);
+  int32_t *ids = guarded(bytes, sizeof(int32_t));
+  for (int32_t i = 0; i < count; i++) ids[i] = count - 1 - i;
+  t->select->add_rows(a, ids, part, weights, count, d);
+  s->add_rows(b, ids, part, weights, count, d);
+  check(t->name, "add_rows", differing(a, b, (size_t)(count * d) * sizeof(float)), 0);
+  release(ids, bytes, sizeof(int32_t));
+  release_matrix(part, count, d);
+  release_matrix(weights, 1, count);
+  release_matrix(a, count, d);
+  release_matrix(b, 1, count * d);
+}
+
 static void ranks(const attn_kernel_table_t *t, const attn_select_kernels_t *s, int32_t count) {
   float *x = random_matrix(1, count), *y = copy(x, count);
   const int32_t size = 1 + random_below(9), blocks = (count + size - 1) / size;
@@ -248,6 +307,8 @@ void selection_bits(const attn_kernel_table_t *t, const attn_kernel_table_t *sca
   const attn_select_kernels_t *s = scalar->select;
   const int32_t d = 1 + random_below(100);
   products(t, s, 1 + random_below(20), 1 + random_below(150), d);
+  winners(t, 1 + random_below(16), 1 + random_below(200), d);
+  added(t, s, 1 + random_below(40), d);
   ranks(t, s, 1 + random_below(90));
   block_sums(t, s, 1 + random_below(16), 1 + random_below(100));
   many_ranks(t, s, 4000 + random_below(3000));

@@ -162,12 +162,15 @@ public struct PlannedMemory {
       bytes += 4 * ScoreFilter.words(shape: shape, geometry, lanes: context.kernels.tile.lanes)
     }
     if stage.order == .byBlock {
-      let ranks = stage.mergesInChunks(geometry) ? 0 : max(stage.capacity(geometry) - 1, 0)
       let rows = queryHeads * shape.queryLength
-      bytes += 4 * rows * (ranks * (shape.valueDim + 1) + 2)
       if stage.mergesInChunks(geometry) {
-        let kernels = context.kernels
-        bytes += workers * ByChunkPass.routeBytes(stage, geometry, shape: shape, kernels: kernels)
+        let heads = stage.headsPerStrip(shape: shape, lanes: context.kernels.tile.lanes)
+        bytes += workers * ChunkRouter.bytes(stage, geometry, heads: heads)
+        // What rows weigh until they are divided.
+        bytes += stage.scoresWeighBlocks ? 0 : 8 * rows
+      } else {
+        let ranks = max(stage.capacity(geometry) - 1, 0)
+        bytes += 4 * rows * (ranks * (shape.valueDim + 1) + 2)
       }
     }
     var isReordered = geometry.order != nil

@@ -18,8 +18,7 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
   private let starts: [Int]
   private let scratch: Workspace
   private let runMemory: StripRunMemory
-  private let routes: Workspace
-  private let mostRoutes: Int
+  private let router: ChunkRouter
   /// Per worker: partial rows of a strip, their log-sum-exp, lanes in order.
   private let partial: Workspace
   /// What output rows weigh until they are divided: `sums` times e^`tops`, by head and token.
@@ -38,10 +37,7 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
     let bytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
     scratch = Workspace(bytesPerWorker: bytes, workers: workers)
     runMemory = StripRunMemory(blocks: 1, keys: geometry.largestBlock, workers: workers)
-    mostRoutes = Self.mostRoutes(stage, geometry, shape: shape, kernels: context.kernels)
-    routes = Workspace(
-      bytesPerWorker: Self.routeBytes(stage, geometry, shape: shape, kernels: context.kernels),
-      workers: workers)
+    router = ChunkRouter(stage, shape: shape, setting: setting, heads: heads)
     partial = Workspace(
       bytesPerWorker: 4 * Self.mostLanes * (shape.valueDim + 2), workers: workers)
     tops = Tensor([shape.batch * shape.queryHeads, shape.queryLength])
@@ -52,30 +48,8 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
     }
   }
 
-  /// Rows of a chunk, each as often as it may see a block.
-  private static func mostRoutes(
-    _ stage: AttendSelected, _ geometry: SelectionGeometry, shape: AttentionShape,
-    kernels: KernelTable
-  ) -> Int {
-    let heads = stage.headsPerStrip(shape: shape, lanes: kernels.tile.lanes)
-    let starts = stage.chunkStarts(geometry, heads: heads)
-    let places = zip(starts, starts.dropFirst()).reduce(0) { max($0, $1.1 - $1.0) }
-    return places * heads * stage.capacity(geometry)
-  }
-
-  /// What a worker keeps of the routes of its chunk.
-  static func routeBytes(
-    _ stage: AttendSelected, _ geometry: SelectionGeometry, shape: AttentionShape,
-    kernels: KernelTable
-  ) -> Int {
-    let arrays = stage.scoresWeighBlocks ? 3 : 2
-    return 4
-      * (geometry.blockCount + 1
-        + arrays * mostRoutes(stage, geometry, shape: shape, kernels: kernels))
-  }
-
   var bytes: Int {
-    scratch.bytes + runMemory.bytes + routes.bytes + partial.bytes + tops.byteCount
+    scratch.bytes + runMemory.bytes + router.bytes + partial.bytes + tops.byteCount
       + sums.byteCount
   }
 
@@ -93,8 +67,7 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
     let head = group * heads
     let at = operands.head(head, shape: shape)
     clear(places, head: head, at)
-    let routes = routes(worker)
-    collect(places, head: head, routes)
+    let routes = router.collect(places, head: head, without: 0, worker: worker)
     for block in 0..<geometry.blockCount {
       let range = Int(routes.begins[block])..<Int(routes.begins[block + 1])
       attend(routes, range, block: block, head: head, at: at, operands, worker: worker)
@@ -102,27 +75,6 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
     divide(places, head: head, at)
     setting.board.add(
       worker: worker, elementsSorted: 0, rowsGathered: Int(routes.begins[geometry.blockCount]))
-  }
-
-  /// The rows of a chunk, block after block.
-  private struct Routes {
-    /// Where the rows of every block begin; their number at last.
-    let begins: UnsafeMutablePointer<Int32>
-    /// Places of the queries, which tell what they see.
-    let places: UnsafeMutablePointer<Int32>
-    /// Rows of queries and outputs, counted from the first head's.
-    let rows: UnsafeMutablePointer<Int32>
-    /// What the blocks weigh for the rows, where scores say so.
-    let weights: UnsafeMutablePointer<Float>?
-  }
-
-  private func routes(_ worker: Int) -> Routes {
-    let begins = routes[worker].assumingMemoryBound(to: Int32.self)
-    let places = begins + geometry.blockCount + 1
-    let weights = UnsafeMutableRawPointer(places + 2 * mostRoutes)
-    return Routes(
-      begins: begins, places: places, rows: places + mostRoutes,
-      weights: setting.lists.keepsScores ? weights.assumingMemoryBound(to: Float.self) : nil)
   }
 
   private func laneIDs(_ worker: Int) -> UnsafeMutablePointer<Int32> {
@@ -162,43 +114,8 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
 
   private func token(_ place: Int) -> Int { geometry.order.map { Int($0[place]) } ?? place }
 
-  /// A counting sort of the chunk's choices by block.
-  private func collect(_ places: Range<Int>, head: Int, _ routes: Routes) {
-    let begins = routes.begins
-    begins.update(repeating: 0, count: geometry.blockCount + 1)
-    let units = geometry.rowsCovering(places)
-    for unit in units {
-      let count = Int32(geometry.queries(row: unit).clamped(to: places).count * heads)
-      for block in setting.lists.blocks(head: head, row: unit) { begins[Int(block) + 1] += count }
-    }
-    for block in 0..<geometry.blockCount { begins[block + 1] += begins[block] }
-    let scale = Float(shape.softmaxScale)
-    // Filling moves every beginning to the end of its block; afterwards they are shifted back.
-    for unit in units {
-      let blocks = setting.lists.blocks(head: head, row: unit)
-      let scores = setting.lists.scores(head: head, row: unit)
-      for place in geometry.queries(row: unit).clamped(to: places) {
-        let token = Int32(token(place))
-        for rank in 0..<blocks.count {
-          var route = Int(begins[Int(blocks[rank])])
-          begins[Int(blocks[rank])] += Int32(heads)
-          if let scores { routes.weights?[route] = scores[rank] * scale }
-          for index in 0..<heads {
-            routes.places[route] = Int32(place)
-            routes.rows[route] = Int32(index * shape.queryLength) + token
-            route += 1
-          }
-        }
-      }
-    }
-    for block in Swift.stride(from: geometry.blockCount, to: 0, by: -1) {
-      begins[block] = begins[block - 1]
-    }
-    begins[0] = 0
-  }
-
   private func attend(
-    _ routes: Routes, _ range: Range<Int>, block: Int, head: Int, at: AttendOperands.Head,
+    _ routes: ChunkRoutes, _ range: Range<Int>, block: Int, head: Int, at: AttendOperands.Head,
     _ operands: AttendOperands, worker: Int
   ) {
     let keys = geometry.keys(block: block)
@@ -224,15 +141,6 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
         Int32(runs.runCount), runs.masks, setting.board[worker])
       kernels.store(
         scratch[worker], part, shape.valueDim, laneIDs(worker), Int32(count), logSumExp)
-      if let weights = routes.weights {
-        // A past block weighs what its last key scores.
-        for lane in 0..<count
-        where geometry.visibleKeys(place: Int(routes.places[first + lane]))
-          > geometry.blockStarts[block + 1]
-        {
-          logSumExp[lane] = weights[first + lane]
-        }
-      }
       setting.context.kernels.select.merge_rows(
         at.output, tops.base + head * shape.queryLength, sums.base + head * shape.queryLength,
         rows, part, logSumExp, Int32(count), Int32(shape.valueDim))
@@ -255,7 +163,7 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
 
   /// The keys of the next strip are those of this one, or follow them.
   private func announce(
-    _ routes: Routes, _ next: Range<Int>, _ at: AttendOperands.Head, worker: Int
+    _ routes: ChunkRoutes, _ next: Range<Int>, _ at: AttendOperands.Head, worker: Int
   ) {
     guard !next.isEmpty else { return }
     let rows = UnsafePointer(routes.rows + next.lowerBound)

@@ -21,6 +21,8 @@ final class ByRowPass: SelectedPass, @unchecked Sendable {
   /// Per worker: rows of keys and of queries that come next.
   private let coming: Workspace
   private let runMemory: StripRunMemory
+  /// Attends to pieces of the gathered keys with all strips of a row unit, where it has several.
+  private let pieces: RowPieces?
 
   init(shape: AttentionShape, setting: SelectionSetting) {
     self.shape = shape
@@ -32,9 +34,15 @@ final class ByRowPass: SelectedPass, @unchecked Sendable {
     blocksAreKeys = largest == 1
     mostKeys = min(setting.lists.capacity * largest, shape.keyLength)
     let bytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
-    scratch = Workspace(bytesPerWorker: bytes, workers: workers)
+    let rows = setting.geometry
+    let largestRow = (0..<rows.rowCount).reduce(0) { max($0, rows.queries(row: $1).count) }
+    pieces =
+      largestRow > context.kernels.tile.lanes
+      ? RowPieces(shape: shape, setting: setting, mostKeys: mostKeys, mostQueries: largestRow) : nil
+    scratch = Workspace(bytesPerWorker: pieces == nil ? bytes : 0, workers: workers)
     gathered = Workspace(
-      bytesPerWorker: 4 * mostKeys * (shape.headDim + shape.valueDim), workers: workers)
+      bytesPerWorker: pieces == nil ? 4 * mostKeys * (shape.headDim + shape.valueDim) : 0,
+      workers: workers)
     places = Workspace(bytesPerWorker: 4 * mostKeys, workers: workers)
     ids = Workspace(bytesPerWorker: 4 * 32, workers: workers)
     coming = Workspace(bytesPerWorker: 4 * (mostKeys + 32), workers: workers)
@@ -43,6 +51,7 @@ final class ByRowPass: SelectedPass, @unchecked Sendable {
 
   var bytes: Int {
     scratch.bytes + gathered.bytes + places.bytes + ids.bytes + coming.bytes + runMemory.bytes
+      + (pieces?.bytes ?? 0)
   }
 
   var phases: [WorkerPool.Job] {
@@ -60,6 +69,7 @@ final class ByRowPass: SelectedPass, @unchecked Sendable {
     let at = operands.head(head, shape: shape)
     let queries = geometry.queries(row: row)
     if attendFew(queries, head: head, row: row, at, operands, worker: worker) { return }
+    if let pieces { return pieces.attend(head: head, row: row, at, operands, worker: worker) }
     let count = gather(
       head: head, row: row, visible: geometry.visibleKeys(place: queries.upperBound - 1), at,
       operands, worker: worker)

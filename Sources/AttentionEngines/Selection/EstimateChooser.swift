@@ -47,39 +47,49 @@ final class EstimateChooser: Chooser, BlockChooser, @unchecked Sendable {
     let heads = shape.batch * shape.queryHeads
     return keys.phases(source, current) + [
       WorkerPool.Job(units: heads, body: average),
+      WorkerPool.Job(units: heads * piecesPerHead, body: offset),
       WorkerPool.Job(units: heads * geometry.rowCount, body: choose),
     ]
   }
 
-  /// Means of queries, and their products with the smoothed keys.
+  private static let keysPerPiece = 1024
+  private var piecesPerHead: Int {
+    (shape.keyLength + Self.keysPerPiece - 1) / Self.keysPerPiece
+  }
+
+  /// Means of queries.
   private func average(worker: Int, head: Int) {
     guard let operands = current.value else { return }
     let at = operands.head(head, shape: shape)
     let mean = means.base + head * shape.headDim
     kernels.pool_mean(
       at.query, shape.headDim, Int32(shape.queryLength), Int32(shape.headDim), mean)
-    let target = offsets.base + head * shape.keyLength
-    score(mean, at, count: shape.keyLength, operands, into: target)
   }
 
-  /// Scaled products of a query with the first `count` smoothed keys.
-  private func score(
-    _ query: UnsafePointer<Float>, _ at: AttendOperands.Head, count: Int,
-    _ operands: AttendOperands, into target: UnsafeMutablePointer<Float>
-  ) {
-    guard count > 0 else { return }
+  /// Scaled products of a head's mean query with a piece of the smoothed keys.
+  private func offset(worker: Int, unit: Int) {
+    guard let operands = current.value else { return }
+    let (head, piece) = unit.quotientAndRemainder(dividingBy: piecesPerHead)
+    let first = piece * Self.keysPerPiece
+    let count = min(Self.keysPerPiece, shape.keyLength - first)
+    let at = operands.head(head, shape: shape)
+    let mean = means.base + head * shape.headDim
+    let target = offsets.base + head * shape.keyLength + first
     let width = Int32(shape.headDim)
     var shift = Float(0)
-    kernels.dot_rows(query, keys.mean(at.keyValueIndex), shape.headDim, 1, width, &shift)
+    kernels.dot_rows(mean, keys.mean(at.keyValueIndex), shape.headDim, 1, width, &shift)
     kernels.dot_rows(
-      query, source.keys(at.keyValueIndex, operands), shape.headDim, Int32(count), width, target)
+      mean, source.keys(at.keyValueIndex, operands) + first * shape.headDim, shape.headDim,
+      Int32(count), width, target)
     let scale = Float(shape.softmaxScale)
     for key in 0..<count { target[key] = (target[key] - shift) * scale }
   }
 
   private func choose(worker: Int, unit: Int) {
     guard let operands = current.value else { return }
-    let (head, row) = unit.quotientAndRemainder(dividingBy: geometry.rowCount)
+    let (head, index) = unit.quotientAndRemainder(dividingBy: geometry.rowCount)
+    // The last row units of a causal problem see the most; they come first.
+    let row = geometry.rowCount - 1 - index
     let places = rowPlaces[row]
     let at = operands.head(head, shape: shape)
     let queries = geometry.queries(row: row)

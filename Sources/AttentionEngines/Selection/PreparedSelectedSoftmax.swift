@@ -63,11 +63,11 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
       chooser = AxisOrderChooser(stage, search: search, shape: shape, setting: setting)
     }
     switch stage.order {
-    case .byBlock:
-      pass =
-        stage.mergesInChunks(geometry)
-        ? ByChunkPass(stage, shape: shape, setting: setting)
-        : ByBlockPass(stage.merging, shape: shape, setting: setting)
+    case .byBlock where stage.scoresWeighBlocks:
+      pass = WeighedChunkPass(stage, shape: shape, setting: setting)
+    case .byBlock where stage.mergesInChunks(geometry):
+      pass = ByChunkPass(stage, shape: shape, setting: setting)
+    case .byBlock: pass = ByBlockPass(stage.merging, shape: shape, setting: setting)
     case .byRow: pass = ByRowPass(shape: shape, setting: setting)
     case .byQuery: pass = ByQueryPass(stage, shape: shape, setting: setting)
     }

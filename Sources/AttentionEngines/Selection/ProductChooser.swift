@@ -19,6 +19,9 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
   /// Row units that choose; those after them keep everything.
   private let freeRows: Int
   private let skipsForced: Bool
+  /// Best blocks that a row unit wants, its forced ones included, where they are found while
+  /// products are made: of plain products of one head.
+  private let bestBlocks: Int?
 
   init(
     _ stage: AttendSelected, product: FeatureProduct, shape: AttentionShape,
@@ -61,9 +64,22 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
     case (_, .minMax), (.mass, _), (.massWithin, _): skipsForced = false
     case (.top, _), (.above, _): skipsForced = stage.rule.forcedTakePlaces
     }
+    bestBlocks = Self.bestBlocks(
+      stage, product, isContiguous: queryPool != nil || setting.geometry.order == nil,
+      headsPerList: setting.lists.headsPerList)
     freeRows = setting.geometry.rowCount - stage.forced.lastRows
     rowsPerUnit = max(256 / max(setting.geometry.rowStarts[1], 1), 1)
     super.init(shape: shape, setting: setting)
+  }
+
+  private static func bestBlocks(
+    _ stage: AttendSelected, _ product: FeatureProduct, isContiguous: Bool, headsPerList: Int
+  ) -> Int? {
+    guard case .top(let count) = stage.rule.measure, stage.rule.scope == .row,
+      stage.rule.forcedTakePlaces, product.form == .raw, product.leastSimilarity == nil,
+      isContiguous, headsPerList == 1
+    else { return nil }
+    return count
   }
 
   var bytes: Int {
@@ -141,6 +157,7 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
   private func choose(
     list: Int, _ rows: Range<Int>, _ operands: AttendOperands, worker: Int
   ) -> Int {
+    if let compared = chooseBest(list: list, rows, operands, worker: worker) { return compared }
     let batch = scratch[worker].assumingMemoryBound(to: Float.self)
     // Some row may need all scores that the longest needs; the others only look at their part.
     let most = rows.reduce(0) {
@@ -172,6 +189,45 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
         for rank in 0..<count { kept[rank] = scores[Int(place[rank])] }
       }
       compared += candidates.count
+    }
+    return compared
+  }
+
+  /// Chooses the best blocks of neighbouring row units while their products are made, where all want
+  /// as many between the same forced ones; nil, with nothing chosen, otherwise.
+  private func chooseBest(
+    list: Int, _ rows: Range<Int>, _ operands: AttendOperands, worker: Int
+  ) -> Int? {
+    guard let bestBlocks, let bestRows = kernels.best_rows else { return nil }
+    let memory = scratch[worker].assumingMemoryBound(to: Float.self)
+    let counts = UnsafeMutableRawPointer(
+      memory + ScoreBatch.rows * ScoreBatch.stride(geometry.blockCount)
+    ).assumingMemoryBound(to: Int32.self)
+    let start = Int(rowPlaces[rows.lowerBound].firstEnd)
+    let wanted = bestBlocks - candidates(rows.lowerBound).forced.count
+    guard wanted > 0, wanted <= Int(ATTN_BEST_MOST) else { return nil }
+    var compared = 0
+    for row in rows {
+      let candidates = candidates(row)
+      guard candidates.count >= wanted, candidates.forced.first.upperBound == start,
+        bestBlocks - candidates.forced.count == wanted, candidates.endsBeforeForced
+      else { return nil }
+      counts[row - rows.lowerBound] = Int32(candidates.count)
+      compared += candidates.count
+    }
+    let place = lists.place(list: list, row: rows.lowerBound) + start
+    var best = attn_best_t(
+      x: feature(head: list, row: rows.lowerBound, operands),
+      rows: keyFeatures(head: list) + start * keyPool.width, x_stride: keyPool.width,
+      stride: keyPool.width, counts: counts, x_count: Int32(rows.count),
+      width: Int32(keyPool.width), wanted: Int32(wanted), scores: memory, ids: place,
+      best: lists.scores(head: list, row: rows.lowerBound).map { $0 + start },
+      best_stride: lists.capacity)
+    guard bestRows(&best) != 0 else { return nil }
+    for row in rows {
+      let count = candidates(row).complete(
+        lists.place(list: list, row: row), start: start, chosen: wanted)
+      lists.setCount(count, list: list, row: row)
     }
     return compared
   }

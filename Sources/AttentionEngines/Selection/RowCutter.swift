@@ -45,6 +45,22 @@ struct RowCandidates {
 
   func competes(_ block: Int) -> Bool { forcedCompete || !forced.contains(block) }
 
+  /// Whether what competes lies in one piece between the forced blocks.
+  var endsBeforeForced: Bool { forced.near.isEmpty || scored <= forced.near.lowerBound }
+
+  /// Adds the forced blocks to a choice that lies at `place + start`, counted from block `start`;
+  /// returns how many blocks there are.
+  func complete(_ place: UnsafeMutablePointer<Int32>, start: Int, chosen: Int) -> Int {
+    for block in forced.first { place[block] = Int32(block) }
+    var count = start + chosen
+    if start > 0 { for rank in start..<count { place[rank] += Int32(start) } }
+    for block in forced.near {
+      place[count] = Int32(block)
+      count += 1
+    }
+    return count
+  }
+
   /// Writes every visible block and returns how many there are.
   func all(_ place: UnsafeMutablePointer<Int32>) -> Int {
     for block in 0..<visible { place[block] = Int32(block) }
@@ -80,7 +96,7 @@ final class RowCutter: @unchecked Sendable {
       rule.forcedTakePlaces || row.forced.count == 0
     {
       let wanted = min(max(count - row.forced.count, 0), row.count)
-      if row.forced.near.isEmpty || row.scored <= row.forced.near.lowerBound {
+      if row.endsBeforeForced {
         return top(wanted, row, scores, place)
       }
       if wanted <= Self.mostInserted { return insert(wanted, row, scores, place) }
@@ -126,15 +142,8 @@ final class RowCutter: @unchecked Sendable {
     _ place: UnsafeMutablePointer<Int32>
   ) -> Int {
     let first = row.forced.first.upperBound
-    for block in row.forced.first { place[block] = Int32(block) }
     kernels.top(scores + first, Int32(row.count), Int32(wanted), place + first)
-    var count = first + wanted
-    for rank in first..<count { place[rank] += Int32(first) }
-    for block in row.forced.near {
-      place[count] = Int32(block)
-      count += 1
-    }
-    return count
+    return row.complete(place, start: first, chosen: wanted)
   }
 
   /// Keeps the `wanted` best by insertion in index order; a strict comparison keeps the lower index

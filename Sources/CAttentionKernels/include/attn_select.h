@@ -20,6 +20,26 @@ typedef struct {
   float scale;
 } attn_few_t;
 
+/// The most winners that `best_rows` finds.
+#define ATTN_BEST_MOST 8
+
+/// A few rows x and the rows of keys of which each wants the best.
+///
+/// Row i of `x_count` (1 to 16) rows takes its `wanted` (1 to `ATTN_BEST_MOST`) largest products
+/// with the first `counts[i]` rows of `rows`. Their places go to `ids`, ascending, and the products
+/// to `best`, if that is not NULL, both `best_stride` elements from row to row. `scores` is memory
+/// for 16 times the largest count, rounded up to 4, aligned to 64 bytes.
+typedef struct {
+  const float *x, *rows;
+  ptrdiff_t x_stride, stride;
+  const int32_t *counts;
+  int32_t x_count, width, wanted;
+  float *scores;
+  int32_t *ids;
+  float *best;
+  ptrdiff_t best_stride;
+} attn_best_t;
+
 /// Kernels of the selection engine. Every table gives the same bits: sums have one fixed order, so
 /// that selections are the same on every machine.
 typedef struct {
@@ -105,6 +125,16 @@ typedef struct {
   /// have none. `head_dim` is even, `value_dim` a multiple of 32, both at most `ATTN_FEW_WIDTH`.
   /// Without keys a row is zero. Counts as one run of keys does in the tiled kernels.
   void (*attend_few)(const attn_few_t *few, attn_counts_t *counts);
+
+  /// `dot_block` and `top` in one: the same choice, the same bits of products. Returns 0, with
+  /// nothing of use written, where rows are too wide or have too few keys, or where few products
+  /// are numbers above -inf; NULL in tables that have none.
+  int32_t (*best_rows)(const attn_best_t *best);
+
+  /// Row `ids[i]` of `o` += weights[i] times row i of `part`, for `count` rows of `width` floats
+  /// that lie side by side.
+  void (*add_rows)(float *o, const int32_t *ids, const float *part, const float *weights,
+                   int32_t count, int32_t width);
 } attn_select_kernels_t;
 
 extern const attn_select_kernels_t attn_select_scalar;

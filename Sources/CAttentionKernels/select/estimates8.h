@@ -63,6 +63,29 @@ static inline void estimate_dots(const uint8_t *queries, ptrdiff_t query_stride,
   }
 }
 
+/// Whether any of 32 keys exceeds the threshold of any of four queries.
+static inline int32_t any_of_four(__m256i dots[4][2], const int32_t *sums, const float *key_scales,
+                                  const float *offsets, const float *scales,
+                                  const float *thresholds) {
+  __m256 above = _mm256_setzero_ps();
+  for (int32_t part = 0; part < 4; part++) {
+    const __m256i sum = _mm256_loadu_si256((const __m256i *)(sums + 8 * part));
+    const __m256 key_scale = _mm256_loadu_ps(key_scales + 8 * part);
+    const __m256 offset = _mm256_loadu_ps(offsets + 8 * part);
+    for (int32_t q = 0; q < 4; q++) {
+      const __m256i half = dots[q][part / 2];
+      const __m128i eight =
+          part % 2 ? _mm256_extracti128_si256(half, 1) : _mm256_castsi256_si128(half);
+      const __m256i dot = _mm256_sub_epi32(_mm256_cvtepi16_epi32(eight), sum);
+      const __m256 product = _mm256_mul_ps(_mm256_cvtepi32_ps(dot), _mm256_set1_ps(scales[q]));
+      const __m256 estimate = _mm256_add_ps(_mm256_mul_ps(product, key_scale), offset);
+      above = _mm256_or_ps(
+          above, _mm256_cmp_ps(estimate, _mm256_set1_ps(thresholds[q]), _CMP_GT_OQ));
+    }
+  }
+  return _mm256_movemask_ps(above) != 0;
+}
+
 static inline int32_t estimates_exceed(const uint8_t *queries, ptrdiff_t query_stride,
                                        int32_t query_count, const int8_t *packed, int32_t width,
                                        int32_t keys, const int32_t *sums, const float *key_scales,
@@ -72,6 +95,10 @@ static inline int32_t estimates_exceed(const uint8_t *queries, ptrdiff_t query_s
   for (; i + 4 <= query_count; i += 4) {
     __m256i dots[4][2];
     estimate_dots(queries + i * query_stride, query_stride, packed, width, dots);
+    if (keys == 32) {
+      if (any_of_four(dots, sums, key_scales, offsets, scales + i, thresholds + i)) return 1;
+      continue;
+    }
     for (int32_t q = 0; q < 4; q++) {
       for (int32_t part = 0; part < 4 && 8 * part < keys; part++) {
         const __m256i half = dots[q][part / 2];

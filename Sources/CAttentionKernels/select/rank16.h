@@ -156,9 +156,12 @@ static inline int32_t top_sampled(const float *scores, int32_t count, int32_t wa
                                   int32_t *ids) {
   float sample[RANK_SAMPLE], left[RANK_LEFT + 16];
   int32_t indices[RANK_LEFT + 16], candidates = 0;
-  const int32_t step = count / RANK_SAMPLE * 16;
-  for (int32_t i = 0; i < RANK_SAMPLE; i += 16) {
-    _mm512_storeu_ps(sample + i, load_ranked16(scores + i / 16 * step, 0xffff));
+  // Neighbours are alike, so single scores are drawn, at places without a period.
+  const int32_t step = count / RANK_SAMPLE;
+  uint32_t state = 1;
+  for (int32_t i = 0; i < RANK_SAMPLE; i++) {
+    state = state * 1664525u + 1013904223u;
+    sample[i] = rank_number(scores[i * step + (int32_t)((state >> 16) * (uint32_t)step >> 16)]);
   }
   // Four standard deviations of a count of independent draws.
   const int32_t expected = (int32_t)((int64_t)wanted * RANK_SAMPLE / count);

@@ -195,8 +195,19 @@ static void merge_rows(float *o, float *tops, float *sums, const int32_t *ids, c
   }
 }
 
+static void add_rows(float *o, const int32_t *ids, const float *part, const float *weights,
+                     int32_t count, int32_t width) {
+  for (int32_t i = 0; i < count; i++) {
+    float *row = o + (ptrdiff_t)ids[i] * width;
+    for (int32_t c = 0; c < width; c++) {
+      row[c] = fmaf(weights[i], part[(ptrdiff_t)i * width + c], row[c]);
+    }
+  }
+}
+
 const attn_select_kernels_t attn_select_scalar = {
     pool_mean,        dot_rows,   pool_extrema, soften,         weigh_rows,
     estimate_exceeds, merge_row,  dot_block,    raise_products, raise_blocks,
     top,              estimates_exceed, merge_rows, spread_weights, add_to_blocks, NULL,
+    NULL,             add_rows,
 };

@@ -125,6 +125,26 @@ static inline void merge_rows16(float *o, float *tops, float *sums, const int32_
   }
 }
 
+static inline void add_rows16(float *o, const int32_t *ids, const float *part,
+                              const float *weights, int32_t count, int32_t width) {
+  const int32_t whole = width & ~15;
+  const __mmask16 rest = first_lanes(width - whole);
+  for (int32_t i = 0; i < count; i++) {
+    const float *from = part + (ptrdiff_t)i * width;
+    float *row = o + (ptrdiff_t)ids[i] * width;
+    const __m512 weight = _mm512_set1_ps(weights[i]);
+    // Stores under a mask are slow: only the last vector has one.
+    for (int32_t c = 0; c < whole; c += 16) {
+      _mm512_storeu_ps(
+          row + c, _mm512_fmadd_ps(weight, _mm512_loadu_ps(from + c), _mm512_loadu_ps(row + c)));
+    }
+    if (rest == 0) continue;
+    _mm512_mask_storeu_ps(row + whole, rest,
+                          _mm512_fmadd_ps(weight, _mm512_maskz_loadu_ps(rest, from + whole),
+                                          _mm512_maskz_loadu_ps(rest, row + whole)));
+  }
+}
+
 #pragma clang attribute pop
 
 #endif

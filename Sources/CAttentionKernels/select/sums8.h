@@ -129,6 +129,21 @@ static inline void merge_rows(float *o, float *tops, float *sums, const int32_t 
   }
 }
 
+static inline void add_rows(float *o, const int32_t *ids, const float *part, const float *weights,
+                            int32_t count, int32_t width) {
+  for (int32_t i = 0; i < count; i++) {
+    const float *from = part + (ptrdiff_t)i * width;
+    float *row = o + (ptrdiff_t)ids[i] * width;
+    const __m256 weight = _mm256_set1_ps(weights[i]);
+    int32_t c = 0;
+    for (; c + 8 <= width; c += 8) {
+      _mm256_storeu_ps(
+          row + c, _mm256_fmadd_ps(weight, _mm256_loadu_ps(from + c), _mm256_loadu_ps(row + c)));
+    }
+    for (; c < width; c++) row[c] = fmaf(weights[i], from[c], row[c]);
+  }
+}
+
 #pragma clang attribute pop
 
 #endif

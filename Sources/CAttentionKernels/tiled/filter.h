@@ -12,14 +12,17 @@ TILED_INLINE void tiled_filter_begin(tiled_strip_t *strip) {
 
 /// Notes the scores of `count` keys, `stride` floats apart, in the lanes `first ..< end`.
 TILED_INLINE void tiled_filter_note(tiled_strip_t *strip, const float *scores, int32_t count,
-                                    int32_t stride, int first, int end) {
+                                    int32_t stride, const int first, const int end) {
+  float highest[TILED_MAX_LANES];
+  for (int lane = first; lane < end; ++lane) highest[lane] = strip->highest[lane];
   for (int32_t i = 0; i < count; ++i, scores += stride) {
     for (int lane = first; lane < end; ++lane) {
-      const float score = scores[lane], highest = strip->highest[lane];
+      const float score = scores[lane];
       // What is no number stays, so that its block is kept.
-      strip->highest[lane] = score > highest || score != score ? score : highest;
+      highest[lane] = score > highest[lane] || score != score ? score : highest[lane];
     }
   }
+  for (int lane = first; lane < end; ++lane) strip->highest[lane] = highest[lane];
 }
 
 /// Whether all keys of the call are negligible; otherwise their scores count for later calls.

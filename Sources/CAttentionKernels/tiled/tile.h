@@ -93,9 +93,15 @@ TILED_INLINE tiled_tile_t *tiled_next(tiled_block_t *block, const tiled_steps_t 
 
 TILED_INLINE void tiled_note(tiled_block_t *block, const tiled_steps_t *steps,
                              const tiled_tile_t *tile) {
-  tiled_filter_note(block->view.strip, tile->scores, tile->count, steps->lanes,
-                    tile->parts & 1 ? 0 : steps->part_lanes,
-                    tile->parts & 2 ? steps->lanes : steps->part_lanes);
+  tiled_strip_t *strip = block->view.strip;
+  // Constant ranges of lanes become vectors.
+  if (tile->parts & 1) {
+    tiled_filter_note(strip, tile->scores, tile->count, steps->lanes, 0, steps->part_lanes);
+  }
+  if (tile->parts & 2) {
+    tiled_filter_note(strip, tile->scores, tile->count, steps->lanes, steps->part_lanes,
+                      steps->lanes);
+  }
 }
 
 /// Scores the tile filled in at the place `tiled_next` gave.

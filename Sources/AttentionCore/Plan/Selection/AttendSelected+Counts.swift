@@ -31,14 +31,17 @@ extension AttendSelected {
   }
 
   /// Whether order `byBlock` merges partial results chunk by chunk of the queries: where lists are
-  /// long, all of them together would be many times the output.
+  /// long, all of them together would be many times the output, and where scores weigh blocks,
+  /// nothing of them need be kept.
   public func mergesInChunks(_ geometry: SelectionGeometry) -> Bool {
-    order == .byBlock && (merging == .logSumExp || scoresWeighBlocks) && capacity(geometry) > 4
+    order == .byBlock
+      && (scoresWeighBlocks || (merging == .logSumExp && capacity(geometry) > 4))
   }
 
   /// Whether the score that chose a past block is that of its last key, by which the block weighs.
   public var scoresWeighBlocks: Bool {
-    guard merging == .lastKeys, rows == .queries(1), sharing == .none, forced.lastRows == 0,
+    guard merging == .lastKeys, order == .byBlock, rows == .queries(1), sharing == .none,
+      forced.own, forced.lastRows == 0,
       case .product(let product) = scoring
     else { return false }
     return product.key == PooledFeature([.last]) && product.query == .mean && product.form == .raw
@@ -51,7 +54,9 @@ extension AttendSelected {
   /// strip of a block is seldom full, and otherwise short.
   public func chunkStarts(_ geometry: SelectionGeometry, heads: Int) -> [Int] {
     let queries = geometry.rowStarts[geometry.rowCount]
-    let rows = min(max(256 * geometry.blockCount / capacity(geometry), 4096), 32768)
+    let quarter = (queries * heads + 3) / 4
+    let wanted = 256 * geometry.blockCount / capacity(geometry)
+    let rows = max(min(wanted, quarter, 32768), 4096)
     return Array(stride(from: 0, to: queries, by: max(rows / heads, 1))) + [queries]
   }
 
@@ -149,8 +154,10 @@ private struct SelectionTally {
     let starts = stage.chunkStarts(geometry, heads: heads)
     for (first, end) in zip(starts, starts.dropFirst()) {
       var rows = [[Int]](repeating: [], count: geometry.blockCount)
+      if stage.scoresWeighBlocks { addOwn(first..<end, head: head) }
       for place in first..<end {
-        for block in selection.blocks(head: head, row: rowOfPlace[place]) {
+        let blocks = selection.blocks(head: head, row: rowOfPlace[place])
+        for block in stage.scoresWeighBlocks ? blocks.dropLast() : blocks[...] {
           for _ in 0..<heads { rows[block].append(place) }
         }
       }
@@ -158,6 +165,18 @@ private struct SelectionTally {
         counts.rowsGathered += list.count
         addStrips(list, block: block)
       }
+    }
+  }
+
+  /// Consecutive queries attend to their own blocks.
+  private mutating func addOwn(_ places: Range<Int>, head: Int) {
+    for first in stride(from: places.lowerBound, to: places.upperBound, by: tile.lanes) {
+      let strip = Array(first..<min(first + tile.lanes, places.upperBound))
+      let own = strip.map { selection.blocks(head: head, row: rowOfPlace[$0]).last ?? 0 }
+      let keyRows = Set(own).reduce(0) { rows, block in
+        rows + add(block: block, places: strip, isChosen: own.map { $0 == block })
+      }
+      addBytes(keyRows: keyRows, queries: strip.count)
     }
   }
 
