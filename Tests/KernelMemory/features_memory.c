@@ -73,7 +73,7 @@ static void steps(const attn_kernel_table_t *t, int32_t width) {
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
     attn_row_op_t op = {.kind = kinds[i].kind, .width = width, .width_out = width};
     if (op.kind == ATTN_ROW_TAYLOR) op.width_out = 1 + width + width * (width + 1) / 2;
-    op.a = op.kind == ATTN_ROW_TAYLOR ? 1 : 0;
+    op.a = op.kind == ATTN_ROW_TAYLOR || op.kind == ATTN_ROW_LOG_SIGMOID ? 1 : 0;
     // Numbers up to 2: a few roundings of 1.2e-7 and the error function's 3e-7.
     check(t->name, kinds[i].name, step_error(t->features, op, 5, kinds[i].expected), 1e-6);
   }

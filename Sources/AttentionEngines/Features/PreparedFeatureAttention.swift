@@ -107,9 +107,11 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     case .sum, .decay, .blocks: break
     }
     let sumsTurned =
-      switch stage.normalizer {
-      case .sum, .keySums: true
-      case .none, .marked: false
+      switch (stage.normalizer, stage.recurrence) {
+      case (.sum, _), (.keySums, _): true
+      // Calls of one block have no products beside which they could map.
+      case (_, .blocks): true
+      case (.none, _), (.marked, _): false
       }
     let gains =
       [queries, keys].map { $0.leaveLastSteps(sumsTurned: sumsTurned) } + [
