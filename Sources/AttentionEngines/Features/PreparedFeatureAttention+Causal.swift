@@ -140,8 +140,10 @@ extension PreparedFeatureAttention {
     return (vectors, vectors + size, vectors + 2 * size, vectors + 3 * size)
   }
 
-  /// Keys enter the state relative to a shift per channel that only a much larger key raises; queries
-  /// are divided by the sums of keys so far. Sums are at least 1, since a key has made the shift.
+  /// Keys enter the state relative to a shift per channel that only a much larger key raises.
+  ///
+  /// Queries are divided by the sums of keys so far. Sums are at least 1, since a key has made the
+  /// shift.
   private func scanShares(
     _ rows: inout attn_scan_rows_t, count: Int, head: Int, worker: Int
   ) {

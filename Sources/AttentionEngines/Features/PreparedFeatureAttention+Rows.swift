@@ -156,8 +156,10 @@ final class FeatureKernelPlans: @unchecked Sendable {
   private let plans: UnsafeMutablePointer<attn_scan_plan_t>
   private let count: Int
 
-  /// `stride` counts floats between rows of features; nil if a step is left to the kernels. They sum
-  /// marked features if the turn is left to them, and divide by sums of queries if their softmax is.
+  /// Plans for rows of features `stride` floats apart; nil if a step is left to the kernels.
+  ///
+  /// They sum marked features if the turn is left to them, and divide by sums of queries if their
+  /// softmax is.
   init(
     _ stage: FeatureAttention, shape: AttentionShape, weights: WeightSet, stride: Int?,
     sumsMarked: Bool, sumsQueries: Bool
