@@ -73,7 +73,7 @@ static void steps(const attn_kernel_table_t *t, int32_t width) {
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
     attn_row_op_t op = {.kind = kinds[i].kind, .width = width, .width_out = width};
     if (op.kind == ATTN_ROW_TAYLOR) op.width_out = 1 + width + width * (width + 1) / 2;
-    op.a = op.kind == ATTN_ROW_TAYLOR ? 1 : 0;
+    op.a = op.kind == ATTN_ROW_TAYLOR || op.kind == ATTN_ROW_LOG_SIGMOID ? 1 : 0;
     // Numbers up to 2: a few roundings of 1.2e-7 and the error function's 3e-7.
     check(t->name, kinds[i].name, step_error(t->features, op, 5, kinds[i].expected), 1e-6);
   }
@@ -97,7 +97,9 @@ static void columns(const attn_kernel_table_t *t, int32_t rows, int32_t width) {
   release_matrix(back, rows, width);
 }
 
-static void convolution(const attn_kernel_table_t *t, int32_t height, int32_t width, int32_t dim) {
+/// A convolution of `rows` x 3 taps.
+static void convolution(const attn_kernel_table_t *t, int32_t height, int32_t width, int32_t dim,
+                        int32_t rows) {
   int32_t padded = attn_row_padded(dim), tokens = height * width;
   float *v = random_matrix(tokens, dim), *o = random_matrix(tokens, dim);
   float *weights = random_matrix(9, padded);
@@ -105,13 +107,13 @@ static void convolution(const attn_kernel_table_t *t, int32_t height, int32_t wi
   for (int32_t i = 0; i < tokens * dim; i++) {
     int32_t y = i / dim / width, x = i / dim % width;
     expected[i] = (double)o[i];
-    for (int32_t a = 0; a < 9; a++) {
-      int32_t b = y + a / 3 - 1, c = x + a % 3 - 1;
+    for (int32_t a = 0; a < 3 * rows; a++) {
+      int32_t b = y + a / 3 - rows / 2, c = x + a % 3 - 1;
       if (b < 0 || b >= height || c < 0 || c >= width) continue;
       expected[i] += (double)weights[a * padded + i % dim] * (double)v[(b * width + c) * dim + i % dim];
     }
   }
-  attn_depthwise_t plan = {.width = dim, .extent = {1, height, width}, .taps = {1, 3, 3},
+  attn_depthwise_t plan = {.width = dim, .extent = {1, height, width}, .taps = {1, rows, 3},
                            .weights = weights};
   t->features->depthwise(&plan, v, dim, 0, tokens, o, dim);
   // Ten terms up to 1.
@@ -122,11 +124,73 @@ static void convolution(const attn_kernel_table_t *t, int32_t height, int32_t wi
   release_matrix(weights, 9, padded);
 }
 
+/// What walks over rows find: the largest, the first above a limit, sums of gates, balances.
+static void walks(const attn_kernel_table_t *t, int32_t rows, int32_t width) {
+  int32_t padded = attn_row_padded(width);
+  float *x = random_matrix(rows, width), *limit = random_matrix(1, width);
+  float *largest = guarded((size_t)rows * sizeof(float), 4);
+  t->features->row_largest(x, width, rows, width, 2, largest);
+  double worst = 0;
+  for (int32_t i = 0; i < rows; i++) {
+    double most = -INFINITY;
+    for (int32_t c = 0; c < width; c++) most = fmax(most, 2 * (double)x[i * width + c]);
+    worst = fmax(worst, fabs(most - (double)largest[i]));
+  }
+  check(t->name, "largest of rows", worst, 0);
+  for (int32_t c = 0; c < width; c++) limit[c] = 2;
+  int32_t found = t->features->rows_below(x, width, rows, width, limit);
+  x[(rows / 2 + 1) * width - 1] = 3;
+  found = found == rows ? t->features->rows_below(x, width, rows, width, limit) : -1;
+  check(t->name, "rows below", found - rows / 2, 0);
+
+  // Gates of -1: sums reach -5.5 in the seventh row.
+  float *gates = guarded((size_t)(rows * padded) * sizeof(float), 64);
+  float *opening = guarded((size_t)width * sizeof(float), 4);
+  float *total = guarded((size_t)width * sizeof(float), 4);
+  for (int32_t i = 0; i < rows * padded; i++) gates[i] = -1;
+  int32_t done = t->features->gate_sums(gates, padded, rows, width, -5.5f, opening, total);
+  int32_t expected = rows < 6 ? rows : 6;
+  worst = fabs((double)(done - expected));
+  for (int32_t c = 0; c < width; c++) {
+    worst = fmax(worst, fabs((double)opening[c] - exp(-1)));
+    worst = fmax(worst, fabs((double)total[c] - exp(1 - expected)));
+    worst = fmax(worst, fabs((double)gates[(done - 1) * padded + c] + expected - 1));
+  }
+  check(t->name, "sums of gates", worst, 1e-6);
+
+  float *sums = guarded((size_t)width * sizeof(float), 4);
+  for (int32_t c = 0; c < width; c++) sums[c] = 0;
+  for (int32_t i = 0; i < rows * width; i++) x[i] = fabsf(x[i]) + 0.5f;
+  t->features->balance_rows(x, width, rows, width, limit, 1, largest, sums);
+  worst = 0;
+  for (int32_t c = 0; c < width; c++) {
+    double sum = 0;
+    for (int32_t i = 0; i < rows; i++) {
+      double flow = 0;
+      for (int32_t d = 0; d < width; d++) flow += 3 * ((double)x[i * width + d] + 1);
+      sum += (double)x[i * width + c] / flow;
+    }
+    worst = fmax(worst, fabs(sum - (double)sums[c]));
+  }
+  // Fifty terms below 1.
+  check(t->name, "balances", worst, 1e-5);
+  release_matrix(x, rows, width);
+  release_matrix(limit, 1, width);
+  release(largest, (size_t)rows * sizeof(float), 4);
+  release(gates, (size_t)(rows * padded) * sizeof(float), 64);
+  release(opening, (size_t)width * sizeof(float), 4);
+  release(total, (size_t)width * sizeof(float), 4);
+  release(sums, (size_t)width * sizeof(float), 4);
+}
+
 void features_memory(const attn_kernel_table_t *t) {
-  int32_t widths[] = {1, 7, 16, 24, 33};
+  int32_t widths[] = {1, 7, 16, 24, 33, 64};
   for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
     steps(t, widths[i]);
-    convolution(t, 4, 5, widths[i]);
+    convolution(t, 4, 5, widths[i], 3);
+    convolution(t, 1, 21, widths[i], 1);
+    walks(t, 1, widths[i]);
+    walks(t, 37, widths[i]);
   }
   columns(t, 1, 1);
   columns(t, 37, 16);

@@ -9,7 +9,8 @@ typedef struct {
   attn_scan_step_kind_t step;
 } feature_t;
 
-/// A step with the constants below: scale 1, shift 1, constant 0.5.
+/// A step with the constants below: scale 1, shift 1, constant 0.5, factor 1; gates of queries and of
+/// keys cancel.
 static double stepped(attn_scan_step_kind_t kind, double u) {
   switch (kind) {
     case ATTN_SCAN_STEP_SCALE: return u / 2;
@@ -18,6 +19,8 @@ static double stepped(attn_scan_step_kind_t kind, double u) {
     case ATTN_SCAN_STEP_EXP: return exp(u - 1);
     case ATTN_SCAN_STEP_SIGMOID: return 1 / (1 + exp(-u));
     case ATTN_SCAN_STEP_SILU: return u / (1 + exp(-u));
+    case ATTN_SCAN_STEP_EXP_ROW: return exp(u / 2 - 1);
+    case ATTN_SCAN_STEP_GATE: return u / 2;
   }
   return 0;
 }
@@ -92,9 +95,10 @@ void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens
   const int projects = map == ATTN_SCAN_EXP, ready = map == ATTN_SCAN_READY;
   const int32_t stride = attn_scan_stride(d);
   const attn_scan_step_kind_t kind =
-      (attn_scan_step_kind_t)((tokens + d) % (ATTN_SCAN_STEP_SILU + 1));
+      (attn_scan_step_kind_t)((tokens + d) % (ATTN_SCAN_STEP_GATE + 1));
   const int cancels = map == ATTN_SCAN_IDENTITY ||
-      (map == ATTN_SCAN_STEP && (kind == ATTN_SCAN_STEP_SCALE || kind == ATTN_SCAN_STEP_SILU));
+      (map == ATTN_SCAN_STEP && (kind == ATTN_SCAN_STEP_SCALE || kind == ATTN_SCAN_STEP_SILU ||
+                                 kind == ATTN_SCAN_STEP_GATE));
   // Features that may cancel have no denominator; the others are positive.
   attn_scan_plan_t plan = {.map = map, .input_dim = d, .feature_dim = projects ? features : d,
                            .value_dim = dv, .ready_stride = stride,
@@ -127,7 +131,17 @@ void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens
   const int32_t table = (d + 15) / 16 * 16;
   float *ones = guarded((size_t)table * sizeof(float), 64);
   for (int32_t i = 0; i < table; i++) ones[i] = 1;
-  rows.q_step = rows.k_step = (attn_scan_step_t){kind, 0.5f, ones, ones, NULL};
+  float *factor = guarded((size_t)tokens * sizeof(float), 4);
+  for (int32_t i = 0; i < tokens; i++) factor[i] = 1;
+  // Rows that turn by the same angle keep their products; an odd channel stays.
+  float *turns = guarded((size_t)(tokens * table) * sizeof(float), 64);
+  for (int32_t i = 0; i < tokens * table; i++) {
+    const int32_t c = i % table, alone = c / 2 * 2 + 1 >= d;
+    turns[i] = c % 2 == 0 ? (alone ? 1 : 0.6f) : (alone ? 0 : 0.8f);
+    if (kind == ATTN_SCAN_STEP_GATE) turns[i] = 0.25f;
+  }
+  rows.q_step = rows.k_step =
+      (attn_scan_step_t){kind, 0.5f, ones, ones, factor, turns, table};
   if (projects) rows.key_maximum = kernels->key_maximum(&plan, &rows, 0, tokens, scratch, &counts);
 
   feature_t keys = {&plan, projects ? omega : NULL, 0, kind}, queries = keys;
@@ -154,6 +168,8 @@ void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens
 
   free(expected);
   release(ones, (size_t)table * sizeof(float), 64);
+  release(factor, (size_t)tokens * sizeof(float), 4);
+  release(turns, (size_t)(tokens * table) * sizeof(float), 64);
   if (ready) {
     release(ready_q, (size_t)(tokens * stride) * sizeof(float), 64);
     release(ready_k, (size_t)(tokens * stride) * sizeof(float), 64);

@@ -13,6 +13,8 @@ struct FeatureScratch {
   let vector: Int
   let kernelBytes: Int
   private let block: Int
+  /// Floats of the gates of a chunk.
+  private let gates: Int
   private let statistic: Int
 
   init(
@@ -23,6 +25,7 @@ struct FeatureScratch {
     chunk = Self.chunk(stage, features: stage.featureDim(shape: shape), maps: maps)
     vector = max(stride, RowPrograms.stride(shape.valueDim))
     block = Int(ATTN_ROW_BLOCK) * stride
+    gates = if case .gates = stage.recurrence { chunk * stride } else { 0 }
     self.kernelBytes = (kernelBytes + 63) & ~63
     self.statistic = statistic
   }
@@ -38,19 +41,14 @@ struct FeatureScratch {
   /// Where products take rows as they come, nothing has to stay but their outputs.
   private static func chunk(_ stage: FeatureAttention, features: Int, maps: Bool) -> Int {
     guard maps || stage.chunkLength < 256 else { return 1024 }
-    let most =
-      switch stage.recurrence {
-      // Gates have room for one block of rows; maxima of short chunks follow the tokens closely.
-      case .gates, .runningSoftmax: Int(ATTN_ROW_BLOCK)
-      default: 256
-      }
     let fitting = max(32, (1 << 16) / features & ~63)
-    return max(1, min(stage.chunkLength, most, fitting))
+    return max(1, min(stage.chunkLength, 256, fitting))
   }
 
   /// Bytes of a worker: kernels, features of queries and keys, rows between steps, gates, vectors.
   var bytes: Int {
-    kernelBytes + 4 * max(2 * chunk * stride + 3 * block + 6 * vector + 4 * chunk, statistic)
+    kernelBytes + 4
+      * max(2 * chunk * stride + 2 * block + gates + 6 * vector + 4 * chunk, statistic)
   }
 
   /// The parts of one worker's scratch.
@@ -69,7 +67,8 @@ struct FeatureScratch {
     let after = floats + 2 * chunk * stride
     return Parts(
       kernel: base, floats: floats, queries: floats, keys: floats + chunk * stride,
-      gates: after + 2 * block, first: after, second: after + block, vectors: after + 3 * block,
-      products: after + 3 * block + 6 * vector)
+      gates: after + 2 * block, first: after, second: after + block,
+      vectors: after + 2 * block + gates,
+      products: after + 2 * block + gates + 6 * vector)
   }
 }

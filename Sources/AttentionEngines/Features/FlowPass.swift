@@ -76,10 +76,9 @@ struct FlowPass {
     _ sum: UnsafeMutablePointer<Float>
   ) {
     blocks.walk(rows.mapped, count) { block, features in
-      let at = rows.factor + block.lowerBound
-      kernels.row_dots(features, stride, Int32(block.count), width, other, epsilon, at)
-      for row in 0..<block.count { at[row] = 1 / at[row] }
-      kernels.column_sum(features, stride, Int32(block.count), width, at, sum)
+      kernels.balance_rows(
+        features, stride, Int32(block.count), width, other, epsilon,
+        rows.factor + block.lowerBound, sum)
     }
   }
 

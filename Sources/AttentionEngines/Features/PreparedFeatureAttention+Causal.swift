@@ -2,6 +2,7 @@
 
 import AttentionCore
 import CAttentionKernels
+import RealModule
 
 extension PreparedFeatureAttention {
   /// One causal head from its first token to its last.
@@ -62,12 +63,10 @@ extension PreparedFeatureAttention {
       parts, value: at.value + key * shape.valueDim,
       output: at.output + query * shape.valueDim)
     place(&rows, keys: key, count: pairs.count, of: at, head: head)
-    place(&rows, queries: query, count: pairs.count, of: at, head: head)
+    place(&rows, queries: query, count: pairs.count, of: at, head: head, worker: worker)
     switch stage.recurrence {
     case .gates: scanGated(&rows, key: key, count: pairs.count, of: at, head, worker)
-    case .runningSoftmax:
-      normaliseByTokens(count: pairs.count, worker: worker)
-      scanRows(&rows, first: 0, count: pairs.count, head: head, worker: worker)
+    case .runningSoftmax: scanShares(&rows, count: pairs.count, head: head, worker: worker)
     case .sum, .decay, .blocks:
       scanRows(&rows, first: 0, count: pairs.count, head: head, worker: worker)
     }
@@ -85,8 +84,8 @@ extension PreparedFeatureAttention {
 
   // MARK: - Gates per channel
 
-  /// Inside of a piece keys rise and queries fall by the running product of the gates, so that the
-  /// products need none; a piece ends before the product leaves the range of Float32.
+  /// Inside of a piece keys rise and queries fall by the running product of the gates on their way
+  /// into the products, which need none; a piece ends before it leaves the range of Float32.
   private func scanGated(
     _ rows: inout attn_scan_rows_t, key: Int, count: Int, of at: AttendOperands.Head,
     _ head: Int, _ worker: Int
@@ -98,13 +97,14 @@ extension PreparedFeatureAttention {
       gatePrograms, head: head, at.key + key * shape.headDim, stride: shape.headDim,
       count: count, place: key, into: parts.gates, parts: parts, sums: parts.vectors, products: nil)
     let (opening, total) = (parts.vectors, parts.vectors + layout.vector)
+    rows.q_step.gate(by: parts.gates, stride: layout.stride)
+    rows.k_step.gate(by: parts.gates, stride: layout.stride)
     var first = 0
     while first < count {
       let done = Int(
-        context.kernels.features.gate_rows(
-          parts.queries + first * layout.stride, parts.keys + first * layout.stride,
-          layout.stride, parts.gates + first * layout.stride, layout.stride,
-          Int32(count - first), Int32(features), -30, opening, total))
+        context.kernels.features.gate_sums(
+          parts.gates + first * layout.stride, layout.stride, Int32(count - first),
+          Int32(features), -30, opening, total))
       scale(state(worker), by: opening)
       scanRows(&rows, first: first, count: done, head: head, worker: worker)
       scale(state(worker), by: total)
@@ -123,21 +123,62 @@ extension PreparedFeatureAttention {
 
   private func resetRunningSoftmax(worker: Int) {
     guard stage.recurrence == .runningSoftmax else { return }
-    let vectors = layout.parts(scratch[worker]).vectors
-    // Rows of zeros after a largest of -inf would be NaN; the first chunk replaces both.
-    vectors.update(repeating: -1e30, count: layout.vector)
-    (vectors + layout.vector).update(repeating: 0, count: layout.vector)
+    let shares = shares(worker)
+    shares.shift.update(repeating: -1e30, count: layout.vector)
+    shares.limit.update(repeating: -1e30, count: layout.vector)
+    shares.ones.update(repeating: 1, count: layout.vector)
   }
 
-  private func normaliseByTokens(count: Int, worker: Int) {
-    let parts = layout.parts(scratch[worker])
-    let (largest, sums) = (parts.vectors, parts.vectors + layout.vector)
-    let rescale = parts.vectors + 2 * layout.vector
+  /// Vectors over features: exponents of keys are relative to `shift` and stay below `limit`.
+  private func shares(
+    _ worker: Int
+  ) -> (
+    shift: UnsafeMutablePointer<Float>, limit: UnsafeMutablePointer<Float>,
+    ones: UnsafeMutablePointer<Float>, factors: UnsafeMutablePointer<Float>
+  ) {
+    let (vectors, size) = (layout.parts(scratch[worker]).vectors, layout.vector)
+    return (vectors, vectors + size, vectors + 2 * size, vectors + 3 * size)
+  }
+
+  /// Keys enter the state relative to a shift per channel that only a much larger key raises.
+  ///
+  /// Queries are divided by the sums of keys so far. Sums are at least 1, since a key has made the
+  /// shift.
+  private func scanShares(
+    _ rows: inout attn_scan_rows_t, count: Int, head: Int, worker: Int
+  ) {
     let features = Int(plans.sum(0).pointee.feature_dim)
-    context.kernels.features.running_softmax(
-      parts.queries, parts.keys, layout.stride, Int32(count), Int32(features), largest, sums,
-      rescale)
-    scale(state(worker), by: rescale)
+    let shares = shares(worker)
+    rows.k_step.kind = ATTN_SCAN_STEP_EXP
+    rows.k_step.scale = UnsafePointer(shares.ones)
+    rows.k_step.shift = UnsafePointer(shares.shift)
+    var first = 0
+    while let key = rows.k, first < count {
+      let below = Int(
+        context.kernels.features.rows_below(
+          key + first * rows.k_stride, rows.k_stride, Int32(count - first), Int32(features),
+          shares.limit))
+      if below == 0 { raise(to: key + first * rows.k_stride, features: features, worker: worker) }
+      scanRows(&rows, first: first, count: below, head: head, worker: worker)
+      first += below
+    }
     board[worker].pointee.exponentials += UInt64(count * features)
+  }
+
+  /// Raises the shift to a key where that is above it; the state keeps its meaning.
+  private func raise(to key: UnsafePointer<Float>, features: Int, worker: Int) {
+    let shares = shares(worker)
+    let sums = state(worker) + attn_scan_normaliser_offset(plans.sum(0))
+    for channel in 0..<features {
+      shares.factors[channel] = 1
+      guard key[channel] > shares.shift[channel] else { continue }
+      let factor = Float.exp(shares.shift[channel] - key[channel])
+      shares.factors[channel] = factor
+      sums[channel] *= factor
+      shares.shift[channel] = key[channel]
+      // Sums of e^40 leave Float32 room for any number of them and for values.
+      shares.limit[channel] = key[channel] + 40
+    }
+    scale(state(worker), by: shares.factors)
   }
 }

@@ -67,10 +67,13 @@ extension PreparedFeatureAttention {
   /// The same for queries.
   func place(
     _ rows: inout attn_scan_rows_t, queries first: Int, count: Int, of at: AttendOperands.Head,
-    head: Int
+    head: Int, worker: Int
   ) {
     if leavesSteps {
       rows.q_step = queryPrograms.lastStep(head, place: first + max(shape.causalOffset, 0))
+      if queryPrograms.leavesRowExponential {
+        rows.q_step.factor = UnsafePointer(layout.parts(scratch[worker]).products)
+      }
     }
     if queryPrograms.stepCount > 0 {
       rows.q_next = source(queries: at, head: head) + (first + count) * sourceStride
@@ -97,7 +100,8 @@ extension PreparedFeatureAttention {
       bytesWritten: 0)
   }
 
-  /// Features of some queries of a head; products with marked sums go to the scratch too.
+  /// Features of some queries of a head; products with marked sums, or what exponentials of rows are
+  /// relative to, go to the scratch too.
   func mapQueries(
     _ queries: Range<Int>, of at: AttendOperands.Head, head: Int,
     marks: UnsafeMutablePointer<Float>, worker: Int
@@ -108,6 +112,12 @@ extension PreparedFeatureAttention {
       source(queries: at, head: head) + queries.lowerBound * sourceStride, stride: sourceStride,
       count: queries.count, place: queries.lowerBound + max(shape.causalOffset, 0),
       into: parts.queries, parts: parts, sums: marks, products: parts.products)
+    if queryPrograms.leavesRowExponential {
+      context.kernels.features.row_largest(
+        source(queries: at, head: head) + queries.lowerBound * sourceStride, sourceStride,
+        Int32(queries.count), Int32(shape.headDim),
+        queryPrograms.steps(head).pointee.largestFactor, parts.products)
+    }
     board[worker].pointee.exponentials += UInt64(
       queries.count * stage.queryMap.exponentials(inputs: shape.headDim))
     board.add(worker: worker, bytesRead: 4 * queries.count * shape.headDim, bytesWritten: 0)
@@ -146,8 +156,14 @@ final class FeatureKernelPlans: @unchecked Sendable {
   private let plans: UnsafeMutablePointer<attn_scan_plan_t>
   private let count: Int
 
-  /// `stride` counts floats between rows of features; nil if a step is left to the kernels.
-  init(_ stage: FeatureAttention, shape: AttentionShape, weights: WeightSet, stride: Int?) {
+  /// Plans for rows of features `stride` floats apart; nil if a step is left to the kernels.
+  ///
+  /// They sum marked features if the turn is left to them, and divide by sums of queries if their
+  /// softmax is.
+  init(
+    _ stage: FeatureAttention, shape: AttentionShape, weights: WeightSet, stride: Int?,
+    sumsMarked: Bool, sumsQueries: Bool
+  ) {
     var plan = attn_scan_plan_t()
     plan.map = stride == nil ? ATTN_SCAN_STEP : ATTN_SCAN_READY
     plan.feature_dim = Int32(stage.featureDim(shape: shape))
@@ -162,8 +178,17 @@ final class FeatureKernelPlans: @unchecked Sendable {
       plan.normalised = 1
       plan.denominator_eps = Float(epsilon)
     }
+    if let epsilon = stage.markEpsilon, sumsMarked {
+      plan.normalised = 1
+      plan.denominator_eps = Float(epsilon)
+    }
+    plan.shares = stage.recurrence == .runningSoftmax ? 1 : 0
     var sum = plan
-    if case .keySums = stage.normalizer { sum.normalised = 1 }
+    if case .keySums = stage.normalizer {
+      sum.normalised = 1
+      // Its sums of keys are 1 once rows of the state have been divided by them.
+      plan.normalised = sumsQueries ? 1 : 0
+    }
     count = stage.recurrence == .decay ? shape.queryHeads : 1
     plans = .allocate(capacity: 2 * count)
     plans.initialize(repeating: plan, count: count)

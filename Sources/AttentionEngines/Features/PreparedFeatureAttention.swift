@@ -65,14 +65,15 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     leavesSteps = Self.leaveSteps(
       stage, queryPrograms, keyPrograms, areMapped: store.mapsRows)
     plans = FeatureKernelPlans(
-      stage, shape: shape, weights: weights, stride: leavesSteps ? nil : stride)
+      stage, shape: shape, weights: weights, stride: leavesSteps ? nil : stride,
+      sumsMarked: keyPrograms.leavesTurn, sumsQueries: queryPrograms.leavesRowExponential)
     statistic = stage.statistic.map {
       StatisticPass(
         $0, stage: stage, shape: shape, store: store, kernels: context.kernels.features)
     }
     layout = FeatureScratch(
       stage, shape: shape, stride: stride,
-      maps: queryPrograms.stepCount + keyPrograms.stepCount > 0,
+      maps: queryPrograms.stepCount + keyPrograms.stepCount > 0 || gatePrograms != nil,
       kernelBytes: plans.scratchBytes(context.kernels.scan),
       statistic: statistic?.scratchCount ?? 0)
     local = stage.local.map {
@@ -87,20 +88,38 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     jobs = makeJobs(stateHeads: stateHeads)
   }
 
-  /// Leaves last steps to the products if that hides exponentials of either side, or if nothing else
-  /// is left to do with rows that are mapped.
+  /// Leaves last steps to the products if that hides exponentials or turns of either side, or if
+  /// nothing else is left to do with rows that are mapped.
   ///
-  /// Gates and running softmaxes change features once more, so they need them ahead of the products.
+  /// Gates and running softmaxes are steps of the products themselves, and take factors along.
   private static func leaveSteps(
     _ stage: FeatureAttention, _ queries: RowPrograms, _ keys: RowPrograms, areMapped: Bool
   ) -> Bool {
     switch stage.recurrence {
-    case .gates, .runningSoftmax: return false
+    case .gates:
+      queries.leaveFactor()
+      keys.leaveFactor()
+      return true
+    case .runningSoftmax:
+      _ = queries.leaveLastSteps(sumsTurned: true)
+      keys.leaveFactor { $0 == 1 }
+      return true
     case .sum, .decay, .blocks: break
     }
-    let gains = [queries.leaveLastSteps(), keys.leaveLastSteps()]
+    let sumsTurned =
+      switch (stage.normalizer, stage.recurrence) {
+      case (.sum, _), (.keySums, _): true
+      // Calls of one block have no products beside which they could map.
+      case (_, .blocks): true
+      case (.none, _), (.marked, _): false
+      }
+    let gains =
+      [queries, keys].map { $0.leaveLastSteps(sumsTurned: sumsTurned) } + [
+        queries.leaveRowExponential(divided: stage.normalizer == .keySums)
+      ]
     let isAll = areMapped && queries.stepCount + keys.stepCount == 0
-    guard gains.contains(true) || isAll else {
+    let marksApart = stage.markEpsilon != nil && queries.leavesTurn != keys.leavesTurn
+    guard gains.contains(true) || isAll, !marksApart else {
       queries.keepLastSteps()
       keys.keepLastSteps()
       return false
@@ -187,7 +206,10 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     guard case .keySums = stage.normalizer else { return }
     let sums = state(first) + attn_scan_normaliser_offset(plan)
     let inverses = layout.parts(scratch[worker]).vectors
-    for feature in 0..<Int(plan.pointee.feature_dim) { inverses[feature] = 1 / sums[feature] }
+    for feature in 0..<Int(plan.pointee.feature_dim) {
+      inverses[feature] = 1 / sums[feature]
+      sums[feature] = 1
+    }
     scale(state(first), by: inverses)
   }
 
@@ -236,11 +258,11 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       mapQueries(first..<first + count, of: at, head: head, marks: marks, worker: worker)
       let output = at.output + first * shape.valueDim
       var rows = rows(parts, value: nil, output: output)
-      place(&rows, queries: first, count: count, of: at, head: head)
+      place(&rows, queries: first, count: count, of: at, head: head, worker: worker)
       var work = attn_scan_counts_t()
       context.kernels.scan.output(
         plans.read(plan), &rows, 0, Int32(count), state, parts.kernel, &work)
-      if let epsilon = stage.markEpsilon, !queryPrograms.dividesMarked {
+      if let epsilon = stage.markEpsilon, !queryPrograms.dividesMarked, !queryPrograms.leavesTurn {
         context.kernels.features.divide_rows(
           output, shape.valueDim, Int32(count), Int32(shape.valueDim), parts.products,
           Float(epsilon))
@@ -285,7 +307,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
 }
 
 extension FeatureAttention {
-  fileprivate var markEpsilon: Double? {
+  var markEpsilon: Double? {
     if case .marked(let epsilon) = normalizer { epsilon } else { nil }
   }
 }

@@ -4,12 +4,26 @@ import AttentionCore
 import CAttentionKernels
 import RealModule
 
+extension RowOperation {
+  /// Whether it multiplies its results by a factor on the way.
+  fileprivate var takesFactor: Bool {
+    switch self {
+    case .rotate, .activate(.logSigmoid): true
+    default: false
+    }
+  }
+}
+
 /// The steps of one side of a feature map as the kernels take them: one list per head, with the
 /// weights and tables that they point to.
 final class RowPrograms: @unchecked Sendable {
   /// Steps of a block of rows: all of them, or all but those that the products do on the way.
   private(set) var stepCount: Int
   let featureDim: Int
+  /// Whether the products make exponentials of rows less their largest.
+  private(set) var leavesRowExponential = false
+  /// Whether the products turn rows, and sum them ahead of that where they are marked.
+  private(set) var leavesTurn = false
   /// Whether outputs of these queries need no division by the products of their mark any more.
   let dividesMarked: Bool
   /// Floats of the widest row between steps, with room for a vector more.
@@ -30,7 +44,7 @@ final class RowPrograms: @unchecked Sendable {
   ) {
     // A map without steps is a copy: features stand in rows of their own.
     let map = map.steps.isEmpty ? FeatureSteps([.scale(1)]) : map
-    let (steps, around, factors) = Self.joinTurns(map, inputs: inputs)
+    let (steps, around, factors) = Self.joinFactors(map, inputs: inputs)
     dividesMarked = markEpsilon != nil && Self.turnsMarked(steps)
     stepCount = steps.count
     listed = steps.count
@@ -48,8 +62,8 @@ final class RowPrograms: @unchecked Sendable {
         fill(
           &operation, step, table: table, head: head, weightHead: weightHead(head),
           statistics: statistics, keyLength: places.keyLength)
+        if step.takesFactor { operation.a = Float(factors[index]) }
         if case .rotate = step {
-          operation.a = Float(factors[index])
           operation.count = dividesMarked ? 1 : 0
           operation.b = Float(markEpsilon ?? 0)
         }
@@ -62,14 +76,15 @@ final class RowPrograms: @unchecked Sendable {
     operations.deallocate()
   }
 
-  /// Steps without factors that follow turns, the widths around them, and the factors by step.
-  private static func joinTurns(
+  /// Steps without the factors that the ones ahead of them take, the widths around them, and the
+  /// factors by step.
+  private static func joinFactors(
     _ map: FeatureSteps, inputs: Int
   ) -> (steps: [RowOperation], widths: [Int], factors: [Double]) {
     let widths = map.widths(inputs: inputs)
     var (steps, around, factors) = ([RowOperation](), [inputs], [Double]())
     for (index, step) in map.steps.enumerated() {
-      if case .scale(let factor) = step, case .rotate = steps.last {
+      if case .scale(let factor) = step, steps.last?.takesFactor == true {
         factors[factors.count - 1] *= factor
         continue
       }
@@ -96,19 +111,53 @@ final class RowPrograms: @unchecked Sendable {
   }
 
   /// Leaves the last steps to the products where they can do them: the return value says whether
-  /// this saves exponentials a pass of their own.
-  func leaveLastSteps() -> Bool {
+  /// this saves exponentials or a turn a pass of their own.
+  ///
+  /// The products sum what they have not turned yet, so that they cannot sum turned rows.
+  func leaveLastSteps(sumsTurned: Bool) -> Bool {
     let list = UnsafeBufferPointer(start: operations, count: listed)
-    if listed > 1, list[listed - 1].kind == ATTN_ROW_TIMES, list[listed - 2].step != nil {
-      stepCount = listed - 2
-    } else if list[listed - 1].step != nil || list[listed - 1].kind == ATTN_ROW_TIMES {
-      stepCount = listed - 1
+    let turn = list[listed - 1]
+    var end = listed
+    if turn.kind == ATTN_ROW_ROTATE, !sumsTurned {
+      end -= 1
+      if end > 0, list[end - 1].kind == ATTN_ROW_MARK { end -= 1 }
     }
-    return stepCount < listed && list[stepCount].step?.isExponential == true
+    leavesTurn = end < listed
+    // A factor of the turn takes the place of another step.
+    let isFree = !leavesTurn || turn.a == 1
+    if isFree, end > 1, list[end - 1].kind == ATTN_ROW_TIMES, list[end - 2].step != nil {
+      end -= 2
+    } else if isFree, end > 0, list[end - 1].step != nil || list[end - 1].kind == ATTN_ROW_TIMES {
+      end -= 1
+    }
+    stepCount = end
+    return leavesTurn || stepCount < listed && list[stepCount].step?.isExponential == true
+  }
+
+  /// Leaves the only step to the products if it is a factor that `isAllowed`.
+  func leaveFactor(where isAllowed: (Float) -> Bool = { _ in true }) {
+    guard listed == 1, operations[0].kind == ATTN_ROW_SCALE, isAllowed(operations[0].a) else {
+      return
+    }
+    stepCount = 0
+  }
+
+  /// Leaves exponentials relative to the largest of each row to the products, if they are all there
+  /// is to do; softmaxes only if outputs are `divided` by the sums of their rows.
+  func leaveRowExponential(divided: Bool) -> Bool {
+    let kind = operations[0].kind
+    leavesRowExponential =
+      listed == 1 && (kind == ATTN_ROW_EXP_ROW || divided && kind == ATTN_ROW_SOFTMAX)
+    if leavesRowExponential { stepCount = 0 }
+    return leavesRowExponential
   }
 
   /// Does all steps in blocks.
-  func keepLastSteps() { stepCount = listed }
+  func keepLastSteps() {
+    stepCount = listed
+    leavesTurn = false
+    leavesRowExponential = false
+  }
 
   /// What the products do with the rows of a head, the first of which stands at `place`.
   func lastStep(_ head: Int, place: Int) -> attn_scan_step_t {
@@ -118,7 +167,14 @@ final class RowPrograms: @unchecked Sendable {
       let operation = operations[head * listed + index]
       if operation.kind == ATTN_ROW_TIMES {
         step.factor = operation.p + place
-      } else {
+      } else if operation.kind == ATTN_ROW_ROTATE {
+        if operation.a != 1 { step.constant = operation.a }
+        step.table_stride = Int(attn_row_padded(operation.width))
+        step.table = operation.p + place * step.table_stride
+      } else if leavesRowExponential {
+        step.kind = ATTN_SCAN_STEP_EXP_ROW
+        step.constant = operation.largestFactor
+      } else if operation.kind != ATTN_ROW_MARK {
         step.kind = operation.step ?? ATTN_SCAN_STEP_SCALE
         step.constant = operation.a
         step.scale = operation.p

@@ -9,6 +9,15 @@ extension attn_scan_step_kind_t {
   }
 }
 
+extension attn_scan_step_t {
+  /// Makes the step multiply queries by the exponentials of gates, and divide keys by them.
+  mutating func gate(by gates: UnsafeMutablePointer<Float>, stride: Int) {
+    kind = ATTN_SCAN_STEP_GATE
+    table = UnsafePointer(gates)
+    table_stride = stride
+  }
+}
+
 extension attn_row_op_t {
   /// The same as a step of the products, if they know it.
   var step: attn_scan_step_kind_t? {
@@ -23,6 +32,9 @@ extension attn_row_op_t {
     }
   }
 
+  /// What exponentials relative to the largest of a row multiply it by.
+  var largestFactor: Float { kind == ATTN_ROW_EXP_ROW ? p[0] : 1 }
+
   mutating func set(_ kind: attn_row_kind_t, _ value: Double) {
     self.kind = kind
     a = Float(value)
@@ -35,7 +47,7 @@ extension attn_row_op_t {
     case .silu: kind = ATTN_ROW_SILU
     case .gelu: kind = ATTN_ROW_GELU
     case .softplus: kind = ATTN_ROW_SOFTPLUS
-    case .logSigmoid: kind = ATTN_ROW_LOG_SIGMOID
+    case .logSigmoid: set(ATTN_ROW_LOG_SIGMOID, 1)
     case .relu(let plus): set(ATTN_ROW_RELU, plus)
     case .leakyReLU(let slope): set(ATTN_ROW_LEAKY, slope)
     }

@@ -44,16 +44,44 @@ FEATURE_INLINE void f_depthwise_run(const attn_depthwise_t *plan, const float *v
   }
 }
 
+/// The same along one axis with `taps` taps: values stay in registers from token to token.
+FEATURE_INLINE void f_depthwise_line(const attn_depthwise_t *plan, const float *v,
+                                     ptrdiff_t v_stride, float *o, ptrdiff_t o_stride, int taps) {
+  enum { tokens = FEATURE_CONVOLVED, most = 5 };
+  int32_t padded = attn_row_padded(plan->width);
+  v -= taps / 2 * v_stride;
+  for (int32_t c = 0; c < plan->width; c += FEATURE_LANES) {
+    vec16 w[most], x[FEATURE_CONVOLVED + most];
+    vec16 bias = plan->bias ? f_load(plan->bias + c) : f_set1(0.0f);
+    FEATURE_UNROLL for (int d = 0; d < taps; ++d) w[d] = f_load(plan->weights + d * padded + c);
+    FEATURE_UNROLL for (int i = 0; i < tokens + taps - 1; ++i) {
+      x[i] = f_load(v + i * v_stride + c);
+    }
+    FEATURE_UNROLL for (int i = 0; i < tokens; ++i) {
+      vec16 sum = f_load(o + i * o_stride + c) + bias;
+      FEATURE_UNROLL for (int d = 0; d < taps; ++d) sum += w[d] * x[i + d];
+      f_store(o + i * o_stride + c, sum);
+    }
+  }
+}
+
 static void f_depthwise(const attn_depthwise_t *plan, const float *v, ptrdiff_t v_stride,
                         int32_t first, int32_t count, float *o, ptrdiff_t o_stride) {
   const int32_t *extent = plan->extent;
   int32_t half = plan->taps[2] / 2, whole = plan->width % FEATURE_LANES == 0;
+  int32_t line = plan->taps[0] * plan->taps[1] == 1 ? plan->taps[2] : 0;
   for (int32_t i = 0; i < count;) {
     int32_t token = first + i, x = token % extent[2], y = token / extent[2] % extent[1];
     int32_t z = token / extent[2] / extent[1], inside = extent[2] - half - x;
     int32_t room = count - i < inside ? count - i : inside;
     if (whole && x >= half && room >= FEATURE_CONVOLVED) {
-      f_depthwise_run(plan, v, v_stride, z, y, x, o + i * o_stride, o_stride, FEATURE_CONVOLVED);
+      float *to = o + i * o_stride;
+      switch (line) {
+        case 3: f_depthwise_line(plan, v + token * v_stride, v_stride, to, o_stride, 3); break;
+        case 5: f_depthwise_line(plan, v + token * v_stride, v_stride, to, o_stride, 5); break;
+        default:
+          f_depthwise_run(plan, v, v_stride, z, y, x, to, o_stride, FEATURE_CONVOLVED);
+      }
       i += FEATURE_CONVOLVED;
     } else {
       f_depthwise_run(plan, v, v_stride, z, y, x, o + i * o_stride, o_stride, 1);

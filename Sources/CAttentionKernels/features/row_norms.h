@@ -136,9 +136,74 @@ FEATURE_INLINE vec16 f_power(vec16 x, int32_t count) {
   return y;
 }
 
+/// Calls an expression of the row `i` for sixteen rows, whose sums and extremes are joined lane by
+/// lane.
+#define FEATURE_SIXTEEN(...) \
+  for (int i = 0; i < FEATURE_LANES; ++i) { __VA_ARGS__ }
+
+/// The largest of each of sixteen rows of `vectors` whole vectors; inputs are fetched ahead.
+FEATURE_INLINE vec16 f_largest_sixteen(const feature_block_t *in, int32_t t, int vectors) {
+  vec16 r[FEATURE_LANES];
+  FEATURE_UNROLL FEATURE_SIXTEEN(
+    const float *x = in->x + (t + i) * in->stride;
+    r[i] = f_load(x);
+    FEATURE_UNROLL for (int j = 1; j < vectors; ++j) {
+      r[i] = f_max(r[i], f_load(x + j * FEATURE_LANES));
+    }
+    if (in->is_input) {
+      FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
+        __builtin_prefetch(x + FEATURE_ROWS_AT_ONCE * in->stride + j * FEATURE_LANES);
+      }
+    })
+  return f_largest_each(r);
+}
+
+/// Sixteen rows of `vectors` whole vectors.
+FEATURE_INLINE void f_focus_sixteen(const feature_block_t *in, int32_t t, float *out,
+                                    ptrdiff_t out_stride, int32_t count, int vectors) {
+  const vec16 zero = f_set1(0.0f);
+  float inverse[FEATURE_LANES], factor[FEATURE_LANES];
+  vec16 r[FEATURE_LANES], largest = f_largest_sixteen(in, t, vectors);
+  f_store(inverse, largest > zero ? f_set1(1.0f) / largest : zero);
+  FEATURE_SIXTEEN(
+    const float *x = in->x + (t + i) * in->stride;
+    vec16 norm = zero;
+    FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
+      vec16 y = f_load(x + j * FEATURE_LANES);
+      norm += y * y;
+    }
+    r[i] = norm;)
+  vec16 norms = f_sum_each(r);
+  FEATURE_SIXTEEN(
+    const float *x = in->x + (t + i) * in->stride;
+    float *to = out + (t + i) * out_stride;
+    vec16 squares = zero;
+    FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
+      vec16 y = f_power(f_set1(inverse[i]) * f_load(x + j * FEATURE_LANES), count);
+      f_store(to + j * FEATURE_LANES, y);
+      squares += y * y;
+    }
+    r[i] = squares;)
+  vec16 sums = f_sum_each(r);
+  f_store(factor, sums > zero ? __builtin_elementwise_sqrt(norms / sums) : zero);
+  FEATURE_SIXTEEN(
+    float *to = out + (t + i) * out_stride;
+    FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
+      f_store(to + j * FEATURE_LANES, f_set1(factor[i]) * f_load(to + j * FEATURE_LANES));
+    })
+}
+
 static void f_focus(const attn_row_op_t *op, const feature_block_t *in, float *out,
                     ptrdiff_t out_stride) {
-  for (int32_t t = 0; t < in->rows; ++t) {
+  int32_t t = 0, whole = op->width == FEATURE_HELD * FEATURE_LANES;
+  for (; whole && t + FEATURE_LANES <= in->rows; t += FEATURE_LANES) {
+    if (op->count == 3) {
+      f_focus_sixteen(in, t, out, out_stride, 3, FEATURE_HELD);
+    } else {
+      f_focus_sixteen(in, t, out, out_stride, op->count, FEATURE_HELD);
+    }
+  }
+  for (; t < in->rows; ++t) {
     const float *x = in->x + t * in->stride;
     float *to = out + t * out_stride;
     // Powers of the row divided by its largest: their squares neither overflow nor vanish.

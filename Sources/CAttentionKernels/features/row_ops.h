@@ -31,7 +31,7 @@ static void f_step(const attn_row_op_t *op, const feature_block_t *in, float *ou
     case ATTN_ROW_SILU: FEATURE_EACH(x * f_sigmoid(x)) break;
     case ATTN_ROW_GELU: FEATURE_EACH(f_gelu(x)) break;
     case ATTN_ROW_SOFTPLUS: FEATURE_EACH(f_softplus(x)) break;
-    case ATTN_ROW_LOG_SIGMOID: FEATURE_EACH(-f_softplus(-x)) break;
+    case ATTN_ROW_LOG_SIGMOID: FEATURE_EACH(f_set1(-op->a) * f_softplus(-x)) break;
     case ATTN_ROW_LEAKY: FEATURE_EACH(x > zero ? x : f_set1(op->a) * x) break;
     case ATTN_ROW_EXP: FEATURE_EACH(f_exp(f_set1(op->a) * x - f_set1(op->b))) break;
     case ATTN_ROW_EXP_CHANNELS: FEATURE_EACH(f_exp(f_load(op->p + c) * x - f_load(op->q + c))) break;

@@ -31,12 +31,16 @@ FEATURE_INLINE vec16 f_swap(vec16 x) {
 
 /// The row with every pair of channels turned by its angle, of which `table` has cosine and sine.
 FEATURE_INLINE vec16 f_turn(vec16 x, vec16 table) {
+#ifdef FEATURE_TURN
+  return FEATURE_TURN(x, table);
+#else
   const vec16 sign = {-1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1};
   vec16 cosine = __builtin_shufflevector(table, table, 0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12,
                                          12, 14, 14);
   vec16 sine = __builtin_shufflevector(table, table, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13,
                                        15, 15);
   return cosine * x + sine * (sign * f_swap(x));
+#endif
 }
 
 /// What a turned row is multiplied by.
@@ -120,13 +124,13 @@ static void f_turn_steps(const f_turning_t *turning, const feature_block_t *in, 
                          ptrdiff_t out_stride, int64_t position,
                          const attn_row_scratch_t *scratch) {
   int elu = turning->map->kind == ATTN_ROW_ELU1, queries = scratch->products != NULL;
-#define FEATURE_TURN(elu, queries) \
+#define FEATURE_MARKED(elu, queries) \
   f_turn_marked(turning, in, out, out_stride, position, scratch, elu, queries)
-  if (elu && queries) FEATURE_TURN(1, 1);
-  if (elu && !queries) FEATURE_TURN(1, 0);
-  if (!elu && queries) FEATURE_TURN(0, 1);
-  if (!elu && !queries) FEATURE_TURN(0, 0);
-#undef FEATURE_TURN
+  if (elu && queries) FEATURE_MARKED(1, 1);
+  if (elu && !queries) FEATURE_MARKED(1, 0);
+  if (!elu && queries) FEATURE_MARKED(0, 1);
+  if (!elu && !queries) FEATURE_MARKED(0, 0);
+#undef FEATURE_MARKED
 }
 
 #endif

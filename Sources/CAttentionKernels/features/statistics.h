@@ -87,6 +87,68 @@ static void f_row_dots(const float *x, ptrdiff_t stride, int32_t rows, int32_t w
   }
 }
 
+static void f_largest_rows(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
+                           float factor, float *largest) {
+  enum { columns = FEATURE_COLUMNS };
+  int32_t t = 0;
+  for (; width == columns * FEATURE_LANES && t + FEATURE_LANES <= rows; t += FEATURE_LANES) {
+    vec16 r[FEATURE_LANES];
+    FEATURE_UNROLL
+    for (int i = 0; i < FEATURE_LANES; ++i) {
+      const float *at = x + (t + i) * stride;
+      r[i] = f_load(at);
+      FEATURE_UNROLL
+      for (int j = 1; j < columns; ++j) r[i] = f_max(r[i], f_load(at + j * FEATURE_LANES));
+    }
+    f_store(largest + t, f_set1(factor) * f_largest_each(r));
+  }
+  feature_block_t in = {x, stride, rows, 1};
+  for (; t < rows; ++t) largest[t] = factor * f_row_largest(&in, x + t * stride, width);
+}
+
+/// Sixteen rows of `vectors` whole vectors, read once.
+FEATURE_INLINE void f_balance_part(const float *x, ptrdiff_t stride, const vec16 *other,
+                                   vec16 guard, float *factor, vec16 *sums, int vectors) {
+  vec16 r[FEATURE_LANES];
+  FEATURE_UNROLL
+  for (int i = 0; i < FEATURE_LANES; ++i) {
+    r[i] = f_set1(0.0f);
+    FEATURE_UNROLL
+    for (int j = 0; j < vectors; ++j) {
+      r[i] += (f_load(x + i * stride + j * FEATURE_LANES) + guard) * other[j];
+    }
+  }
+  f_store(factor, f_reciprocal(f_sum_each(r)));
+  for (int i = 0; i < FEATURE_LANES; ++i) {
+    FEATURE_UNROLL
+    for (int j = 0; j < vectors; ++j) {
+      sums[j] += f_set1(factor[i]) * f_load(x + i * stride + j * FEATURE_LANES);
+    }
+  }
+}
+
+static void f_balance_rows(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
+                           const float *y, float eps, float *factor, float *sums) {
+  enum { columns = FEATURE_COLUMNS };
+  int32_t t = 0;
+  if (width == columns * FEATURE_LANES) {
+    vec16 other[FEATURE_COLUMNS], sum[FEATURE_COLUMNS];
+    FEATURE_UNROLL
+    for (int j = 0; j < columns; ++j) {
+      other[j] = f_load(y + j * FEATURE_LANES) + f_set1(eps);
+      sum[j] = f_load(sums + j * FEATURE_LANES);
+    }
+    for (; t + FEATURE_LANES <= rows; t += FEATURE_LANES) {
+      f_balance_part(x + t * stride, stride, other, f_set1(eps), factor + t, sum, columns);
+    }
+    FEATURE_UNROLL
+    for (int j = 0; j < columns; ++j) f_store(sums + j * FEATURE_LANES, sum[j]);
+  }
+  f_row_dots(x + t * stride, stride, rows - t, width, y, eps, factor + t);
+  for (int32_t i = t; i < rows; ++i) factor[i] = 1 / factor[i];
+  f_column_sum(x + t * stride, stride, rows - t, width, factor + t, sums);
+}
+
 static float f_largest_norm(const float *x, ptrdiff_t stride, int32_t rows, int32_t width) {
   feature_block_t in = {x, stride, rows, 1};
   float largest = 0;

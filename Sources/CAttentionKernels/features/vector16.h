@@ -69,6 +69,43 @@ FEATURE_INLINE float f_largest(vec16 x) {
   return pair.y > pair.x ? pair.y : pair.x;
 }
 
+/// `r[i]` and `r[i + distance]` become one, lanes that are `distance` apart joined by `join`.
+#define FEATURE_FOLD(distance, join, low, high)                                             \
+  FEATURE_UNROLL for (int i = 0; i < distance; ++i) {                                       \
+    r[i] = join(__builtin_shufflevector(r[i], r[i + distance], low),                        \
+                __builtin_shufflevector(r[i], r[i + distance], high));                      \
+  }
+
+#define FEATURE_LOW_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define FEATURE_HIGH_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+#define FEATURE_LOW_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
+#define FEATURE_HIGH_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
+#define FEATURE_LOW_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define FEATURE_HIGH_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define FEATURE_LOW_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
+#define FEATURE_HIGH_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
+
+/// All lanes of each of 16 vectors joined: lane i is that of `r[i]`.
+#define FEATURE_FOLD_ALL(join)                                                              \
+  FEATURE_FOLD(8, join, FEATURE_LOW_8, FEATURE_HIGH_8)                                      \
+  FEATURE_FOLD(4, join, FEATURE_LOW_4, FEATURE_HIGH_4)                                      \
+  FEATURE_FOLD(2, join, FEATURE_LOW_2, FEATURE_HIGH_2)                                      \
+  FEATURE_FOLD(1, join, FEATURE_LOW_1, FEATURE_HIGH_1)
+
+FEATURE_INLINE vec16 f_add(vec16 a, vec16 b) { return a + b; }
+
+/// The sum of each of 16 vectors.
+FEATURE_INLINE vec16 f_sum_each(vec16 r[FEATURE_LANES]) {
+  FEATURE_FOLD_ALL(f_add)
+  return r[0];
+}
+
+/// The largest of each of 16 vectors.
+FEATURE_INLINE vec16 f_largest_each(vec16 r[FEATURE_LANES]) {
+  FEATURE_FOLD_ALL(f_max)
+  return r[0];
+}
+
 #ifdef FEATURE_EXP2
 FEATURE_INLINE vec16 f_exp2(vec16 x) { return FEATURE_EXP2(x); }
 #else
@@ -97,6 +134,9 @@ FEATURE_INLINE vec16 f_reciprocal(vec16 x) { return FEATURE_RECIPROCAL(x); }
 FEATURE_INLINE vec16 f_reciprocal(vec16 x) { return f_set1(1.0f) / x; }
 #endif
 
+#ifdef FEATURE_LOG1P_UNIT
+FEATURE_INLINE vec16 f_log1p_unit(vec16 y) { return FEATURE_LOG1P_UNIT(y); }
+#else
 /// log(1 + y) for y in 0 ... 1, to 1e-7 absolute: 2 atanh(y / (2 + y)) by its series.
 FEATURE_INLINE vec16 f_log1p_unit(vec16 y) {
   vec16 s = y * f_reciprocal(y + f_set1(2.0f)), z = s * s;
@@ -109,6 +149,7 @@ FEATURE_INLINE vec16 f_log1p_unit(vec16 y) {
   t = z * t + f_set1(1.0f);
   return (s + s) * t;
 }
+#endif
 
 FEATURE_INLINE vec16 f_abs(vec16 x) { return f_max(x, -x); }
 

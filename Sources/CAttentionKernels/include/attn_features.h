@@ -20,7 +20,7 @@ typedef enum {
   ATTN_ROW_SILU,           ///< x / (1 + e^-x)
   ATTN_ROW_GELU,           ///< x Phi(x)
   ATTN_ROW_SOFTPLUS,       ///< log(1 + e^x)
-  ATTN_ROW_LOG_SIGMOID,    ///< -log(1 + e^-x)
+  ATTN_ROW_LOG_SIGMOID,    ///< -a log(1 + e^-x)
   ATTN_ROW_LEAKY,          ///< x for x > 0, else a x
   ATTN_ROW_EXP,            ///< e^(a x - b)
   ATTN_ROW_EXP_CHANNELS,   ///< e^(p[c] x[c] - q[c])
@@ -114,17 +114,20 @@ typedef struct {
   void (*normalise_rows)(float *o, ptrdiff_t stride, int32_t rows, int32_t width, int32_t centred,
                          float eps);
 
-  /// Multiplies queries by e^b and keys by e^-b, b the sum of `gates` (<= 0) after the first row,
-  /// until a sum falls below `limit`; returns the rows done, at least 1. The state is to be
-  /// multiplied by `opening`, the e^gate of the first row, ahead of them and by `total` after them.
-  int32_t (*gate_rows)(float *q, float *k, ptrdiff_t stride, const float *gates,
-                       ptrdiff_t gate_stride, int32_t rows, int32_t width, float limit,
+  /// Replaces `gates` (<= 0) by their sums after the first row, until one falls below `limit`;
+  /// returns the rows done, at least 1. The state is to be multiplied by `opening`, the e^gate of
+  /// the first row, ahead of them and by `total`, the e^ of the last sums, after them.
+  int32_t (*gate_sums)(float *gates, ptrdiff_t stride, int32_t rows, int32_t width, float limit,
                        float *opening, float *total);
-  /// Running softmax of keys over tokens: keys become e^(k - largest), queries are divided by the
-  /// running sum of keys. `largest` and `sums` [width] are carried on; `rescale` [width] is what
-  /// earlier states are to be multiplied by.
-  void (*running_softmax)(float *q, float *k, ptrdiff_t stride, int32_t rows, int32_t width,
-                          float *largest, float *sums, float *rescale);
+  /// Rows ahead of the first one that is above `limit` in any channel.
+  int32_t (*rows_below)(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
+                        const float *limit);
+  /// largest[row] = factor times the largest of x[row].
+  void (*row_largest)(const float *x, ptrdiff_t stride, int32_t rows, int32_t width, float factor,
+                      float *largest);
+  /// factor[row] = 1 / ((x[row] + eps) . (y + eps)) and sums[c] += factor[row] x[row][c].
+  void (*balance_rows)(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
+                       const float *y, float eps, float *factor, float *sums);
   /// Causal flow attention: factors of queries and keys for the rows `first ...` of a head, at most
   /// ATTN_ROW_BLOCK, from features `q` and `k` with zeros up to whole vectors; `state`
   /// [4][width padded to 16], 64-byte aligned, then one float, is carried on.

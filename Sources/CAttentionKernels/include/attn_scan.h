@@ -28,14 +28,22 @@ typedef enum {
   ATTN_SCAN_STEP_EXP,        ///< e^(scale[c] x - shift[c])
   ATTN_SCAN_STEP_SIGMOID,    ///< 1 / (1 + e^-x)
   ATTN_SCAN_STEP_SILU,       ///< x / (1 + e^-x)
+  ATTN_SCAN_STEP_EXP_ROW,    ///< e^(constant x - factor[row]), times no factor
+  ATTN_SCAN_STEP_GATE,       ///< constant x e^table[row][c] for queries, e^-table[row][c] for keys
 } attn_scan_step_kind_t;
 
 /// A step of every element, times a factor per row where one is given.
+///
+/// Where there is a table that no gate takes, pairs of channels (2 i, 2 i + 1) are turned then, by the
+/// angles of which it has cosine and sine; sums of keys and products with them are those of rows
+/// that have not been turned.
 typedef struct {
   attn_scan_step_kind_t kind;
   float constant;
   const float *scale, *shift;  ///< EXP: [feature_dim padded to 16]
   const float *factor;         ///< of the rows, or NULL
+  const float *table;          ///< of the rows, in whole vectors of 16, or NULL
+  ptrdiff_t table_stride;      ///< floats between its rows
 } attn_scan_step_t;
 
 /// What the scan kernels compute: feature map, widths, decay and normaliser.
@@ -52,6 +60,7 @@ typedef struct {
   float input_scale;        ///< x' = input_scale * x ahead of a projection
   float feature_eps;        ///< added to every feature of RELU and EXP
   int32_t normalised;       ///< non-zero: output divided by (q'.z + denominator_eps)
+  int32_t shares;           ///< `scan`, STEP: non-zero: queries are divided by z, channel by channel
   float denominator_eps;
   float output_scale;       ///< factor of the output when not normalised
   double decay;             ///< factor of the state between tokens, in [0, 1]; 1 if non-causal
@@ -84,7 +93,7 @@ typedef struct {
 ///
 /// A state is a 64-byte aligned array of `attn_scan_state_floats(plan)` floats: S, that is
 /// `attn_scan_state_rows(feature_dim)` rows `attn_scan_stride(value_dim)` floats apart, then z
-/// (kept up only if normalised), then what a running maximum needs. It starts at `reset` and may be
+/// (kept up only if normalised or by shares), then what a running maximum needs. It starts at `reset` and may be
 /// carried from call to call. Scratch is 64-byte aligned and needs no initialisation.
 ///
 /// Any widths >= 1 and any token counts >= 0 work. A row of output does not depend on how the rows

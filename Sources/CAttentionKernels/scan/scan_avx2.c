@@ -78,6 +78,12 @@ SCAN_INLINE vec vec_exp2(vec x) {
   return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(y), exponent));
 }
 
+/// Pairs of lanes turned by the angles of which `table` has cosine and sine.
+SCAN_INLINE vec vec_turn(vec x, vec table) {
+  vec across = _mm256_mul_ps(_mm256_permute_ps(x, 0xb1), _mm256_movehdup_ps(table));
+  return _mm256_fmaddsub_ps(x, _mm256_moveldup_ps(table), across);
+}
+
 /// Sums over the lanes of `rows` vectors.
 SCAN_INLINE void vec_sum_rows(const float *lanes, int32_t rows, float *sums) {
   for (int32_t t = 0; t < rows; ++t) sums[t] = vec_sum(vec_load(lanes + t * SCAN_LANES));

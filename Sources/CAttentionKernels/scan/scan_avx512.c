@@ -82,6 +82,12 @@ SCAN_INLINE vec vec_exp2(vec x) {
   return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(y), exponent));
 }
 
+/// Pairs of lanes turned by the angles of which `table` has cosine and sine.
+SCAN_INLINE vec vec_turn(vec x, vec table) {
+  vec across = _mm512_mul_ps(_mm512_permute_ps(x, 0xb1), _mm512_movehdup_ps(table));
+  return _mm512_fmaddsub_ps(x, _mm512_moveldup_ps(table), across);
+}
+
 /// Sums over the lanes of `rows` vectors.
 SCAN_INLINE void vec_sum_rows(const float *lanes, int32_t rows, float *sums) {
   for (int32_t t = 0; t < rows; ++t) sums[t] = vec_sum(vec_load(lanes + t * SCAN_LANES));

@@ -13,6 +13,7 @@ enum {
   SCAN_QUERIES = 2,  ///< maps query rows
   SCAN_NORM = 4,     ///< keys: adds to z; queries: sums q'.z
   SCAN_DECAY = 8,    ///< multiplies key rows by their factor, and S by a factor per block
+  SCAN_SHARES = 16,  ///< keys: adds to z; queries: divides by z
 };
 
 /// Produces the features of one block of rows, a vector at a time.
@@ -26,6 +27,7 @@ typedef struct {
   ptrdiff_t feature_stride;
   const float *k_shift, *q_shift, *k_factor;  // next row's; STEP: shifts are its factors
   const attn_scan_step_t *k_step, *q_step;
+  const float *k_table, *q_table;  // next row of the tables of steps
   float *z;    // [features]
   float *sums; // next row of [rows][SCAN_LANES]: q'.z by lane
   vec sum;
@@ -62,9 +64,11 @@ SCAN_INLINE vec scan_sigmoid(vec x) {
 
 /// The step of a vector that begins at `column`; its kind is the same all the time.
 SCAN_INLINE vec scan_map_step(const attn_scan_step_t *step, vec x, int32_t column,
-                              const float *factor) {
+                              const float *factor, const float *table, int keys) {
   switch (step->kind) {
-    case ATTN_SCAN_STEP_SCALE: x = vec_mul(x, vec_set1(step->constant)); break;
+    case ATTN_SCAN_STEP_SCALE:
+      if (step->constant != 1) x = vec_mul(x, vec_set1(step->constant));
+      break;
     case ATTN_SCAN_STEP_RELU:
       x = vec_add(vec_max(vec_zero(), x), vec_set1(step->constant));
       break;
@@ -75,26 +79,48 @@ SCAN_INLINE vec scan_map_step(const attn_scan_step_t *step, vec x, int32_t colum
       x = scan_exp(vec_sub(vec_mul(vec_load(step->scale + column), x),
                            vec_load(step->shift + column)));
       break;
+    case ATTN_SCAN_STEP_EXP_ROW:
+      return scan_exp(vec_sub(vec_mul(vec_set1(step->constant), x), vec_set1(*factor)));
     case ATTN_SCAN_STEP_SIGMOID: x = scan_sigmoid(x); break;
     case ATTN_SCAN_STEP_SILU: x = vec_mul(x, scan_sigmoid(x)); break;
+    case ATTN_SCAN_STEP_GATE: {
+      vec gate = vec_load(table + column);
+      x = vec_mul(x, scan_exp(keys ? vec_sub(vec_zero(), gate) : gate));
+      if (step->constant != 1) x = vec_mul(x, vec_set1(step->constant));
+      break;
+    }
   }
   return factor ? vec_mul(x, vec_set1(*factor)) : x;
 }
 
-SCAN_INLINE vec scan_map_any(const scan_cursor_t *c, vec x, const float *shift,
-                             const attn_scan_step_t *step, scan_map_t map) {
-  return map == SCAN_MAP_STEP ? scan_map_step(step, x, c->column, shift)
-                              : scan_map(c, x, shift, map);
+SCAN_INLINE vec scan_map_any(const scan_cursor_t *c, vec x, scan_map_t map, int keys) {
+  const float *shift = keys ? c->k_shift : c->q_shift;
+  if (map != SCAN_MAP_STEP) return scan_map(c, x, shift, map);
+  return scan_map_step(keys ? c->k_step : c->q_step, x, c->column, shift,
+                       keys ? c->k_table : c->q_table, keys);
 }
 
 /// Features of the `left` columns from `x` on, zero in lanes beyond.
-SCAN_INLINE vec scan_map_part(const scan_cursor_t *c, const float *x, int32_t left,
-                              const float *shift, const attn_scan_step_t *step, scan_map_t map) {
+SCAN_INLINE vec scan_map_part(const scan_cursor_t *c, const float *x, scan_map_t map, int keys) {
+  int32_t left = c->features - c->column;
+  x += c->column;
   if (map == SCAN_MAP_READY) return vec_load(x);
-  if (__builtin_expect(left >= SCAN_LANES, 1)) {
-    return scan_map_any(c, vec_load(x), shift, step, map);
-  }
-  return vec_keep_first(scan_map_any(c, vec_load_first(x, left), shift, step, map), left);
+  if (__builtin_expect(left >= SCAN_LANES, 1)) return scan_map_any(c, vec_load(x), map, keys);
+  return vec_keep_first(scan_map_any(c, vec_load_first(x, left), map, keys), left);
+}
+
+/// The turn of a step, after what its features are summed for.
+SCAN_INLINE vec scan_turn(const scan_cursor_t *c, vec x, scan_map_t map, int keys) {
+  const float *table = keys ? c->k_table : c->q_table;
+  const attn_scan_step_t *step = keys ? c->k_step : c->q_step;
+  if (map != SCAN_MAP_STEP || !table || step->kind == ATTN_SCAN_STEP_GATE) return x;
+  return vec_turn(x, vec_load(table + c->column));
+}
+
+/// Fetches the row of a table that is needed a block later.
+SCAN_INLINE void scan_fetch_table(const attn_scan_step_t *step, const float *table,
+                                  int32_t column) {
+  if (table) __builtin_prefetch(table + column + SCAN_BLOCK / 2 * step->table_stride);
 }
 
 /// Moves on to the next row.
@@ -107,6 +133,7 @@ SCAN_INLINE void scan_next_row(scan_cursor_t *c, scan_map_t map, int flags) {
     c->v_fetched += c->v_stride;
     if (map == SCAN_MAP_EXP) c->k_shift += 1;
     if (map == SCAN_MAP_STEP && c->k_shift) c->k_shift += 1;
+    if (map == SCAN_MAP_STEP && c->k_table) c->k_table += c->k_step->table_stride;
     if (map == SCAN_MAP_READY || map == SCAN_MAP_STEP) c->k_ahead += c->k_drift;
     if (flags & SCAN_DECAY) c->k_factor += 1;
   }
@@ -116,6 +143,7 @@ SCAN_INLINE void scan_next_row(scan_cursor_t *c, scan_map_t map, int flags) {
     c->o_fetched += c->o_stride;
     if (map == SCAN_MAP_EXP) c->q_shift += 1;
     if (map == SCAN_MAP_STEP && c->q_shift) c->q_shift += 1;
+    if (map == SCAN_MAP_STEP && c->q_table) c->q_table += c->q_step->table_stride;
     if (map == SCAN_MAP_READY || map == SCAN_MAP_STEP) c->q_ahead += c->q_drift;
   }
   if ((flags & SCAN_QUERIES) && (flags & SCAN_NORM)) {
@@ -133,11 +161,16 @@ SCAN_INLINE void scan_step_keys(scan_cursor_t *c, scan_map_t map, int flags) {
     __builtin_prefetch(c->v_fetched + column * (ptrdiff_t)sizeof(float));
   }
   if (map == SCAN_MAP_READY) __builtin_prefetch(c->k_features + column);
+  if (map == SCAN_MAP_STEP) scan_fetch_table(c->k_step, c->k_table, column);
   if (map == SCAN_MAP_READY && !(flags & (SCAN_DECAY | SCAN_NORM))) return;
-  vec k = scan_map_part(c, c->k + column, c->features - column, c->k_shift, c->k_step, map);
+  vec k = scan_map_part(c, c->k, map, 1);
   if (flags & SCAN_DECAY) k = vec_mul(k, vec_set1(*c->k_factor));
-  if (map != SCAN_MAP_READY || (flags & SCAN_DECAY)) vec_store(c->k_features + column, k);
-  if (flags & SCAN_NORM) vec_store(c->z + column, vec_add(vec_load(c->z + column), k));
+  if (flags & (SCAN_NORM | SCAN_SHARES)) {
+    vec_store(c->z + column, vec_add(vec_load(c->z + column), k));
+  }
+  if (map != SCAN_MAP_READY || (flags & SCAN_DECAY)) {
+    vec_store(c->k_features + column, scan_turn(c, k, map, 1));
+  }
 }
 
 /// Maps the next vector of queries; z must be complete up to their token.
@@ -148,10 +181,18 @@ SCAN_INLINE void scan_step_queries(scan_cursor_t *c, scan_map_t map, int flags) 
     __builtin_prefetch(c->o_fetched + column * (ptrdiff_t)sizeof(float), 1);
   }
   if (map == SCAN_MAP_READY) __builtin_prefetch(c->q_features + column);
+  if (map == SCAN_MAP_STEP && !(flags & SCAN_KEYS)) {
+    scan_fetch_table(c->q_step, c->q_table, column);
+  }
   if (map == SCAN_MAP_READY && !(flags & SCAN_NORM)) return;
-  vec q = scan_map_part(c, c->q + column, c->features - column, c->q_shift, c->q_step, map);
-  if (map != SCAN_MAP_READY) vec_store(c->q_features + column, q);
+  vec q = scan_map_part(c, c->q, map, 0);
   if (flags & SCAN_NORM) c->sum = vec_fma(q, vec_load(c->z + column), c->sum);
+  if (flags & SCAN_SHARES) {
+    // Sums are zero beyond the features.
+    vec share = vec_reciprocal(vec_load(c->z + column));
+    q = vec_keep_first(vec_mul(q, share), c->features - column);
+  }
+  if (map != SCAN_MAP_READY) vec_store(c->q_features + column, scan_turn(c, q, map, 0));
 }
 
 /// Moves on to the next vector.

@@ -63,6 +63,11 @@ static inline ptrdiff_t scan_call_ahead(const scan_call_t *call) {
   return call->plan->map == ATTN_SCAN_READY ? call->count : 0;
 }
 
+/// The row of a step's table for a token.
+static inline const float *scan_table(const attn_scan_step_t *step, int32_t token) {
+  return step->table ? step->table + token * step->table_stride : NULL;
+}
+
 /// Points a cursor at the keys `start ..< start + tokens` of the call; their features go to buffer
 /// `parity`.
 SCAN_INLINE void scan_cursor_keys(scan_cursor_t *c, const scan_call_t *call, int32_t start,
@@ -89,6 +94,7 @@ SCAN_INLINE void scan_cursor_keys(scan_cursor_t *c, const scan_call_t *call, int
     const float *factor = rows->k_step.factor;
     c->k_step = &rows->k_step;
     c->k_shift = factor ? factor + call->first + start : NULL;
+    c->k_table = scan_table(&rows->k_step, call->first + start);
   }
   c->k_features = call->scratch.keys[parity];
   if (call->plan->map == ATTN_SCAN_READY && call->plan->decay == 1) {
@@ -124,6 +130,7 @@ SCAN_INLINE void scan_cursor_queries(scan_cursor_t *c, const scan_call_t *call, 
     const float *factor = rows->q_step.factor;
     c->q_step = &rows->q_step;
     c->q_shift = factor ? factor + call->first + start : NULL;
+    c->q_table = scan_table(&rows->q_step, call->first + start);
   }
   c->q_features = call->scratch.queries[parity];
   if (call->plan->map == ATTN_SCAN_READY) c->q_features = (float *)(uintptr_t)c->q;

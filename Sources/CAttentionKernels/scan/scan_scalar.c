@@ -44,8 +44,8 @@ static float scan_half_norm(const attn_scan_plan_t *plan, const float *x) {
   return sum * (0.5f * log2_e * plan->input_scale * plan->input_scale);
 }
 
-/// One element of a step.
-static float scan_step(const attn_scan_step_t *step, float x, int32_t channel) {
+/// One element of a step; `of_row` is what belongs to its row.
+static float scan_step(const attn_scan_step_t *step, float x, int32_t channel, float of_row) {
   switch (step->kind) {
     case ATTN_SCAN_STEP_SCALE: return step->constant * x;
     case ATTN_SCAN_STEP_RELU: return (x < 0 ? 0 : x) + step->constant;
@@ -53,16 +53,38 @@ static float scan_step(const attn_scan_step_t *step, float x, int32_t channel) {
     case ATTN_SCAN_STEP_EXP: return expf(step->scale[channel] * x - step->shift[channel]);
     case ATTN_SCAN_STEP_SIGMOID: return 1 / (1 + expf(-x));
     case ATTN_SCAN_STEP_SILU: return x / (1 + expf(-x));
+    case ATTN_SCAN_STEP_EXP_ROW: return expf(step->constant * x - of_row);
+    case ATTN_SCAN_STEP_GATE: return step->constant * x * expf(of_row);
   }
   return x;
 }
 
-/// The step of a row, in place.
+/// The step of a row, in place; the turn comes later.
 static void scan_step_row(const attn_scan_plan_t *plan, const attn_scan_step_t *step,
-                          int32_t token, float *f) {
+                          int32_t token, int keys, float *f) {
   if (plan->map != ATTN_SCAN_STEP) return;
-  float factor = step->factor ? step->factor[token] : 1;
-  for (int32_t r = 0; r < plan->feature_dim; ++r) f[r] = scan_step(step, f[r], r) * factor;
+  float factor = step->factor ? step->factor[token] : 1, of_row = 0;
+  if (step->kind == ATTN_SCAN_STEP_EXP_ROW) {
+    of_row = factor;
+    factor = 1;
+  }
+  int gated = step->kind == ATTN_SCAN_STEP_GATE;
+  for (int32_t r = 0; r < plan->feature_dim; ++r) {
+    if (gated) of_row = step->table[token * step->table_stride + r] * (keys ? -1 : 1);
+    f[r] = scan_step(step, f[r], r, of_row) * factor;
+  }
+}
+
+/// The turn of a row, in place; one channel of an odd width stays as it is.
+static void scan_turn_row(const attn_scan_plan_t *plan, const attn_scan_step_t *step,
+                          int32_t token, float *f) {
+  if (plan->map != ATTN_SCAN_STEP || !step->table || step->kind == ATTN_SCAN_STEP_GATE) return;
+  const float *table = step->table + token * step->table_stride;
+  for (int32_t r = 0; r + 1 < plan->feature_dim; r += 2) {
+    float x = f[r], y = f[r + 1];
+    f[r] = x * table[r] - y * table[r + 1];
+    f[r + 1] = y * table[r] + x * table[r + 1];
+  }
 }
 
 /// Maps projections in place; exponentials are relative to `maximum`.
@@ -130,11 +152,12 @@ static void scan_add(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
     for (int32_t c = 0; c < plan->value_dim; ++c) value_sums[c] += v[c];
   }
   scan_map(plan, k, maximum, eps, f);
-  scan_step_row(plan, &rows->k_step, token, f);
+  scan_step_row(plan, &rows->k_step, token, 1, f);
+  for (int32_t r = 0; r < plan->feature_dim; ++r) z[r] += f[r];
+  scan_turn_row(plan, &rows->k_step, token, f);
   for (int32_t r = 0; r < plan->feature_dim; ++r) {
     float *s = state + (ptrdiff_t)r * attn_scan_stride(plan->value_dim);
     for (int32_t c = 0; c < plan->value_dim; ++c) s[c] += f[r] * v[c];
-    z[r] += f[r];
   }
   counts->key_tokens += 1;
   counts->projected_tokens += plan->projection ? 1 : 0;
@@ -167,9 +190,13 @@ static void scan_read(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows
   const float *q = rows->q + token * rows->q_stride;
   float largest = scan_project(plan, q, f);
   scan_map(plan, q, largest, plan->feature_eps, f);
-  scan_step_row(plan, &rows->q_step, token, f);
+  scan_step_row(plan, &rows->q_step, token, 0, f);
   float denominator = 0;
-  for (int32_t r = 0; r < plan->feature_dim; ++r) denominator += f[r] * z[r];
+  for (int32_t r = 0; r < plan->feature_dim; ++r) {
+    denominator += f[r] * z[r];
+    if (plan->shares) f[r] /= z[r];
+  }
+  scan_turn_row(plan, &rows->q_step, token, f);
   float factor = plan->normalised ? 1 / (denominator + plan->denominator_eps) : plan->output_scale;
   for (int32_t c = 0; c < plan->value_dim; ++c) {
     float sum = 0;

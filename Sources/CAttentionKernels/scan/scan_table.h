@@ -117,6 +117,12 @@ static inline void scan_scan(const attn_scan_plan_t *plan, const attn_scan_rows_
   enum { both = SCAN_KEYS | SCAN_QUERIES };
   scan_call_t call = scan_call(plan, rows, first, count, state, memory);
   int flags = (plan->normalised ? SCAN_NORM : 0) | (plan->decay == 1 ? 0 : SCAN_DECAY);
+  if (plan->shares && plan->map == ATTN_SCAN_STEP) {
+    scan_causal_blocks(&call, SCAN_MAP_STEP, both | SCAN_SHARES);
+    counts->key_tokens += (uint64_t)count;
+    counts->query_tokens += (uint64_t)count;
+    return;
+  }
 #define SCAN_BLOCKS(map)                                                                   \
   switch (flags) {                                                                         \
     case 0: scan_causal_blocks(&call, map, both); break;                                   \
