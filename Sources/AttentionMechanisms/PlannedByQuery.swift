@@ -67,7 +67,7 @@ enum PlanLimits {
   /// Queries or keys of a plan of rows and blocks: a few numbers for each.
   static let mostTokensOfBlocks = 1 << 24
   /// Pairs of tokens, blocks or frames that a plan looks at one by one.
-  static let mostSteps = 1 << 28
+  static let mostSteps = 1 << 29
   /// Pairs of blocks of all heads, for each of which a plan may draw a number.
   static let mostBlockPairs = 1 << 28
   /// Spans of keys that a plan holds.

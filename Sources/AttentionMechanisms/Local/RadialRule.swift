@@ -93,18 +93,20 @@ struct RadialRule {
   /// Whether most columns of a block that the pair of frames touches are well filled.
   private func isDense(_ frame: Int, _ other: Int, row: Int, column: Int) -> Bool {
     let queries = places(of: frame, block: row)
+    let keys = places(of: other, block: column)
+    let far = max(
+      queries.upperBound - 1 - keys.lowerBound, keys.upperBound - 1 - queries.lowerBound)
+    if other == 0 || far <= reach(distance: abs(frame - other)) ?? -1 {
+      // All see all.
+      return !keys.isEmpty && 3 * queries.count > blockSize
+    }
     var (touched, filled) = (0, 0)
-    for key in places(of: other, block: column) {
-      let seeing: Int
-      if other == 0 {
-        seeing = queries.count
-      } else {
-        // The band is symmetric: who sees the key are those whom the key would see.
-        seeing =
-          reach(distance: abs(frame - other)).map {
-            queries.clamped(to: key - $0..<key + $0 + 1).count
-          } ?? 0
-      }
+    for key in keys {
+      // The band is symmetric: who sees the key are those whom the key would see.
+      let seeing =
+        reach(distance: abs(frame - other)).map {
+          queries.clamped(to: key - $0..<key + $0 + 1).count
+        } ?? 0
       touched += seeing > 0 ? 1 : 0
       filled += 3 * seeing > blockSize ? 1 : 0
     }
