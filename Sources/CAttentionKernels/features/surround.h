@@ -26,7 +26,7 @@ static void f_gelu_all(float *x, int64_t count) {
     .divide_rows = f_divide_rows, .normalise_rows = f_normalise_rows,                    \
     .gate_rows = f_gate_rows, .running_softmax = f_running_softmax,                      \
     .causal_flow = f_causal_flow, .depthwise = f_depthwise, .gelu = f_gelu_all,          \
-    .gather = f_gather, .scatter = f_scatter, .multiply = f_multiply, .weigh = f_weigh,  \
+    .gather = f_gather, .scatter = f_scatter,                                            \
   }
 
 #endif
