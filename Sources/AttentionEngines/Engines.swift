@@ -51,7 +51,7 @@ public enum Engines {
     case .lowRank(let stage):
       return PreparedLowRank(stage, shape: plan.shape, weights: weights, context: context)
     case .convolve(let stage):
-      return try PreparedLongConvolution(
+      return PreparedLongConvolution(
         stage, shape: plan.shape, weights: weights, context: context)
     case .mixTokens(let stage):
       return try PreparedTokenMix(stage, shape: plan.shape, weights: weights, context: context)

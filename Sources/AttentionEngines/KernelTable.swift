@@ -36,6 +36,7 @@ public struct KernelTable: @unchecked Sendable {
   package let window: attn_window_kernels_t?
   package let quantised: attn_quantised_kernels_t
   package let features: attn_features_kernels_t
+  package let convolve: attn_convolve_kernels_t
 
   /// The table of `instructionSet`, or nil where this CPU lacks the instructions.
   public init?(_ instructionSet: InstructionSet) {
@@ -43,7 +44,7 @@ public struct KernelTable: @unchecked Sendable {
       let tiled = table.tiled, let lowBit = table.lowbit, let scan = table.scan,
       let select = table.select, let rows = table.rows, let diagonal = table.diagonal,
       let decode = table.decode, let quantised = table.quantised,
-      let features = table.features
+      let features = table.features, let convolve = table.convolve
     else { return nil }
     self.instructionSet = instructionSet
     self.tiled = tiled.pointee
@@ -56,6 +57,7 @@ public struct KernelTable: @unchecked Sendable {
     window = table.window?.pointee
     self.quantised = quantised.pointee
     self.features = features.pointee
+    self.convolve = convolve.pointee
   }
 
   /// Every table that this CPU has, weakest first; never empty.

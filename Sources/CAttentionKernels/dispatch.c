@@ -6,22 +6,25 @@
 static const attn_kernel_table_t tables[] = {
     {ATTN_ISA_SCALAR, "scalar", &attn_tiled_scalar, &attn_lowbit_scalar, &attn_scan_scalar,
      &attn_select_scalar, &attn_rows_scalar, &attn_diagonal_scalar,
-     &attn_decode_scalar, NULL, &attn_quantised_scalar, &attn_features_scalar},
+     &attn_decode_scalar, NULL, &attn_quantised_scalar, &attn_features_scalar,
+     &attn_convolve_scalar},
 #if defined(__x86_64__)
     {ATTN_ISA_AVX2, "avx2", &attn_tiled_avx2, &attn_lowbit_avx2, &attn_scan_avx2,
      &attn_select_avx2, &attn_rows_avx2, &attn_diagonal_avx2,
-     &attn_decode_avx2, &attn_window_avx2, &attn_quantised_avx2, &attn_features_avx2},
+     &attn_decode_avx2, &attn_window_avx2, &attn_quantised_avx2, &attn_features_avx2,
+     &attn_convolve_avx2},
     {ATTN_ISA_AVX512, "avx512", &attn_tiled_avx512, &attn_lowbit_avx512, &attn_scan_avx512,
      &attn_select_avx512, &attn_rows_avx512, &attn_diagonal_avx512,
-     &attn_decode_avx512, &attn_window_avx512, &attn_quantised_avx512, &attn_features_avx512},
+     &attn_decode_avx512, &attn_window_avx512, &attn_quantised_avx512, &attn_features_avx512,
+     &attn_convolve_avx512},
     {ATTN_ISA_AVX512_VNNI, "avx512_vnni", &attn_tiled_avx512, &attn_lowbit_avx512_vnni,
      &attn_scan_avx512, &attn_select_avx512, &attn_rows_avx512, &attn_diagonal_avx512,
      &attn_decode_avx512_vnni, &attn_window_avx512, &attn_quantised_avx512_vnni,
-     &attn_features_avx512},
+     &attn_features_avx512, &attn_convolve_avx512},
     {ATTN_ISA_AVX512_BF16, "avx512_bf16", &attn_tiled_avx512, &attn_lowbit_avx512_bf16,
      &attn_scan_avx512, &attn_select_avx512, &attn_rows_avx512, &attn_diagonal_avx512,
      &attn_decode_avx512_bf16, &attn_window_avx512, &attn_quantised_avx512_vnni,
-     &attn_features_avx512},
+     &attn_features_avx512, &attn_convolve_avx512},
 #endif
 };
 

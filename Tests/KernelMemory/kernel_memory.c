@@ -209,6 +209,7 @@ int main(void) {
     if (!t) continue;
     tables++;
     features_memory(t);
+    convolve_memory(t);
     random_rounds(t, 40);
     every_size(t);
     for (int round = 0; round < 40; round++) {

@@ -10,6 +10,9 @@ void check(const char *table, const char *what, double error, double tolerance);
 /// Steps of feature maps, columns and convolutions of values.
 void features_memory(const attn_kernel_table_t *t);
 
+/// Products with weights by distance, by transforms of blocks.
+void convolve_memory(const attn_kernel_table_t *t);
+
 /// Decoding of `queries` queries of `group` heads each, keys in two parts.
 void decode(const attn_kernel_table_t *t, attn_decode_format_t format, int32_t queries,
             int32_t group, int32_t keys, int32_t d, int32_t dv);

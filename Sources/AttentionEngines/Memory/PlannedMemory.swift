@@ -124,17 +124,18 @@ public struct PlannedMemory {
   }
 
   private func convolving(_ stage: LongConvolution) -> Int {
+    let blocks = LongConvolution.blocks(shape: shape)
+    let turns = ToeplitzBlocks.turnBytes(blocks)
     switch stage {
     case .gated:
-      let length = LongConvolution.transformLength(shape: shape)
-      let stride = RealFourierPlan.stride(length: length)
-      return 4 * stride * (shape.queryHeads * shape.valueDim + workers * 16)
+      let heads = PreparedGatedConvolution.heads(shape, workers: workers)
+      return turns + LongConvolution.filterBytes(shape: shape)
+        + 4 * heads * ToeplitzBlocks.tokenFloats(blocks, columns: shape.valueDim)
+        + 4 * workers * ToeplitzBlocks.spectraFloats(blocks)
     case .relativeFeatures(let features):
-      let column = (shape.queryLength + 15) & ~15
-      // Even and odd frequencies of every head, the turns between them, four columns per worker.
-      let stride = ColumnStore.stride(length: LongConvolution.foldedLength(shape: shape))
-      return 8 * stride * (2 * shape.queryHeads + 1 + 4 * workers)
-        + 4 * column * queryHeads * (2 * features + shape.valueDim + 1)
+      return turns + shape.queryHeads * ToeplitzFilters.bytes(blocks, isShared: true)
+        + 4 * workers * PreparedRelativeFeatures.scratchFloats(blocks)
+        + 4 * queryHeads * blocks.tokens * (2 * features + 1)
     }
   }
 

@@ -22,19 +22,17 @@ final class ConvolutionRun: @unchecked Sendable {
     expectedCounts = stage.expectedCounts(shape: shape)
   }
 
-  var kernels: attn_features_kernels_t { context.kernels.features }
+  var featureKernels: attn_features_kernels_t { context.kernels.features }
 
   /// Operands of a query head of the batch, while jobs run.
   func head(_ index: Int) -> AttendOperands.Head? { operands?.head(index, shape: shape) }
 
-  func run(
-    _ jobs: [WorkerPool.Job], _ inputs: AttentionInputs, into output: Tensor<Float>
-  ) {
+  /// Takes operands and forgets the counts of the run before.
+  func begin(_ inputs: AttentionInputs, into output: Tensor<Float>) {
     guard case .queryKeyValue(let query, let key, let value) = inputs else {
       preconditionFailure("long convolutions take query, key and value")
     }
     board.reset()
     operands = AttendOperands(query: query, key: key, value: value, output: output)
-    context.pool.run(jobs)
   }
 }

@@ -2,21 +2,20 @@
 
 import AttentionCore
 
-/// The engine of long convolutions: transforms planned and filters transformed ahead of time.
+/// The engine of long convolutions: turns tabulated and filters transformed ahead of time.
 final class PreparedLongConvolution: PreparedAttention {
   private let convolution: any PreparedAttention
 
-  /// - Throws: ``EngineError/libraryFailure(library:call:)`` if FFTW finds no plan.
   init(
     _ stage: LongConvolution, shape: AttentionShape, weights: WeightSet,
     context: ExecutionContext
-  ) throws(EngineError) {
+  ) {
     switch stage {
     case .gated(let filter):
-      convolution = try PreparedGatedConvolution(
+      convolution = PreparedGatedConvolution(
         stage, filter: filter, shape: shape, weights: weights, context: context)
     case .relativeFeatures(let featureDim):
-      convolution = try PreparedRelativeFeatures(
+      convolution = PreparedRelativeFeatures(
         stage, featureDim: featureDim, shape: shape, weights: weights, context: context)
     }
   }

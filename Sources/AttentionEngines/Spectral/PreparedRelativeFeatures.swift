@@ -6,66 +6,59 @@ import RealModule
 
 /// Positive random features with weights by distance: a convolution per feature and value channel.
 ///
-/// Two value columns share a complex transform, since the kernel is real. The last column is of ones
-/// and gives the sums that outputs are divided by.
-///
-/// A transform that holds the sequence and its kernel is twice as long as the sequence: half of its
-/// input is zero, and half of its output is left out. Its even frequencies are those of the sequence
-/// itself, its odd ones those of the sequence turned by half a step per token, so two transforms of
-/// half the length do, and what they read and write stays in the second cache.
+/// Sixteen value channels at a time are weighed by a feature of the keys on their way into the
+/// transforms, and added to the sums by the same feature of the queries on their way out. The sums
+/// that outputs are divided by take 16 features at a time.
 final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
   private let base: ConvolutionRun
+  private let engine: ToeplitzBlocks
+  private let filters: ToeplitzFilters
   private let features: Int
-  private let forward, backward: FourierPlan
-  private let pairs: Int
-  /// Complex numbers of a column.
-  private let stride: Int
-  /// Of every head: even frequencies, then odd ones.
-  private let spectra: Workspace
-  /// `exp(-i pi t / length)` for every token.
-  private let turns: Workspace
   private let steps: UnsafeMutablePointer<attn_row_op_t>
   private let projection: Tensor<Float>
-  /// Of every head: features of queries and of keys by column, then sums by column.
+  /// Of every head: features of queries and of keys by column, then the sums of weights.
   private let columns: Workspace
-  private let columnStride: Int
+  private let groups: Int
   private var jobs: [WorkerPool.Job] = []
 
   private(set) var counts = EngineCounts()
 
-  /// - Throws: ``EngineError/libraryFailure(library:call:)`` if FFTW finds no plan.
   init(
     _ stage: LongConvolution, featureDim: Int, shape: AttentionShape, weights: WeightSet,
     context: ExecutionContext
-  ) throws(EngineError) {
+  ) {
     features = featureDim
-    let length = LongConvolution.foldedLength(shape: shape)
-    forward = try FourierPlan(length: length, direction: .forward)
-    backward = try FourierPlan(length: length, direction: .backward)
-    pairs = (shape.valueDim + 2) / 2
-    stride = ColumnStore.stride(length: length)
-    spectra = Workspace(bytesPerWorker: 2 * 8 * stride, workers: shape.queryHeads)
-    turns = Workspace(bytesPerWorker: 8 * stride, workers: 1)
+    let blocks = LongConvolution.blocks(shape: shape)
+    engine = ToeplitzBlocks(blocks, kernels: context.kernels.convolve)
+    groups = LongConvolution.paddedColumns(shape.valueDim) / ToeplitzBlocks.columns
+    filters = ToeplitzFilters(
+      engine, units: shape.queryHeads, isCausal: shape.isCausal, isShared: true)
     projection = Tensor([attn_row_matrix_floats(Int32(shape.headDim), Int32(featureDim))])
     attn_row_pack(
       weights["projection"].base, Int32(shape.headDim), Int32(featureDim), projection.base)
     steps = .allocate(capacity: 3)
     steps.initialize(repeating: attn_row_op_t(), count: 3)
-    columnStride = (shape.queryLength + 15) & ~15
     columns = Workspace(
-      bytesPerWorker: 4 * columnStride * (2 * featureDim + shape.valueDim + 1),
+      bytesPerWorker: 4 * blocks.tokens * (2 * featureDim + 1),
       workers: shape.batch * shape.queryHeads)
     let rows = 3 * Int(ATTN_ROW_BLOCK) * RowPrograms.stride(max(featureDim, shape.headDim))
     base = ConvolutionRun(
-      stage, shape: shape, context: context, scratchBytes: max(8 * 4 * stride, 4 * rows))
+      stage, shape: shape, context: context,
+      scratchBytes: 4 * max(Self.scratchFloats(blocks), rows))
     makeSteps()
     makeJobs()
-    makeTurns()
-    makeSpectra(weights["bias"])
+    makeFilters(weights["bias"])
+    clearColumns()
   }
 
   deinit {
     steps.deallocate()
+  }
+
+  /// Values and sums of 16 columns, and spectra.
+  static func scratchFloats(_ blocks: LongConvolution.Blocks) -> Int {
+    2 * ToeplitzBlocks.tokenFloats(blocks, columns: ToeplitzBlocks.columns)
+      + ToeplitzBlocks.spectraFloats(blocks)
   }
 
   private var shape: AttentionShape { base.shape }
@@ -73,7 +66,8 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
   private var board: CountBoard { base.board }
   var expectedCounts: EngineCounts? { base.expectedCounts }
   var workspaceBytes: Int {
-    scratch.bytes + columns.bytes + spectra.bytes + turns.bytes + projection.byteCount
+    scratch.bytes + columns.bytes + filters.bytes + projection.byteCount
+      + ToeplitzBlocks.turnBytes(engine.blocks)
   }
 
   /// Unit rows, projected, exponentials: every constant cancels.
@@ -91,56 +85,27 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
     steps[2].b = 0.5
   }
 
-  private enum Frequencies: Int, CaseIterable {
-    case even, odd
-  }
-
-  /// The spectrum of a head at every other frequency.
-  private func spectrum(
-    _ head: Int, _ frequencies: Frequencies
-  ) -> UnsafeMutablePointer<ComplexPair> {
-    spectra[head].assumingMemoryBound(to: ComplexPair.self) + frequencies.rawValue * stride
-  }
-
-  private var turn: UnsafeMutablePointer<ComplexPair> {
-    turns[0].assumingMemoryBound(to: ComplexPair.self)
-  }
-
-  private func makeTurns() {
-    for token in 0..<forward.length {
-      let angle = -Double.pi * Double(token) / Double(forward.length)
-      turn[token] = ComplexPair(Float(Double.cos(angle)), Float(Double.sin(angle)))
+  private func makeFilters(_ bias: Tensor<Float>) {
+    let length = shape.queryLength
+    for head in 0..<shape.queryHeads {
+      let at = head * (2 * length - 1) + length - 1
+      filters.set(head, length: length) { _, distance in Float.exp(bias[at - distance]) }
     }
   }
 
-  /// Transforms of `exp(b)` by distance, wrapped around twice the length of a transform.
-  private func makeSpectra(_ bias: Tensor<Float>) {
-    let length = shape.queryLength
-    let column = scratch[0].assumingMemoryBound(to: ComplexPair.self)
-    let share = 1 / Float(2 * forward.length)
-    for head in 0..<shape.queryHeads {
-      // Keys before the query, at place `distance`; keys after it wrap around.
-      let at = head * (2 * length - 1) + length - 1
-      for frequencies in Frequencies.allCases {
-        column.update(repeating: .zero, count: forward.length)
-        for distance in 0..<length { column[distance].x = Float.exp(bias[at - distance]) * share }
-        if !shape.isCausal {
-          for distance in 1..<length {
-            // Places of the second half are added to those of the first, or taken from them.
-            let later = Float.exp(bias[at + distance]) * share
-            column[forward.length - distance].x += frequencies == .even ? later : -later
-          }
-        }
-        if frequencies == .odd {
-          for token in 0..<forward.length { column[token] = column[token].x * turn[token] }
-        }
-        forward.execute(column, into: spectrum(head, frequencies))
+  /// Tokens that fill up the last block have weight zero, in every run.
+  private func clearColumns() {
+    for head in 0..<columns.workers {
+      for index in 0..<2 * features {
+        (column(head, index) + shape.queryLength).update(
+          repeating: 0, count: engine.blocks.tokens - shape.queryLength)
       }
     }
   }
 
   func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {
-    base.run(jobs, inputs, into: output)
+    base.begin(inputs, into: output)
+    base.context.pool.run(jobs)
     counts = board.sum
   }
 
@@ -151,15 +116,15 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
       WorkerPool.Job(units: heads * blocks) { [unowned self] worker, unit in
         map(worker: worker, head: unit / blocks, block: unit % blocks)
       },
-      WorkerPool.Job(units: heads * pairs) { [unowned self] worker, unit in
-        convolve(worker: worker, head: unit / pairs, pair: unit % pairs)
+      WorkerPool.Job(units: heads) { [unowned self] in sum(worker: $0, head: $1) },
+      WorkerPool.Job(units: heads * groups) { [unowned self] worker, unit in
+        convolve(worker: worker, head: unit / groups, group: unit % groups)
       },
-      WorkerPool.Job(units: heads) { [unowned self] in divide(worker: $0, head: $1) },
     ]
   }
 
   private func column(_ head: Int, _ index: Int) -> UnsafeMutablePointer<Float> {
-    columns[head].assumingMemoryBound(to: Float.self) + index * columnStride
+    columns[head].assumingMemoryBound(to: Float.self) + index * engine.blocks.tokens
   }
 
   /// Features of a block of queries and keys, by column.
@@ -174,93 +139,103 @@ final class PreparedRelativeFeatures: PreparedAttention, @unchecked Sendable {
     between.second = between.first + Int(ATTN_ROW_BLOCK) * rowStride
     between.stride = rowStride
     for (side, rows) in [(0, at.query), (1, at.key)] {
-      base.kernels.apply(
+      base.featureKernels.apply(
         steps, 3, rows + first * shape.headDim, shape.headDim, Int32(count), Int64(first),
         memory, rowStride, &between)
       for feature in Swift.stride(from: 0, to: features, by: 16) {
-        base.kernels.gather(
+        base.featureKernels.gather(
           memory + feature, nil, rowStride, Int32(count), Int32(min(16, features - feature)),
-          column(head, side * features + feature) + first, columnStride)
+          column(head, side * features + feature) + first, engine.blocks.tokens)
       }
     }
     board[worker].pointee.exponentials += UInt64(2 * count * features)
     board.add(worker: worker, bytesRead: 4 * 2 * count * shape.headDim, bytesWritten: 0)
   }
 
-  /// The sums of two value columns over all features.
-  private func convolve(worker: Int, head: Int, pair: Int) {
-    guard let at = base.head(head) else { return }
+  /// What a worker holds of 16 columns.
+  private struct Scratch {
+    let tokens, results, spectra: UnsafeMutablePointer<Float>
+  }
+
+  private func scratch(_ worker: Int) -> Scratch {
+    let tokens = scratch[worker].assumingMemoryBound(to: Float.self)
+    let count = ToeplitzBlocks.tokenFloats(engine.blocks, columns: ToeplitzBlocks.columns)
+    return Scratch(tokens: tokens, results: tokens + count, spectra: tokens + 2 * count)
+  }
+
+  /// The sums of weights of every token: values of one, 16 features at a time.
+  private func sum(worker: Int, head: Int) {
     let length = shape.queryLength
-    let first = 2 * pair
-    for frequencies in Frequencies.allCases {
-      let sums = convolve(worker: worker, head: head, value: at.value, first: first, frequencies)
-      let left = column(head, 2 * features + first)
-      let right = first + 1 <= shape.valueDim ? column(head, 2 * features + first + 1) : nil
-      switch frequencies {
-      case .even:
-        for token in 0..<length {
-          left[token] = sums[token].x
-          right?[token] = sums[token].y
-        }
-      case .odd:
-        for token in 0..<length {
-          // Turned back.
-          let (sum, turn) = (sums[token], turn[token])
-          left[token] += sum.x * turn.x + sum.y * turn.y
-          right?[token] += sum.y * turn.x - sum.x * turn.y
-        }
+    let lanes = ToeplitzBlocks.columns
+    let memory = scratch(worker)
+    let sums = column(head, 2 * features)
+    sums.update(repeating: 0, count: length)
+    for feature in stride(from: 0, to: features, by: lanes) {
+      let count = min(lanes, features - feature)
+      let keys = rows(column(head, features + feature), count, into: memory.results)
+      take(keys, into: memory.tokens)
+      engine.convolve(
+        memory.tokens, filter: filters[head % shape.queryHeads], spectra: memory.spectra,
+        result: memory.results)
+      let queries = rows(column(head, feature), count, into: memory.tokens)
+      let products = attn_convolve_rows_t(
+        memory.spectra, stride: lanes, rows: length, columns: lanes)
+      for block in 0..<engine.blocks.count {
+        engine.give(memory.results, gate: queries.values, block: block, to: products)
+      }
+      for token in 0..<length {
+        let row = UnsafeRawPointer(memory.spectra + token * lanes)
+        sums[token] += row.load(as: SIMD16<Float>.self).sum()
       }
     }
-    board.add(
-      worker: worker, bytesRead: 4 * length * min(2, shape.valueDim - first), bytesWritten: 0)
   }
 
-  /// The part of these sums that every other frequency gives, not yet turned back.
-  private func convolve(
-    worker: Int, head: Int, value: UnsafePointer<Float>, first: Int, _ frequencies: Frequencies
-  ) -> UnsafeMutablePointer<ComplexPair> {
+  /// Some columns as rows of 16, zeros beyond them.
+  private func rows(
+    _ column: UnsafePointer<Float>, _ count: Int, into rows: UnsafeMutablePointer<Float>
+  ) -> attn_convolve_rows_t {
+    let lanes = ToeplitzBlocks.columns
     let length = shape.queryLength
-    let kernels = base.kernels
-    let memory = scratch[worker].assumingMemoryBound(to: ComplexPair.self)
-    let (values, sums) = (memory, memory + stride)
-    let (column, transformed) = (memory + 2 * stride, memory + 3 * stride)
-    for token in 0..<length {
-      let row = value + token * shape.valueDim
-      values[token] = ComplexPair(
-        first < shape.valueDim ? row[first] : 1,
-        first + 1 < shape.valueDim ? row[first + 1] : first + 1 == shape.valueDim ? 1 : 0)
-    }
-    if frequencies == .odd { kernels.multiply(values.floats, turn.floats, Int64(length)) }
-    sums.update(repeating: .zero, count: length)
-    let filter = spectrum(head % shape.queryHeads, frequencies)
-    for feature in 0..<features {
-      kernels.weigh(
-        self.column(head, features + feature), values.floats, Int64(length), column.floats, 0)
-      (column + length).update(repeating: .zero, count: forward.length - length)
-      forward.execute(column, into: transformed)
-      kernels.multiply(transformed.floats, filter.floats, Int64(forward.length))
-      backward.execute(transformed, into: column)
-      kernels.weigh(self.column(head, feature), column.floats, Int64(length), sums.floats, 1)
-    }
-    return sums
+    if count < lanes { rows.update(repeating: 0, count: length * lanes) }
+    base.featureKernels.scatter(
+      column, engine.blocks.tokens, nil, nil, lanes, Int32(length), Int32(count), rows)
+    return attn_convolve_rows_t(rows, stride: lanes, rows: length, columns: lanes)
   }
 
-  private func divide(worker: Int, head: Int) {
+  private func take(_ rows: attn_convolve_rows_t, into tokens: UnsafeMutablePointer<Float>) {
+    for block in 0..<engine.blocks.count {
+      engine.take(rows, gate: nil, block: block, into: tokens)
+    }
+  }
+
+  private func channels(_ values: UnsafePointer<Float>, _ count: Int) -> attn_convolve_rows_t {
+    attn_convolve_rows_t(
+      values, stride: shape.valueDim, rows: shape.queryLength, columns: count)
+  }
+
+  /// Outputs of 16 value channels.
+  private func convolve(worker: Int, head: Int, group: Int) {
     guard let at = base.head(head) else { return }
-    let sums = column(head, 2 * features + shape.valueDim)
-    for first in Swift.stride(from: 0, to: shape.valueDim, by: 16) {
-      base.kernels.scatter(
-        column(head, 2 * features + first), columnStride, nil, sums, shape.valueDim,
-        Int32(shape.queryLength), Int32(min(16, shape.valueDim - first)), at.output + first)
+    let first = group * ToeplitzBlocks.columns
+    let count = min(ToeplitzBlocks.columns, shape.valueDim - first)
+    let memory = scratch(worker)
+    take(channels(at.value + first, count), into: memory.tokens)
+    memory.results.update(
+      repeating: 0,
+      count: ToeplitzBlocks.tokenFloats(engine.blocks, columns: ToeplitzBlocks.columns))
+    for feature in 0..<features {
+      engine.convolve(
+        memory.tokens,
+        weights: .init(
+          inputs: column(head, features + feature), results: column(head, feature)),
+        filter: filters[head % shape.queryHeads], spectra: memory.spectra, result: memory.results)
     }
-    board.add(
-      worker: worker, bytesRead: 0, bytesWritten: 4 * shape.queryLength * shape.valueDim)
-  }
-}
-
-extension UnsafeMutablePointer<ComplexPair> {
-  /// Real and imaginary parts in turn.
-  fileprivate var floats: UnsafeMutablePointer<Float> {
-    UnsafeMutableRawPointer(self).assumingMemoryBound(to: Float.self)
+    for block in 0..<engine.blocks.count {
+      engine.give(
+        memory.results, sums: column(head, 2 * features), block: block,
+        to: channels(at.output + first, count))
+    }
+    let bytes = 4 * shape.queryLength * count
+    board.add(worker: worker, bytesRead: bytes, bytesWritten: bytes)
   }
 }

@@ -10,7 +10,7 @@ import RealModule
 /// weights by distance make a Toeplitz matrix, so that every pair of a feature and a value channel
 /// is one convolution through Fourier transforms. Outputs are divided by the sum of weights.
 ///
-/// One head does `features (valueDim + 1)` transforms forth and back, each as two of the length.
+/// One head does `features (valueDim + 1)` convolutions, each through transforms of a few blocks.
 ///
 /// - Note: all of it is positive, so there is no epsilon; constants of the random features cancel.
 ///

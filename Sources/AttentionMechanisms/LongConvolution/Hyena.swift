@@ -11,7 +11,7 @@ import RealModule
 /// projections of the layer after its short convolution. headDim equals valueDim and heads are not
 /// shared. Filters depend on weights and length alone and are transformed ahead of time.
 ///
-/// One head does `valueDim` real transforms of twice the length forth and back.
+/// One head does `valueDim` convolutions, each through transforms of a few blocks.
 ///
 /// Source: Poli et al., *Hyena Hierarchy: Towards Larger Convolutional Language Models* (2023),
 /// arXiv:2302.10866, sections 3.1 to 3.3; window and positions as in the authors' code.

@@ -62,37 +62,4 @@ static void f_scatter(const float *y, ptrdiff_t y_stride, const float *gate, con
   }
 }
 
-/// z[i] *= g[i] for `count` complex numbers.
-static void f_multiply(float *z, const float *g, int64_t count) {
-  const vec16 sign = {-1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1};
-  for (int64_t i = 0; i < 2 * count; i += FEATURE_LANES) {
-    int32_t left = 2 * count - i > FEATURE_LANES ? FEATURE_LANES : (int32_t)(2 * count - i);
-    vec16 a = f_load_first(z + i, left), b = f_load_first(g + i, left);
-    vec16 real = __builtin_shufflevector(b, b, 0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12, 12, 14, 14);
-    vec16 other = __builtin_shufflevector(b, b, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15);
-    f_store_first(z + i, left, a * real + f_swap(a) * (other * sign));
-  }
-}
-
-/// Eight numbers, each twice.
-FEATURE_INLINE vec16 f_twice(const float *x, int32_t left) {
-  vec8 a;
-  if (__builtin_expect(left >= 8, 1)) {
-    a = *(const vec8_any *)x;
-  } else {
-    a = f_load_first(x, left).lo;
-  }
-  return __builtin_shufflevector(a, a, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
-}
-
-/// out[t] = w[t] z[t], or out[t] += w[t] z[t], for complex z and real w.
-static void f_weigh(const float *w, const float *z, int64_t count, float *out, int32_t adds) {
-  for (int64_t t = 0; t < count; t += 8) {
-    int32_t left = count - t > 8 ? 8 : (int32_t)(count - t);
-    vec16 y = f_twice(w + t, left) * f_load_first(z + 2 * t, 2 * left);
-    if (adds) y += f_load_first(out + 2 * t, 2 * left);
-    f_store_first(out + 2 * t, 2 * left, y);
-  }
-}
-
 #endif

@@ -27,7 +27,7 @@ static void f_gelu_all(float *x, int64_t count) {
     .gate_sums = f_gate_sums, .rows_below = f_rows_below,                                \
     .row_largest = f_largest_rows, .balance_rows = f_balance_rows,                       \
     .causal_flow = f_causal_flow, .depthwise = f_depthwise, .gelu = f_gelu_all,          \
-    .gather = f_gather, .scatter = f_scatter, .multiply = f_multiply, .weigh = f_weigh,  \
+    .gather = f_gather, .scatter = f_scatter,                                            \
   }
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef ATTENTION_KERNELS_H
 #define ATTENTION_KERNELS_H
 
+#include "attn_convolve.h"
 #include "attn_decode.h"
 #include "attn_diagonal.h"
 #include "attn_features.h"
@@ -29,6 +30,7 @@ typedef struct {
   const attn_window_kernels_t *window;  ///< NULL where strips serve short windows too
   const attn_quantised_kernels_t *quantised;
   const attn_features_kernels_t *features;
+  const attn_convolve_kernels_t *convolve;
 } attn_kernel_table_t;
 
 /// The table of `isa`, or NULL where this CPU or its system lacks the instructions.

@@ -145,10 +145,6 @@ typedef struct {
   /// out[t][c] = y[c][t], times gate[t][c] and divided by sums[t] unless NULL; `columns <= 16`.
   void (*scatter)(const float *y, ptrdiff_t y_stride, const float *gate, const float *sums,
                   ptrdiff_t stride, int32_t rows, int32_t columns, float *out);
-  /// z[i] *= g[i] for `count` complex numbers.
-  void (*multiply)(float *z, const float *g, int64_t count);
-  /// out[t] = w[t] z[t], or out[t] += w[t] z[t], for complex z and real w.
-  void (*weigh)(const float *w, const float *z, int64_t count, float *out, int32_t adds);
   /// x[i] -> x Phi(x) in place.
   void (*gelu)(float *x, int64_t count);
 } attn_features_kernels_t;
