@@ -150,6 +150,20 @@ import Testing
     #expect(zip(before, after).contains { abs($0 - $1) > 1e-3 })
   }
 
+  /// Below a block, on its edges, and with pieces of several rows in several blocks.
+  @Test(arguments: ["rpe-fft", "hyena"], [1, 63, 64, 65, 513, 1100, 2300])
+  func convolutionsOfAnyLengthAreToeplitzProducts(id: String, length: Int) throws {
+    for causality in id == "hyena" ? [Causality.bottomRight] : [.bottomRight, .none] {
+      let shape = try AttentionShape(
+        queryHeads: 1, queryLength: length, headDim: 5, causality: causality)
+      let overrides = id == "hyena" ? [:] : ["features": "3"]
+      let problem = try ContractProblem(ContractCase(id, overrides), shape: shape)
+      let output = try problem.run(Contexts.best).output
+      let comparison = OutputComparison(output, problem.oracle(nil))
+      #expect(comparison.relativeL2 <= Tolerance(problem.mechanism.plan).relativeL2)
+    }
+  }
+
   @Test(arguments: ["rpe-fft", "hyena"])
   func futureTokensChangeConvolutionsByRoundingAlone(id: String) throws {
     let shape = try AttentionShape(

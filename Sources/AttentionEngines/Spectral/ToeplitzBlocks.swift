@@ -80,8 +80,9 @@ final class ToeplitzBlocks: @unchecked Sendable {
     let inputs, results: UnsafePointer<Float>
   }
 
-  /// `result` becomes the product of 16 columns with `filter`; with weights, gains it. Both may be
-  /// the same place.
+  /// Writes the product of 16 columns with `filter`; with weights, adds it to `result`.
+  ///
+  /// Both may be the same place.
   func convolve(
     _ tokens: UnsafePointer<Float>, weights: Weights? = nil, filter: attn_convolve_filter_t,
     spectra: UnsafeMutablePointer<Float>, result: UnsafeMutablePointer<Float>

@@ -37,8 +37,8 @@ typedef struct {
 } attn_convolve_filter_t;
 
 /// Tokens stand apart from the inputs, [columns / 16][blocks 64][part][16], 64-byte aligned, with an
-/// unused row behind every `part`: rows that are a power of two apart throw each other out of the
-/// caches, and loads of them wait for stores to each other.
+/// unused row behind every `part`: rows that are a power of two apart share sets of the caches and the
+/// low bits of their addresses, which costs a fifth of a product.
 typedef struct {
   /// tokens = x gate, or x where `gate` is NULL, for the tokens `first ..< end`; zeros beyond the rows
   /// and columns of x.
