@@ -134,7 +134,8 @@ let package = Package(
       ],
       path: "Tests/HostileInput", exclude: ["Corpus"]),
     .executableTarget(
-      name: "attnbench-fuzz", dependencies: ["HostileInput"], path: "Tests/FuzzCommand"),
+      name: "attnbench-fuzz", dependencies: ["HostileInput", "CPlatform"], path: "Tests/FuzzCommand"
+    ),
     .testTarget(name: "HostileInputTests", dependencies: ["HostileInput"]),
 
     // Tests.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import CPlatform
 import Foundation
 import HostileInput
 
@@ -53,9 +54,8 @@ struct FuzzWorker {
   }
 
   private static var peakBytes: Int {
-    var usage = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return usage.ru_maxrss << 10
+    var bytes: UInt64 = 0
+    return cplatform_peak_resident(&bytes) == 0 ? Int(bytes) : .max
   }
 }
 

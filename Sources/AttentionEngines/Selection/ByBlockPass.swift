@@ -5,12 +5,11 @@ import CAttentionKernels
 
 /// Attention block by block: the queries that chose a block are gathered for it.
 final class ByBlockPass: SelectedPass, @unchecked Sendable {
-  private let merging: AttendSelected.Merging
   private let shape: AttentionShape
   private let setting: SelectionSetting
   private let geometry: SelectionGeometry
   private let routes: BlockRoutes
-  private let scratch: Workspace
+  private let strips: GatheredStrips
   private let runMemory: StripRunMemory
   /// Log-sum-exp of the output rows `[heads, queryLength]`, by token.
   private let logSumExp: Tensor<Float>
@@ -19,10 +18,7 @@ final class ByBlockPass: SelectedPass, @unchecked Sendable {
   private let partialLogSumExp: Tensor<Float>
   private static let queriesPerMerge = 256
 
-  init(
-    _ merging: AttendSelected.Merging, shape: AttentionShape, setting: SelectionSetting
-  ) {
-    self.merging = merging
+  init(shape: AttentionShape, setting: SelectionSetting) {
     self.shape = shape
     self.setting = setting
     geometry = setting.geometry
@@ -33,14 +29,13 @@ final class ByBlockPass: SelectedPass, @unchecked Sendable {
     let partialRows = shape.queryLength * routes.ranks
     partial = Tensor([heads, partialRows, shape.valueDim])
     partialLogSumExp = Tensor([heads, partialRows])
-    let bytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
-    scratch = Workspace(bytesPerWorker: bytes, workers: context.pool.count)
+    strips = GatheredStrips(shape: shape, setting: setting)
     runMemory = StripRunMemory(
       blocks: 1, keys: geometry.largestBlock, workers: context.pool.count)
   }
 
   var bytes: Int {
-    routes.bytes + scratch.bytes + runMemory.bytes + logSumExp.byteCount + partial.byteCount
+    routes.bytes + strips.bytes + runMemory.bytes + logSumExp.byteCount + partial.byteCount
       + partialLogSumExp.byteCount
   }
 
@@ -68,9 +63,6 @@ final class ByBlockPass: SelectedPass, @unchecked Sendable {
       routed, block: block, at: at, operands,
       output: partial.base + head * partialRows * shape.valueDim,
       logSumExp: partialLogSumExp.base + head * partialRows, worker: worker)
-    if merging == .lastKeys {
-      weigh(routed, head: head, block: block, at: at, operands)
-    }
     setting.board.add(worker: worker, elementsSorted: 0, rowsGathered: routed.count)
   }
 
@@ -79,8 +71,6 @@ final class ByBlockPass: SelectedPass, @unchecked Sendable {
     output: UnsafeMutablePointer<Float>, logSumExp: UnsafeMutablePointer<Float>, worker: Int
   ) {
     let lanes = setting.context.kernels.tile.lanes
-    let keys = setting.source.keys(at.keyValueIndex, operands)
-    let values = setting.source.values(at.keyValueIndex, operands)
     for start in Swift.stride(from: 0, to: route.count, by: lanes) {
       let count = min(lanes, route.count - start)
       let following = min(lanes, route.count - start - count)
@@ -90,57 +80,16 @@ final class ByBlockPass: SelectedPass, @unchecked Sendable {
         runs.visible[lane] = Int32(geometry.visibleKeys(place: Int(route.places[start + lane])))
       }
       runs.append(geometry.keys(block: block), chosen: TileSchedule.laneMask(count))
-      load(route, start: start, count: count, at: at, worker: worker)
-      if following > 0 {
-        announce(route, start: start + count, count: following, at: at, output, worker: worker)
-      }
-      let kernels = setting.context.kernels.tiled
-      kernels.attend(
-        scratch[worker], keys, shape.headDim, values, shape.valueDim, nil, runs.runs,
-        Int32(runs.runCount), runs.masks, setting.board[worker])
-      kernels.store(
-        scratch[worker], output, shape.valueDim, route.outputs + start, Int32(count), logSumExp)
+      strips.load(route.queries + start, count: count, at, worker: worker)
+      let next = start + count
+      strips.announce(
+        queries: route.queries + next, outputs: route.outputs + next, of: output, count: following,
+        at, worker: worker)
+      strips.attend(runs, at, operands, worker: worker)
+      strips.store(
+        to: output, ids: route.outputs + start, count: count, logSumExp: logSumExp, worker: worker)
       setting.board.add(worker: worker, keyRows: runs.keyRows, queryRows: count, shape)
     }
-  }
-
-  /// Replaces the log-sum-exp of routed rows by the scores of the block's last key.
-  private func weigh(
-    _ route: RouteTable.Route, head: Int, block: Int, at: AttendOperands.Head,
-    _ operands: AttendOperands
-  ) {
-    let last = geometry.blockStarts[block + 1] - 1
-    let key = setting.source.keys(at.keyValueIndex, operands) + last * shape.headDim
-    let weights = partialLogSumExp.base + head * shape.queryLength * routes.ranks
-    let dot = setting.context.kernels.select.dot_rows
-    for index in 0..<route.count {
-      let place = weights + Int(route.outputs[index])
-      dot?(
-        at.query + Int(route.queries[index]) * shape.headDim, key, shape.headDim, 1,
-        Int32(shape.headDim), place)
-      place.pointee *= Float(shape.softmaxScale)
-    }
-  }
-
-  private func load(
-    _ route: RouteTable.Route, start: Int, count: Int, at: AttendOperands.Head, worker: Int
-  ) {
-    setting.context.kernels.tiled.load(
-      scratch[worker], at.query, shape.headDim, route.queries + start, Int32(count),
-      Int32(shape.headDim), Int32(shape.valueDim), shape.kernelScale)
-  }
-
-  /// The keys are those of the strip at hand: already in the caches.
-  private func announce(
-    _ route: RouteTable.Route, start: Int, count: Int, at: AttendOperands.Head,
-    _ output: UnsafeMutablePointer<Float>, worker: Int
-  ) {
-    var announcement = attn_tiled_next_t(
-      queries: at.query, keys: at.key, values: at.value, outputs: UnsafePointer(output),
-      query_stride: shape.headDim, key_stride: shape.headDim, value_stride: shape.valueDim,
-      output_stride: shape.valueDim, query_ids: route.queries + start,
-      output_ids: route.outputs + start, key_ids: nil, count: Int32(count), key_count: 0)
-    setting.context.kernels.tiled.announce?(scratch[worker], &announcement)
   }
 
   private func merge(worker: Int, unit: Int) {

@@ -16,7 +16,7 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
   private let heads: Int
   /// First query place of every chunk, and the number of queries.
   private let starts: [Int]
-  private let scratch: Workspace
+  private let strips: GatheredStrips
   private let runMemory: StripRunMemory
   private let router: ChunkRouter
   /// Per worker: partial rows of a strip, their log-sum-exp, lanes in order.
@@ -34,8 +34,7 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
     heads = stage.headsPerStrip(shape: shape, lanes: context.kernels.tile.lanes)
     starts = stage.chunkStarts(geometry, heads: heads)
     let workers = context.pool.count
-    let bytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
-    scratch = Workspace(bytesPerWorker: bytes, workers: workers)
+    strips = GatheredStrips(shape: shape, setting: setting)
     runMemory = StripRunMemory(blocks: 1, keys: geometry.largestBlock, workers: workers)
     router = ChunkRouter(stage, shape: shape, setting: setting, heads: heads)
     partial = Workspace(
@@ -49,7 +48,7 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
   }
 
   var bytes: Int {
-    scratch.bytes + runMemory.bytes + router.bytes + partial.bytes + tops.byteCount
+    strips.bytes + runMemory.bytes + router.bytes + partial.bytes + tops.byteCount
       + sums.byteCount
   }
 
@@ -120,7 +119,6 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
   ) {
     let keys = geometry.keys(block: block)
     let lanes = setting.context.kernels.tile.lanes
-    let kernels = setting.context.kernels.tiled
     let part = partial[worker].assumingMemoryBound(to: Float.self)
     let logSumExp = part + Self.mostLanes * shape.valueDim
     let all = Int(routes.begins[geometry.blockCount])
@@ -131,16 +129,13 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
         worker: worker, lanes: count, keyTile: setting.context.kernels.tile.keys)
       see(keys, routes.places + first, count: count, runs)
       runs.append(keys, chosen: TileSchedule.laneMask(count))
-      kernels.load(
-        scratch[worker], at.query, shape.headDim, rows, Int32(count), Int32(shape.headDim),
-        Int32(shape.valueDim), shape.kernelScale)
-      announce(routes, first + count..<min(first + count + lanes, all), at, worker: worker)
-      kernels.attend(
-        scratch[worker], setting.source.keys(at.keyValueIndex, operands), shape.headDim,
-        setting.source.values(at.keyValueIndex, operands), shape.valueDim, nil, runs.runs,
-        Int32(runs.runCount), runs.masks, setting.board[worker])
-      kernels.store(
-        scratch[worker], part, shape.valueDim, laneIDs(worker), Int32(count), logSumExp)
+      strips.load(rows, count: count, at, worker: worker)
+      strips.announce(
+        queries: rows + count, outputs: rows + count, of: at.output,
+        count: min(lanes, all - first - count), at, worker: worker)
+      strips.attend(runs, at, operands, worker: worker)
+      strips.store(
+        to: part, ids: laneIDs(worker), count: count, logSumExp: logSumExp, worker: worker)
       setting.context.kernels.select.merge_rows(
         at.output, tops.base + head * shape.queryLength, sums.base + head * shape.queryLength,
         rows, part, logSumExp, Int32(count), Int32(shape.valueDim))
@@ -159,19 +154,5 @@ final class ByChunkPass: SelectedPass, @unchecked Sendable {
     for lane in 0..<count {
       runs.visible[lane] = Int32(geometry.visibleKeys(place: Int(places[lane])))
     }
-  }
-
-  /// The keys of the next strip are those of this one, or follow them.
-  private func announce(
-    _ routes: ChunkRoutes, _ next: Range<Int>, _ at: AttendOperands.Head, worker: Int
-  ) {
-    guard !next.isEmpty else { return }
-    let rows = UnsafePointer(routes.rows + next.lowerBound)
-    var announcement = attn_tiled_next_t(
-      queries: at.query, keys: at.key, values: at.value, outputs: UnsafePointer(at.output),
-      query_stride: shape.headDim, key_stride: shape.headDim, value_stride: shape.valueDim,
-      output_stride: shape.valueDim, query_ids: rows, output_ids: rows, key_ids: nil,
-      count: Int32(next.count), key_count: 0)
-    setting.context.kernels.tiled.announce?(scratch[worker], &announcement)
   }
 }

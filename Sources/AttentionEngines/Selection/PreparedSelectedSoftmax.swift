@@ -67,7 +67,9 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
       pass = WeighedChunkPass(stage, shape: shape, setting: setting)
     case .byBlock where stage.mergesInChunks(geometry):
       pass = ByChunkPass(stage, shape: shape, setting: setting)
-    case .byBlock: pass = ByBlockPass(stage.merging, shape: shape, setting: setting)
+    case .byBlock:
+      precondition(stage.merging == .logSumExp, "blocks weigh by scores that lists keep")
+      pass = ByBlockPass(shape: shape, setting: setting)
     case .byRow: pass = ByRowPass(shape: shape, setting: setting)
     case .byQuery: pass = ByQueryPass(stage, shape: shape, setting: setting)
     }

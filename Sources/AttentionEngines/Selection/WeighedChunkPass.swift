@@ -15,7 +15,7 @@ final class WeighedChunkPass: SelectedPass, @unchecked Sendable {
   /// First query place of every chunk, and the number of queries.
   private let starts: [Int]
   private let router: ChunkRouter
-  private let scratch: Workspace
+  private let strips: GatheredStrips
   private let runMemory: StripRunMemory
   /// Per worker: partial rows of a strip, their log-sum-exp, lanes in order, rows, and what the
   /// blocks of one row weigh.
@@ -30,8 +30,7 @@ final class WeighedChunkPass: SelectedPass, @unchecked Sendable {
     starts = stage.chunkStarts(geometry, heads: 1)
     router = ChunkRouter(stage, shape: shape, setting: setting, heads: 1)
     let workers = context.pool.count
-    let bytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
-    scratch = Workspace(bytesPerWorker: bytes, workers: workers)
+    strips = GatheredStrips(shape: shape, setting: setting)
     let blocks = Self.mostLanes / geometry.keys(block: 0).count + 2
     runMemory = StripRunMemory(
       blocks: blocks, keys: blocks * geometry.largestBlock, workers: workers)
@@ -44,7 +43,7 @@ final class WeighedChunkPass: SelectedPass, @unchecked Sendable {
     }
   }
 
-  var bytes: Int { scratch.bytes + runMemory.bytes + router.bytes + partial.bytes }
+  var bytes: Int { strips.bytes + runMemory.bytes + router.bytes + partial.bytes }
 
   var phases: [WorkerPool.Job] {
     let heads = shape.batch * shape.queryHeads
@@ -115,11 +114,11 @@ final class WeighedChunkPass: SelectedPass, @unchecked Sendable {
         chosen: TileSchedule.laneMask(end) & ~TileSchedule.laneMask(lane))
       lane = end
     }
-    load(memory.rows, count: places.count, at, worker: worker)
-    attend(runs, at: at, operands, worker: worker)
-    setting.context.kernels.tiled.store(
-      scratch[worker], memory.part, shape.valueDim, memory.lanes, Int32(places.count),
-      memory.logSumExp)
+    strips.load(memory.rows, count: places.count, at, worker: worker)
+    strips.attend(runs, at, operands, worker: worker)
+    strips.store(
+      to: memory.part, ids: memory.lanes, count: places.count, logSumExp: memory.logSumExp,
+      worker: worker)
     for (lane, place) in places.enumerated() {
       write(place, lane: lane, head: head, memory, at.output + place * shape.valueDim)
     }
@@ -165,45 +164,16 @@ final class WeighedChunkPass: SelectedPass, @unchecked Sendable {
         worker: worker, lanes: count, keyTile: setting.context.kernels.tile.keys)
       runs.visible.update(repeating: Int32(keys.upperBound), count: count)
       runs.append(keys, chosen: TileSchedule.laneMask(count))
-      load(rows, count: count, at, worker: worker)
-      announce(routes, first + count..<min(first + count + lanes, all), at, worker: worker)
-      attend(runs, at: at, operands, worker: worker)
-      setting.context.kernels.tiled.store(
-        scratch[worker], memory.part, shape.valueDim, memory.lanes, Int32(count), nil)
+      strips.load(rows, count: count, at, worker: worker)
+      strips.announce(
+        queries: rows + count, outputs: rows + count, of: at.output,
+        count: min(lanes, all - first - count), at, worker: worker)
+      strips.attend(runs, at, operands, worker: worker)
+      strips.store(
+        to: memory.part, ids: memory.lanes, count: count, logSumExp: nil, worker: worker)
       setting.context.kernels.select.add_rows(
         at.output, rows, memory.part, weights + first, Int32(count), Int32(shape.valueDim))
       setting.board.add(worker: worker, keyRows: runs.keyRows, queryRows: count, shape)
     }
-  }
-
-  private func load(
-    _ rows: UnsafePointer<Int32>, count: Int, _ at: AttendOperands.Head, worker: Int
-  ) {
-    setting.context.kernels.tiled.load(
-      scratch[worker], at.query, shape.headDim, rows, Int32(count), Int32(shape.headDim),
-      Int32(shape.valueDim), shape.kernelScale)
-  }
-
-  private func attend(
-    _ runs: StripRuns, at: AttendOperands.Head, _ operands: AttendOperands, worker: Int
-  ) {
-    setting.context.kernels.tiled.attend(
-      scratch[worker], setting.source.keys(at.keyValueIndex, operands), shape.headDim,
-      setting.source.values(at.keyValueIndex, operands), shape.valueDim, nil, runs.runs,
-      Int32(runs.runCount), runs.masks, setting.board[worker])
-  }
-
-  /// The keys of the next strip are those of this one, or follow them.
-  private func announce(
-    _ routes: ChunkRoutes, _ next: Range<Int>, _ at: AttendOperands.Head, worker: Int
-  ) {
-    guard !next.isEmpty else { return }
-    let rows = UnsafePointer(routes.rows + next.lowerBound)
-    var announcement = attn_tiled_next_t(
-      queries: at.query, keys: at.key, values: at.value, outputs: UnsafePointer(at.output),
-      query_stride: shape.headDim, key_stride: shape.headDim, value_stride: shape.valueDim,
-      output_stride: shape.valueDim, query_ids: rows, output_ids: rows, key_ids: nil,
-      count: Int32(next.count), key_count: 0)
-    setting.context.kernels.tiled.announce?(scratch[worker], &announcement)
   }
 }

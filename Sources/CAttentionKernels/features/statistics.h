@@ -89,20 +89,11 @@ static void f_row_dots(const float *x, ptrdiff_t stride, int32_t rows, int32_t w
 
 static void f_largest_rows(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
                            float factor, float *largest) {
-  enum { columns = FEATURE_COLUMNS };
-  int32_t t = 0;
-  for (; width == columns * FEATURE_LANES && t + FEATURE_LANES <= rows; t += FEATURE_LANES) {
-    vec16 r[FEATURE_LANES];
-    FEATURE_UNROLL
-    for (int i = 0; i < FEATURE_LANES; ++i) {
-      const float *at = x + (t + i) * stride;
-      r[i] = f_load(at);
-      FEATURE_UNROLL
-      for (int j = 1; j < columns; ++j) r[i] = f_max(r[i], f_load(at + j * FEATURE_LANES));
-    }
-    f_store(largest + t, f_set1(factor) * f_largest_each(r));
-  }
   feature_block_t in = {x, stride, rows, 1};
+  int32_t t = 0;
+  for (; width == FEATURE_HELD * FEATURE_LANES && t + FEATURE_LANES <= rows; t += FEATURE_LANES) {
+    f_store(largest + t, f_set1(factor) * f_largest_sixteen(&in, t, FEATURE_HELD));
+  }
   for (; t < rows; ++t) largest[t] = factor * f_row_largest(&in, x + t * stride, width);
 }
 
