@@ -6,15 +6,16 @@
   Scripts/kernels-table.py --one RUN        reads the journals of runs that exist
       [--two RUN] [--avx2 RUN]
 
-A share is the median time against the Float32 multiply-add peak (for two threads: that of both)
-measured beside the case; "floor" divides the case's own roofline floor by its time, "bare" the time
-of the bare transforms by that of the mechanism, "read" the time of a read of its key-value cache.
-Measure on a quiet machine.
+A share is the median, over samples whose core nobody shared, of the rate against the Float32
+multiply-add peak (for two threads: that of both) measured around the sample; "bare" divides the time
+of the bare transforms by that of the mechanism, "read" that of a read of its key-value cache, round
+by round. "Own core" says how many samples were left. Measure on a quiet machine.
 """
 import argparse
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import time
@@ -116,11 +117,34 @@ def find(records, case):
     return None
 
 
-def median(timing, name=None):
+def median(timing):
+    return alternative(timing)["medianNanoseconds"]
+
+
+def alternative(timing, name=None):
     for item in timing["alternatives"]:
         if item["role"] == "mechanism" if name is None else item["name"] == name:
-            return item["medianNanoseconds"]
+            return item
     return None
+
+
+def own_core(timing):
+    """How many samples of the mechanism had a core of their own, of how many."""
+    item = alternative(timing)
+    shared = item.get("sharedCoreSamples")
+    count = len(item["samplesNanoseconds"])
+    return "" if shared is None else "%d of %d" % (count - len(shared), count)
+
+
+def paired(timing, name):
+    """The median over rounds of the time of `name` over that of the mechanism."""
+    top, bottom = alternative(timing, name), alternative(timing)
+    if top is None:
+        return None
+    pairs = list(zip(top["samplesNanoseconds"], bottom["samplesNanoseconds"]))
+    shared = set(top.get("sharedCoreSamples") or []) | set(bottom.get("sharedCoreSamples") or [])
+    own = [pair for index, pair in enumerate(pairs) if index not in shared]
+    return statistics.median(a / b for a, b in (own if len(own) >= 5 else pairs))
 
 
 def number(value):
@@ -132,8 +156,8 @@ def measured(timing, quantity):
     if timing is None:
         return None
     if quantity in BARE:
-        bare = median(timing, BARE[quantity])
-        return None if bare is None else 100 * bare / median(timing)
+        bare = paired(timing, BARE[quantity])
+        return None if bare is None else 100 * bare
     share = number(timing.get("shareOfPeak" if quantity == "peak" else "floorShare"))
     return None if share is None else 100 * share
 
@@ -147,17 +171,21 @@ def verdict(value, target, aim):
 
 
 def print_table(title, rows):
-    print("\n### %s\n\n| Kernel | Of | Measured [%%] | Target | Aim | |" % title)
-    print("|---|---|---|---|---|---|")
-    for label, quantity, value, target, aim in rows:
+    print("\n### %s\n\n| Kernel | Of | Measured [%%] | Target | Aim | | Own core |" % title)
+    print("|---|---|---|---|---|---|---|")
+    for label, quantity, value, target, aim, own in rows:
         shown = "" if value is None else "%.1f" % value
-        print("| %s | %s | %s | %g | %g | %s |"
-              % (label, quantity, shown, target, aim, verdict(value, target, aim)))
+        print("| %s | %s | %s | %g | %g | %s | %s |"
+              % (label, quantity, shown, target, aim, verdict(value, target, aim), own))
 
 
 def direct_rows(records, targets):
-    return [(label, quantity, measured(find(records, case), quantity), target, aim)
-            for label, case, quantity, target, aim in targets]
+    rows = []
+    for label, case, quantity, target, aim in targets:
+        timing = find(records, case)
+        own = own_core(timing) if timing else ""
+        rows.append((label, quantity, measured(timing, quantity), target, aim, own))
+    return rows
 
 
 def neighbour_rows(records):
@@ -165,7 +193,7 @@ def neighbour_rows(records):
     for label, case, other in NEIGHBOURS:
         own, base = (measured(find(records, c), "peak") for c in (case, other))
         value = 100 * own / base if own is not None and base else None
-        rows.append((label, "share of " + other, value, 90, 95))
+        rows.append((label, "share of " + other, value, 90, 95, ""))
     return rows
 
 
@@ -178,16 +206,16 @@ def scaling_rows(one, two):
         if case.startswith(MEMORY_BOUND):
             floors = [measured(t, "floor") for t in (first, second)]
             value = 100 * floors[1] / floors[0] if all(floors) else None
-            rows.append((label, "floor share of one thread", value, 90, 95))
+            rows.append((label, "floor share of one thread", value, 90, 95, ""))
         else:
             rows.append((label, "time of one thread over two", 100 * median(first) / median(second),
-                         190, 197))
+                         190, 197, ""))
     return rows
 
 
 def two_thread_rows(two):
     cases = [t for t in TARGETS if t[1].startswith("flash@") and "4096" in t[1]]
-    return [(label, "peak of two threads", measured(find(two, case), "peak"), 91, 94)
+    return [(label, "peak of two threads", measured(find(two, case), "peak"), 91, 94, "")
             for label, case, _, _, _ in cases]
 
 

@@ -33,6 +33,19 @@ final class FakeDisturbance: DisturbanceSource {
   }
 }
 
+/// Readings of a core whose issue rate a test sets.
+final class FakeYardstick: YardstickSource {
+  var issueShare = 1.0
+  private(set) var reads = 0
+  let spentNanoseconds: UInt64 = 0
+
+  /// The rate is the number of the reading.
+  func read() -> YardstickReading {
+    reads += 1
+    return YardstickReading(multiplyAddRate: Double(reads), issueShare: issueShare)
+  }
+}
+
 /// A source that gives fixed readings and logs what was done to it.
 final class FakeSource: CounterSource {
   let name: String

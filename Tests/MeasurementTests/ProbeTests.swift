@@ -39,6 +39,13 @@ struct ProbeTests {
     #expect((2e6...2e12).contains(peak.measure()))
   }
 
+  @Test func aCoreBeginsSeveralInstructionsPerStepOfAChain() throws {
+    // Only x86-64 has the loops.
+    guard let probe = IssueProbe(duration: .microseconds(30)) else { return }
+    // A multiplication takes 3 to 5 cycles, in each of which a core begins 1 to 12 instructions.
+    #expect((2.0...60).contains(probe.measure()))
+  }
+
   @Test func bufferSizesTellTheLevelsApart() {
     let sizes = BandwidthSizes(fingerprint: Self.fingerprint(l3: 32 << 20), threads: 2).levels
     #expect(sizes.map(\.level) == [.l1, .l2, .l3, .memory])

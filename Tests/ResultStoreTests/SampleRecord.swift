@@ -69,7 +69,8 @@ enum Sample {
         samplesNanoseconds: [4100.5, 4099, 4120],
         medianNanoseconds: 4100.5, madNanoseconds: 1.5,
         intervalNanoseconds: Interval(low: 4099, high: 4120), minNanoseconds: 4099,
-        p90Nanoseconds: 4120, disturbed: 0)
+        p90Nanoseconds: 4120, disturbed: 0, disturbedSamples: [], sharedCoreSamples: [1],
+        peaksGigaflopsPerSecond: [286, 287, 288])
     ],
     speedUpOverFlash: .absent(reason: "it is the baseline"),
     speedUpOverDense: .value(Estimate(value: 1, interval: Interval(low: 0.99, high: 1.01))),

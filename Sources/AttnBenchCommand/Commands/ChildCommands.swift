@@ -75,9 +75,13 @@ struct TimingWorker: ParsableCommand {
     let cpus = cpus.split(separator: ",").compactMap { Int($0) }
     if !cpus.isEmpty { _ = Affinity.pin(to: cpus) }
     let (suite, item) = try work.load()
+    let execution = try kernelOptions.context()
     let timed = TimedCase(
-      timing: suite.timing, sources: InputSource(seed: Seed(work.seed)),
-      execution: try kernelOptions.context(), cacheBytes: cacheBytes)
+      timing: suite.timing, sources: InputSource(seed: Seed(work.seed)), execution: execution,
+      cacheBytes: cacheBytes,
+      yardstick: PoolYardstick(
+        pool: execution.pool, cpus: max(cpus.count, 1),
+        peak: AdjacentPeak.best(duration: .microseconds(100))))
     let timing = try timed.measure(item, process: process)
     print(String(decoding: try JSONEncoder().encode(timing), as: UTF8.self))
   }

@@ -81,16 +81,22 @@ struct HostContext {
         cores: fingerprint.cores),
       affinity: affinity.map(String.init).joined(separator: ","),
       conditions: { Self.conditions() }, adjacentPeak: { peak.map { $0.measure() * threads } },
+      yardstick: PoolYardstick(pool: execution.pool, cpus: affinity.count, peak: shortPeak),
       counters: counters, metrics: try MetricCatalogue.builtIn(), cacheBytes: cacheBytes,
       memoryLimit: memoryLimit, timeInProcess: timeInProcess, phases: phases,
       now: { Self.timestamp() })
   }
 
-  private var adjacentPeak: AdjacentPeak? {
+  private var adjacentPeak: AdjacentPeak? { peak(lasting: .milliseconds(1)) }
+
+  /// Short enough to stand next to every sample.
+  private var shortPeak: AdjacentPeak? { peak(lasting: .microseconds(100)) }
+
+  private func peak(lasting duration: Duration) -> AdjacentPeak? {
     guard let best = roofs?.single?.best(.float32MultiplyAdd) else {
-      return (try? AdjacentPeak(instructions: .avx512)) ?? (try? AdjacentPeak(instructions: .avx2))
+      return AdjacentPeak.best(duration: duration)
     }
-    return try? AdjacentPeak(instructions: best.instructions)
+    return try? AdjacentPeak(instructions: best.instructions, duration: duration)
   }
 
   static func timestamp() -> String {

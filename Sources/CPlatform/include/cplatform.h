@@ -185,6 +185,14 @@ uint64_t cplatform_roof_run(cplatform_roof_t roof, uint64_t iterations, double *
 /// exponentials.
 double cplatform_roof_checksum(cplatform_roof_t roof, uint64_t iterations);
 
+/// Runs instructions that wait for nothing, as many per cycle as the core can begin, and returns
+/// their number; 0 if the loop is not written for this machine.
+uint64_t cplatform_issue_run(uint64_t iterations);
+
+/// Runs multiplications of which each waits for the one before, so that they count cycles, and
+/// returns their number; 0 if the loop is not written for this machine.
+uint64_t cplatform_chain_run(uint64_t iterations);
+
 /// Vector width of the bandwidth loops, in bytes; the CPU must support it.
 typedef enum {
   CPLATFORM_WIDTH_16 = 16,

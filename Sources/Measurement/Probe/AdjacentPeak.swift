@@ -31,6 +31,14 @@ public struct AdjacentPeak {
     }
   }
 
+  /// The peak of the widest instructions of this CPU; nil if it has neither AVX2 nor AVX-512.
+  public static func best(duration: Duration) -> Self? {
+    for instructions in [RoofInstructions.avx512, .avx2] {
+      if let peak = try? Self(instructions: instructions, duration: duration) { return peak }
+    }
+    return nil
+  }
+
   /// The Float32 operations per second of one core now; allocates nothing.
   public func measure() -> Double {
     let begin = clock.threadCPUNanoseconds()

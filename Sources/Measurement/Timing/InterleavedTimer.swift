@@ -10,6 +10,7 @@ public struct InterleavedTimer {
   private let plan: TimingPlan
   private let clock: any TimeSource
   private let disturbance: any DisturbanceSource
+  private let yardstick: (any YardstickSource)?
 
   /// A block is never grown beyond this many calls.
   static let maximumCalls = 1 << 24
@@ -17,11 +18,13 @@ public struct InterleavedTimer {
   public init(
     plan: TimingPlan = TimingPlan(),
     clock: any TimeSource = MonotonicClock(),
-    disturbance: any DisturbanceSource = SystemDisturbance()
+    disturbance: any DisturbanceSource = SystemDisturbance(),
+    yardstick: (any YardstickSource)? = nil
   ) {
     self.plan = plan
     self.clock = clock
     self.disturbance = disturbance
+    self.yardstick = yardstick
   }
 
   /// Times `alternatives` until the plan says to stop.
@@ -95,13 +98,16 @@ public struct InterleavedTimer {
     _ alternative: TimedAlternative, calls: Int, round: Int, position: Int
   ) -> TimedSample {
     alternative.prepare?()
+    let first = yardstick?.read()
     let before = disturbance.read()
     let (wall, cpu) = time(alternative.body, calls: calls)
     let after = disturbance.read()
+    let last = yardstick?.read()
     return TimedSample(
       round: round, position: position, calls: calls,
       nanosecondsPerCall: Double(wall) / Double(calls),
-      threadCPUNanosecondsPerCall: Double(cpu) / Double(calls), disturbance: after.since(before))
+      threadCPUNanosecondsPerCall: Double(cpu) / Double(calls), disturbance: after.since(before),
+      yardstick: first.flatMap { first in last.map { first.joined($0) } })
   }
 
   @inline(never)

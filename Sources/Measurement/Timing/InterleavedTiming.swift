@@ -110,8 +110,8 @@ public struct InterleavedTiming: Hashable, Codable, Sendable {
 
   /// The time of one alternative over that of another, from the even pairs of all rounds.
   ///
-  /// Rounds in which others disturbed one partner alone are left out, unless too few remain for an
-  /// interval.
+  /// Rounds in which others disturbed one partner alone, or shared its core, are left out, unless
+  /// too few remain for an interval.
   ///
   /// - Throws: `unknownAlternative` if a name is not in the group, `StatisticsError` if a sample
   ///   took no time at all.
@@ -126,15 +126,17 @@ public struct InterleavedTiming: Hashable, Codable, Sendable {
 }
 
 extension PairedRatios {
-  /// The ratios of rounds in which neither partner was disturbed, or both; of all rounds if those
-  /// are fewer than `count`.
+  /// The ratios of rounds in which neither partner was disturbed nor shared its core, or both; of
+  /// all rounds if those are fewer than `count`.
   ///
   /// The order within a round is random, so that leaving out those of which one partner alone was
   /// disturbed shifts nothing.
   init(
     evenPairs top: [TimedSample], over bottom: [TimedSample], atLeast count: Int
   ) throws(StatisticsError) {
-    let even = zip(top, bottom).filter { $0.isDisturbed == $1.isDisturbed }
+    let even = zip(top, bottom).filter {
+      $0.isDisturbed == $1.isDisturbed && $0.isCoreShared == $1.isCoreShared
+    }
     let pairs = even.count >= count ? even : Array(zip(top, bottom))
     try self.init(
       numerators: pairs.map(\.0.nanosecondsPerCall),

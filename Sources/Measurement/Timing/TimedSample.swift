@@ -18,12 +18,18 @@ public struct TimedSample: Hashable, Codable, Sendable {
   public let stolenNanoseconds: UInt64
   /// Time that threads of the process waited for a CPU during the block; nil where unknown.
   public let waitedNanoseconds: UInt64?
+  /// Float32 multiply-add peak around the block [op/s], of all workers; nil where it was not read.
+  public let multiplyAddRate: Double?
+  /// The lower of the shares of ``YardstickReading/issueShare`` around the block; nil where it was
+  /// not read.
+  public let issueShare: Double?
 
-  /// A block of `calls` calls that took the given times per call and was disturbed as `reading`
-  /// says.
+  /// A block of `calls` calls that took the given times per call, was disturbed as `reading` says
+  /// and ran between readings that `yardstick` joins.
   public init(
     round: Int, position: Int, calls: Int, nanosecondsPerCall: Double,
-    threadCPUNanosecondsPerCall: Double, disturbance reading: DisturbanceReading
+    threadCPUNanosecondsPerCall: Double, disturbance reading: DisturbanceReading,
+    yardstick: YardstickReading? = nil
   ) {
     self.round = round
     self.position = position
@@ -33,6 +39,8 @@ public struct TimedSample: Hashable, Codable, Sendable {
     involuntarySwitches = reading.involuntarySwitches
     stolenNanoseconds = reading.stolenNanoseconds
     waitedNanoseconds = reading.waitedNanoseconds
+    multiplyAddRate = yardstick?.multiplyAddRate
+    issueShare = yardstick?.issueShare
   }
 
   /// The same sample as part of another series.
@@ -42,7 +50,8 @@ public struct TimedSample: Hashable, Codable, Sendable {
       threadCPUNanosecondsPerCall: threadCPUNanosecondsPerCall,
       disturbance: DisturbanceReading(
         involuntarySwitches: involuntarySwitches, stolenNanoseconds: stolenNanoseconds,
-        waitedNanoseconds: waitedNanoseconds))
+        waitedNanoseconds: waitedNanoseconds),
+      yardstick: YardstickReading(multiplyAddRate: multiplyAddRate, issueShare: issueShare))
   }
 
   /// Time that others may cost a block before it counts as disturbed, as a share of it.
@@ -59,4 +68,12 @@ public struct TimedSample: Hashable, Codable, Sendable {
     return Double(waitedNanoseconds + stolenNanoseconds)
       > Self.harmlessShare * nanosecondsPerCall * Double(calls)
   }
+
+  /// Share of a core's issue rate below which another hardware thread must have had a part of it.
+  ///
+  /// Readings of a core that nobody shares scatter by 2 %; a busy neighbour takes 10 % and more.
+  public static let ownCoreShare = 0.97
+
+  /// Whether somebody else's thread ran on the same core before or after the block.
+  public var isCoreShared: Bool { issueShare.map { $0 < Self.ownCoreShare } ?? false }
 }

@@ -62,6 +62,7 @@ enum DetailTables {
         .duration("p90", nanoseconds: times.map { $0.map(\.p90Nanoseconds) }),
         Column("samples", cells: times.map { Cell($0.map(\.count)) }),
         Column("disturbed", cells: times.map { Cell($0.map(\.disturbed)) }),
+        Column("core shared", cells: times.map { Cell($0.flatMap(sharedSamples)) }),
         Column("GFLOP/s", rows.map { $0.timing(\.gigaflopsPerSecond) }, style: significant),
         Column("share of f32 peak", rows.map { $0.timing(\.shareOfPeak) }, style: percent),
         Column(
@@ -75,6 +76,13 @@ enum DetailTables {
           "stopped by", isNumeric: false,
           cells: rows.map { Cell(text: $0.record.publishableTiming.map(\.stop)) }),
       ])
+  }
+
+  private static func sharedSamples(_ time: TimedAlternative) -> Known<Int> {
+    guard let shared = time.sharedCoreSamples else {
+      return .absent(reason: "the run did not look at the issue rate of its cores")
+    }
+    return .value(shared.count)
   }
 
   static func accuracy(_ rows: [NumberedRecord]) -> Table {

@@ -15,9 +15,11 @@ public struct TimingRecord: Codable, Hashable, Sendable {
   public var flashFloorShare: Quantity
   /// Product operations of the plan / median time.
   public var gigaflopsPerSecond: Quantity
-  /// Multiply-add peak in f32, measured next to the case.
+  /// Median multiply-add peak in f32, measured around each sample of the mechanism.
   public var adjacentPeakGigaflopsPerSecond: Quantity
-  /// ``gigaflopsPerSecond`` / ``adjacentPeakGigaflopsPerSecond``.
+  /// Median over the samples of the mechanism: rate of products / peak around that sample.
+  ///
+  /// Samples on a core that another hardware thread shared are left out where enough remain.
   public var shareOfPeak: Quantity
   /// `warm` or `cold`.
   public var cache: String
@@ -127,6 +129,11 @@ public struct TimedAlternative: Codable, Hashable, Sendable {
   public var disturbed: Int
   /// Indices of those samples; nil in records that only count them.
   public var disturbedSamples: [Int]?
+  /// Indices of samples beside which another hardware thread was at work on the same core; nil
+  /// where that was not looked for.
+  public var sharedCoreSamples: [Int]?
+  /// Float32 multiply-add peak of all threads around each sample; nil where it was not measured.
+  public var peaksGigaflopsPerSecond: [Double]?
   /// Calls in each sample; times are per call.
   public var callsPerSample: Int?
   /// Median CPU time of the calling thread per call.
@@ -136,7 +143,8 @@ public struct TimedAlternative: Codable, Hashable, Sendable {
     role: Role, name: String, precision: String, samplesNanoseconds: [Double],
     medianNanoseconds: Double, madNanoseconds: Double, intervalNanoseconds: Interval,
     minNanoseconds: Double, p90Nanoseconds: Double, disturbed: Int,
-    disturbedSamples: [Int]? = nil, callsPerSample: Int? = nil,
+    disturbedSamples: [Int]? = nil, sharedCoreSamples: [Int]? = nil,
+    peaksGigaflopsPerSecond: [Double]? = nil, callsPerSample: Int? = nil,
     medianThreadCPUNanoseconds: Double? = nil
   ) {
     self.role = role
@@ -150,6 +158,8 @@ public struct TimedAlternative: Codable, Hashable, Sendable {
     self.p90Nanoseconds = p90Nanoseconds
     self.disturbed = disturbed
     self.disturbedSamples = disturbedSamples
+    self.sharedCoreSamples = sharedCoreSamples
+    self.peaksGigaflopsPerSecond = peaksGigaflopsPerSecond
     self.callsPerSample = callsPerSample
     self.medianThreadCPUNanoseconds = medianThreadCPUNanoseconds
   }

@@ -42,7 +42,7 @@ public final class CaseRunner {
     phases = context.phases
     timed = TimedCase(
       timing: timing, sources: sources, execution: context.execution,
-      cacheBytes: context.cacheBytes, phases: context.phases)
+      cacheBytes: context.cacheBytes, phases: context.phases, yardstick: context.yardstick)
   }
 
   /// The record of one finished case; whatever goes wrong inside becomes its status.

@@ -21,9 +21,7 @@ struct CaseTiming {
     _ item: CaseSpecification, engine: any PreparedAttention, plan: Plan, bounds: BoundsRecord,
     callNanoseconds: Double
   ) throws -> TimingRecord {
-    let peakBefore = adjacentPeak()
     let (result, processes) = try rounds(of: item, engine: engine, callNanoseconds)
-    let peaks = [peakBefore, adjacentPeak()].compactMap { $0 }
     let own = try result.timing(of: Role.mechanism.rawValue)
     let base = try result.timing(of: Role.flashBaseline.rawValue)
     let ratio = try result.ratio(of: Role.flashBaseline.rawValue, to: Role.mechanism.rawValue)
@@ -38,11 +36,10 @@ struct CaseTiming {
     let speedUp = Self.speedUp(ratio, of: plan)
     let hostBound = bounds.bound(on: BoundsRecord.host)
     let seconds = own.summary.median * 1e-9
-    let rate = Double(plan.operations.products) / seconds * 1e-9
-    let peak: Quantity =
-      peaks.isEmpty
-      ? .absent(reason: "the multiply-add peak could not be measured")
-      : .value(peaks.reduce(0, +) / Double(peaks.count) * 1e-9)
+    let products = Double(plan.operations.products)
+    let beside: ResultStore.Known<PeakShare> =
+      PeakShare(own.samples, products: products).map { .value($0) }
+      ?? .absent(reason: "the multiply-add peak could not be measured")
     return TimingRecord(
       alternatives: [
         record(.mechanism, item.mechanismID, plan.precisionName, own),
@@ -57,9 +54,9 @@ struct CaseTiming {
       flashFloorShare: hostBound.flatMap {
         $0.denseFloorSeconds.map { $0 / (base.summary.median * 1e-9) }
       },
-      gigaflopsPerSecond: Self.figure(.value(rate), of: plan),
-      adjacentPeakGigaflopsPerSecond: peak,
-      shareOfPeak: Self.figure(peak.map { rate / $0 }, of: plan), cache: item.cache.rawValue,
+      gigaflopsPerSecond: Self.figure(.value(products / seconds * 1e-9), of: plan),
+      adjacentPeakGigaflopsPerSecond: beside.map { $0.peak * 1e-9 },
+      shareOfPeak: Self.figure(beside.map(\.share), of: plan), cache: item.cache.rawValue,
       stop: result.stop.rawValue, processes: processes)
   }
 
@@ -84,10 +81,6 @@ struct CaseTiming {
       Array(repeating: index, count: part.rounds)
     }
     return (joined, owners)
-  }
-
-  private func adjacentPeak() -> Double? {
-    context.phases.measure(.peak) { context.adjacentPeak() }
   }
 
   private func overDense(
@@ -145,7 +138,20 @@ struct CaseTiming {
         high: summary.interval?.upper ?? summary.maximum),
       minNanoseconds: summary.minimum, p90Nanoseconds: summary.ninetiethPercentile,
       disturbed: disturbed.count, disturbedSamples: disturbed,
+      sharedCoreSamples: sharedCore(timing), peaksGigaflopsPerSecond: peaks(timing),
       callsPerSample: timing.callsPerSample,
       medianThreadCPUNanoseconds: timing.threadCPUSummary.median)
+  }
+
+  /// Indices of the samples on a shared core; nil where nothing tells.
+  private func sharedCore(_ timing: AlternativeTiming) -> [Int]? {
+    guard timing.samples.contains(where: { $0.issueShare != nil }) else { return nil }
+    return timing.samples.indices.filter { timing.samples[$0].isCoreShared }
+  }
+
+  /// The peak around every sample; nil unless all have one.
+  private func peaks(_ timing: AlternativeTiming) -> [Double]? {
+    let peaks = timing.samples.compactMap { $0.multiplyAddRate.map { $0 * 1e-9 } }
+    return peaks.count == timing.samples.count ? peaks : nil
   }
 }

@@ -24,7 +24,7 @@ public enum RunPhase: String, Hashable, Sendable, CaseIterable {
   case calibration
   /// Intervals, order, reading of clocks between the blocks; child processes starting up.
   case sampling
-  /// The multiply-add peak next to a case.
+  /// Multiply-add peaks and issue rates next to the samples.
   case peak
   case journal
   case report

@@ -18,6 +18,8 @@ public struct RunContext {
   public let conditions: () -> [String: String]
   /// The Float32 multiply-add rate of all workers right now [op/s], or nil if it cannot be measured.
   public let adjacentPeak: () -> Double?
+  /// Reads peak and issue rate next to every sample; nil where neither is wanted.
+  public let yardstick: (any YardstickSource)?
   public let counters: any CaseCounters
   /// Figures that are derived from every finished record.
   public let metrics: MetricCatalogue
@@ -35,7 +37,8 @@ public struct RunContext {
   public init(
     execution: ExecutionContext, machines: [Machine], build: BuildRecord, machine: MachineRecord,
     affinity: String, conditions: @escaping () -> [String: String],
-    adjacentPeak: @escaping () -> Double?, counters: any CaseCounters,
+    adjacentPeak: @escaping () -> Double?, yardstick: (any YardstickSource)? = nil,
+    counters: any CaseCounters,
     metrics: MetricCatalogue, cacheBytes: Int, memoryLimit: Int? = nil,
     timeInProcess: ProcessTiming?,
     phases: PhaseClock = PhaseClock(), now: @escaping () -> String
@@ -47,6 +50,7 @@ public struct RunContext {
     self.affinity = affinity
     self.conditions = conditions
     self.adjacentPeak = adjacentPeak
+    self.yardstick = yardstick
     self.counters = counters
     self.metrics = metrics
     self.cacheBytes = cacheBytes

@@ -13,19 +13,21 @@ public final class TimedCase {
   private let sources: InputSource
   private let cacheBytes: Int
   private let phases: PhaseClock?
+  private let yardstick: (any YardstickSource)?
   private var baseline: Baseline?
   /// Hears how far a timing is, a few times a second.
   var onStep: ((CaseStep) -> Void)?
 
   public init(
     timing: SuiteTiming, sources: InputSource, execution: ExecutionContext, cacheBytes: Int,
-    phases: PhaseClock? = nil
+    phases: PhaseClock? = nil, yardstick: (any YardstickSource)? = nil
   ) {
     self.timing = timing
     self.sources = sources
     self.execution = execution
     self.cacheBytes = cacheBytes
     self.phases = phases
+    self.yardstick = yardstick
   }
 
   private struct Baseline {
@@ -75,7 +77,8 @@ public final class TimedCase {
         .init(name: TimingRecord.selectionName) { rotation.select(engine) })
     }
     let plan = plan(process: process)
-    let timer = InterleavedTimer(plan: plan)
+    let timer = InterleavedTimer(plan: plan, yardstick: yardstick)
+    let spent = yardstick?.spentNanoseconds ?? 0
     let result = try spend(.sampling) {
       try timer.measure(
         alternatives, onRound: onStep.map { StepThrottle(plan: plan, onStep: $0).hear })
@@ -83,6 +86,7 @@ public final class TimedCase {
     baseline?.callNanoseconds = try result.timing(of: Role.flashBaseline.rawValue).summary.median
     phases?.move(result.timedNanoseconds, from: .sampling, to: .timed)
     phases?.move(result.calibrationNanoseconds, from: .sampling, to: .calibration)
+    phases?.move((yardstick?.spentNanoseconds ?? 0) - spent, from: .sampling, to: .peak)
     return result
   }
 
