@@ -4,8 +4,9 @@
 public struct YardstickReading: Hashable, Sendable {
   /// Float32 operations of multiply-adds per second, of all workers; nil if they cannot be measured.
   public let multiplyAddRate: Double?
-  /// Instructions that a core could begin, as a share of the most that it began before; that of the
-  /// slowest worker. Nil if it cannot be measured.
+  /// Instructions that a core could begin, as a share of the most that it began before.
+  ///
+  /// That of the slowest worker; nil if it cannot be measured.
   public let issueShare: Double?
 
   public init(multiplyAddRate: Double?, issueShare: Double?) {
