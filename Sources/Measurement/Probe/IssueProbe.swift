@@ -24,8 +24,9 @@ public struct IssueProbe: Sendable {
     }
   }
 
-  /// Instructions begun per step of a chain of multiplications; a step takes the same number of
-  /// cycles at any clock. Allocates nothing.
+  /// Instructions begun per step of a chain of multiplications.
+  ///
+  /// A step takes the same number of cycles at any clock. Allocates nothing.
   public func measure() -> Double {
     let clock = MonotonicClock()
     // The fastest of three: an interrupt in the chain would look like a core that begins more.
