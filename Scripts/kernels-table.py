@@ -130,7 +130,7 @@ def alternative(timing, name=None):
 
 def own_core(timing):
     """How many samples of the mechanism had a core of their own, of how many."""
-    item = alternative(timing)
+    item = timing.get("alone") or alternative(timing)
     shared = item.get("sharedCoreSamples")
     count = len(item["samplesNanoseconds"])
     return "" if shared is None else "%d of %d" % (count - len(shared), count)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import AttentionCore
 import Foundation
 import ResultStore
 import Testing
@@ -47,6 +48,30 @@ import Testing
     let wrong = try command.run("run", "s.yaml", "--counters", "cachegrnd")
     #expect(wrong.code == 2)
     #expect(wrong.errors.contains("did you mean 'cachegrind'?"))
+  }
+
+  @Test func samplesAloneGiveTheShareOfThePeak() throws {
+    let command = try Command()
+    defer { command.remove() }
+    try command.write(Self.suite(timing: ", peakSamples: 9"), to: "s.yaml")
+    let result = try command.run("run", "s.yaml", "--output", "runs", "--name", "alone")
+    #expect(result.code == 0, "\(result.errors)")
+    for record in try records(command, "alone") {
+      let timing = try #require(record.timing.value)
+      let alone = try #require(timing.alone)
+      let peaks = try #require(alone.peaksGigaflopsPerSecond)
+      // Fewer only where 9 samples of a millisecond take a quarter of the time of the case.
+      #expect((1...9).contains(alone.count) && peaks.count == alone.count)
+      let shares = zip(alone.samplesNanoseconds, peaks).map { nanoseconds, peak in
+        Double(record.work.operations.products) / nanoseconds / peak
+      }
+      let share = try #require(timing.shareOfPeak.value)
+      let (low, high) = (try #require(shares.min()), try #require(shares.max()))
+      #expect((low...high).contains(share))
+    }
+    try command.write(Self.suite(timing: ", peakSample: 9"), to: "s.yaml")
+    let wrong = try command.run("run", "s.yaml")
+    #expect(wrong.code == 2 && wrong.errors.contains("did you mean 'peakSamples'?"))
   }
 
   @Test func everyRecordHasItsMetricsAndPhases() throws {

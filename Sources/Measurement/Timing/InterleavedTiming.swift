@@ -47,15 +47,26 @@ public struct InterleavedTiming: Hashable, Codable, Sendable {
   public let bootstrap: Bootstrap
   /// Wall time of the calls that found the block lengths; they are no samples.
   public let calibrationNanoseconds: UInt64
+  /// Samples of one alternative without the others; nil if none were taken.
+  public let alone: AlternativeTiming?
 
   public init(
     alternatives: [AlternativeTiming], stop: StopReason, bootstrap: Bootstrap = Bootstrap(),
-    calibrationNanoseconds: UInt64 = 0
+    calibrationNanoseconds: UInt64 = 0, alone: AlternativeTiming? = nil
   ) {
     self.alternatives = alternatives
     self.stop = stop
     self.bootstrap = bootstrap
     self.calibrationNanoseconds = calibrationNanoseconds
+    self.alone = alone
+  }
+
+  /// The same timing with the samples of `timing`, which holds one alternative.
+  public func with(alone timing: InterleavedTiming) -> Self {
+    Self(
+      alternatives: alternatives, stop: stop, bootstrap: bootstrap,
+      calibrationNanoseconds: calibrationNanoseconds + timing.calibrationNanoseconds,
+      alone: timing.alternatives.first)
   }
 
   /// The rounds of several timings of the same alternatives, one after the other.
@@ -69,27 +80,35 @@ public struct InterleavedTiming: Hashable, Codable, Sendable {
     guard let first = timings.first else { throw .noAlternatives }
     var alternatives: [AlternativeTiming] = []
     for alternative in first.alternatives {
-      var samples: [TimedSample] = []
-      for timing in timings {
-        let offset = samples.count
-        let own = try timing.timing(of: alternative.name).samples
-        samples += own.enumerated().map { index, sample in sample.inRound(offset + index) }
-      }
-      alternatives.append(
-        AlternativeTiming(
-          name: alternative.name, callsPerSample: alternative.callsPerSample, samples: samples,
-          bootstrap: first.bootstrap))
+      var parts: [AlternativeTiming] = []
+      for timing in timings { parts.append(try timing.timing(of: alternative.name)) }
+      alternatives.append(Self.joined(parts, like: alternative, first.bootstrap))
     }
     let reasons: [StopReason] = [.timeLimit, .maximumRounds, .targetReached]
     let stop = reasons.first { reason in timings.contains { $0.stop == reason } }
     self.init(
       alternatives: alternatives, stop: stop ?? first.stop, bootstrap: first.bootstrap,
-      calibrationNanoseconds: timings.reduce(0) { $0 + $1.calibrationNanoseconds })
+      calibrationNanoseconds: timings.reduce(0) { $0 + $1.calibrationNanoseconds },
+      alone: first.alone.map { alone in
+        Self.joined(timings.compactMap(\.alone), like: alone, first.bootstrap)
+      })
+  }
+
+  /// The samples of `parts`, one after the other.
+  private static func joined(
+    _ parts: [AlternativeTiming], like first: AlternativeTiming, _ bootstrap: Bootstrap
+  ) -> AlternativeTiming {
+    let samples = parts.flatMap(\.samples).enumerated().map { index, sample in
+      sample.inRound(index)
+    }
+    return AlternativeTiming(
+      name: first.name, callsPerSample: first.callsPerSample, samples: samples,
+      bootstrap: bootstrap)
   }
 
   /// Wall time inside the timed blocks of all alternatives.
   public var timedNanoseconds: UInt64 {
-    alternatives.reduce(0) { sum, alternative in
+    (alternatives + [alone].compactMap { $0 }).reduce(0) { sum, alternative in
       let perCall = alternative.samples.reduce(0) { $0 + $1.nanosecondsPerCall }
       return sum + UInt64(perCall * Double(alternative.callsPerSample))
     }

@@ -19,7 +19,8 @@ public struct TimingRecord: Codable, Hashable, Sendable {
   public var adjacentPeakGigaflopsPerSecond: Quantity
   /// Median over the samples of the mechanism: rate of products / peak around that sample.
   ///
-  /// Samples on a core that another hardware thread shared are left out where enough remain.
+  /// Of the samples of ``alone``, if there are any. Those on a core that another hardware thread
+  /// shared are left out where enough remain.
   public var shareOfPeak: Quantity
   /// `warm` or `cold`.
   public var cache: String
@@ -29,13 +30,15 @@ public struct TimingRecord: Codable, Hashable, Sendable {
   ///
   /// Sample `i` of every alternative belongs to round `i`: equal indices are adjacent pairs.
   public var processes: [Int]?
+  /// Samples of the mechanism alone, back to back; nil where the suite asks for none.
+  public var alone: TimedAlternative?
 
   public init(
     alternatives: [TimedAlternative], speedUpOverFlash: Known<Estimate>,
     speedUpOverDense: Known<Estimate>, realisedShare: Quantity, floorShare: Quantity,
     flashFloorShare: Quantity, gigaflopsPerSecond: Quantity,
     adjacentPeakGigaflopsPerSecond: Quantity, shareOfPeak: Quantity, cache: String, stop: String,
-    processes: [Int]? = nil
+    processes: [Int]? = nil, alone: TimedAlternative? = nil
   ) {
     self.alternatives = alternatives
     self.speedUpOverFlash = speedUpOverFlash
@@ -49,6 +52,7 @@ public struct TimingRecord: Codable, Hashable, Sendable {
     self.cache = cache
     self.stop = stop
     self.processes = processes
+    self.alone = alone
   }
 
   /// The relative width of an interval above which a figure decides nothing: +-3 %, the change that

@@ -38,7 +38,7 @@ struct CaseTiming {
     let seconds = own.summary.median * 1e-9
     let products = Double(plan.operations.products)
     let beside: ResultStore.Known<PeakShare> =
-      PeakShare(own.samples, products: products).map { .value($0) }
+      PeakShare((result.alone ?? own).samples, products: products).map { .value($0) }
       ?? .absent(reason: "the multiply-add peak could not be measured")
     return TimingRecord(
       alternatives: [
@@ -57,7 +57,8 @@ struct CaseTiming {
       gigaflopsPerSecond: Self.figure(.value(products / seconds * 1e-9), of: plan),
       adjacentPeakGigaflopsPerSecond: beside.map { $0.peak * 1e-9 },
       shareOfPeak: Self.figure(beside.map(\.share), of: plan), cache: item.cache.rawValue,
-      stop: result.stop.rawValue, processes: processes)
+      stop: result.stop.rawValue, processes: processes,
+      alone: result.alone.map { record(.mechanism, item.mechanismID, plan.precisionName, $0) })
   }
 
   private typealias Role = ResultStore.TimedAlternative.Role

@@ -61,11 +61,14 @@ public final class TimedCase {
     let bare = try spend(.preparation) {
       try Engines.bareTransforms(of: item.mechanism.plan, context: execution)
     }
+    let own = Measurement.TimedAlternative(
+      name: Role.mechanism.rawValue, about: callNanoseconds
+    ) { rotation.run(engine) }
     var alternatives: [Measurement.TimedAlternative] = [
       .init(name: Role.flashBaseline.rawValue, about: base.callNanoseconds) {
         base.rotation.run(base.engine)
       },
-      .init(name: Role.mechanism.rawValue, about: callNanoseconds) { rotation.run(engine) },
+      own,
     ]
     if let bare { alternatives.append(.init(name: BareTransforms.name) { bare.run() }) }
     if let read = Engines.bareRead(of: engine) {
@@ -80,14 +83,28 @@ public final class TimedCase {
     let timer = InterleavedTimer(plan: plan, yardstick: yardstick)
     let spent = yardstick?.spentNanoseconds ?? 0
     let result = try spend(.sampling) {
-      try timer.measure(
+      let rounds = try timer.measure(
         alternatives, onRound: onStep.map { StepThrottle(plan: plan, onStep: $0).hear })
+      return try alone(own, beside: rounds)
     }
     baseline?.callNanoseconds = try result.timing(of: Role.flashBaseline.rawValue).summary.median
     phases?.move(result.timedNanoseconds, from: .sampling, to: .timed)
     phases?.move(result.calibrationNanoseconds, from: .sampling, to: .calibration)
     phases?.move((yardstick?.spentNanoseconds ?? 0) - spent, from: .sampling, to: .peak)
     return result
+  }
+
+  /// `rounds` with samples of `own` back to back, where the suite asks for them.
+  private func alone(
+    _ own: Measurement.TimedAlternative, beside rounds: InterleavedTiming
+  ) throws -> InterleavedTiming {
+    guard timing.peakSamples > 0 else { return rounds }
+    var plan = TimingPlan()
+    plan.minimumRounds = timing.peakSamples
+    plan.maximumRounds = timing.peakSamples
+    plan.timeLimit = .milliseconds(Int64(timing.secondsPerCase * 1000 / 4))
+    let timer = InterleavedTimer(plan: plan, yardstick: yardstick)
+    return rounds.with(alone: try timer.measure([own]))
   }
 
   private typealias Role = ResultStore.TimedAlternative.Role

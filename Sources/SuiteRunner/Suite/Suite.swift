@@ -40,6 +40,12 @@ public struct SuiteTiming: Hashable, Sendable {
   /// Where a process's memory happens to lie moves a time by more than its samples tell, so a
   /// verdict needs several.
   public var processes = 1
+  /// Samples of the mechanism alone, back to back, for its share of the peak; 0 takes those beside
+  /// the baseline.
+  ///
+  /// A baseline of half a second leaves a kernel of ten milliseconds few samples, each with caches
+  /// full of something else.
+  public var peakSamples = 0
 
   public init() {}
 }

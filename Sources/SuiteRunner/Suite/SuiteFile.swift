@@ -95,6 +95,7 @@ public struct SuiteFile {
     let map = try node.mapping(
       keys: [
         "target", "minimumRounds", "maximumRounds", "timePerCase", "cache", "processes",
+        "peakSamples",
       ])
     if let value = map.optional("target") {
       timing.targetWidth = try value.quantity(.ratio, in: 0.0001...1)
@@ -111,6 +112,9 @@ public struct SuiteFile {
     if let value = map.optional("cache") { timing.cache = try value.choice(of: CacheMode.self) }
     if let value = map.optional("processes") {
       timing.processes = try value.integer(in: 1...64)
+    }
+    if let value = map.optional("peakSamples") {
+      timing.peakSamples = try value.integer(in: 0...10_000)
     }
     return timing
   }

@@ -24,6 +24,7 @@ enum SuiteGrammar {
     if random.integer(below: 3) == 0 {
       text += "timing: { target: \(HostileWords.mostly(["1 %", "10 %"], &random)), "
       text += "timePerCase: \(HostileWords.mostly(["10 ms", "3 s"], &random)), "
+      text += "peakSamples: \(HostileWords.mostly(["0", "9"], &random)), "
       text += "processes: \(HostileWords.mostly(["1", "2"], &random)) }\n"
     }
     text += "cases:\n"
