@@ -64,8 +64,26 @@ import Testing
     let shape = try AttentionShape(
       batch: 2, queryHeads: 4, keyValueHeads: name == "transforms" ? 4 : 2, queryLength: 180,
       headDim: 24, causality: found.causality, grid: [12, 15])
-    let plan = Plan(shape: shape, stages: [found.stage])
-    let inputs = Self.inputs(name == "transforms", shape)
+    try Self.expectSameBits(
+      Plan(shape: shape, stages: [found.stage]), takesTokens: name == "transforms")
+  }
+
+  /// Several chunks of queries, in rows that whole vectors hold and in others.
+  @Test(arguments: [24, 32])
+  func blocksWeighedByTheirScoresHaveTheBitsOfOneThread(headDim: Int) throws {
+    let stage = AttendSelected(
+      rows: .queries(1), blocks: .consecutive(50),
+      scoring: .product(FeatureProduct(key: PooledFeature([.last]))), rule: BlockRule(.top(5)),
+      forced: ForcedBlocks(own: true), order: .byBlock, merging: .lastKeys)
+    let shape = try AttentionShape(
+      queryLength: 9000, headDim: headDim, causality: .bottomRight)
+    try Self.expectSameBits(
+      Plan(shape: shape, stages: [.attendSelected(stage)]), takesTokens: false)
+  }
+
+  private static func expectSameBits(_ plan: Plan, takesTokens: Bool) throws {
+    let shape = plan.shape
+    let inputs = Self.inputs(takesTokens, shape)
     let kernels = try #require(KernelTable.available.last)
     var expected: [UInt32]?
     for threads in [1, 4] {
@@ -73,7 +91,7 @@ import Testing
         kernels: kernels, pool: WorkerPool(threads: threads, pins: false))
       let engine = try Engines.prepare(plan, context: context)
       let output = Tensor<Float>(
-        name == "transforms" ? shape.tokenExtents : shape.outputExtents)
+        takesTokens ? shape.tokenExtents : shape.outputExtents)
       for _ in 0..<3 {
         engine.run(inputs, into: output)
         let bits = output.array.map(\.bitPattern)

@@ -194,6 +194,81 @@ static void few(const attn_kernel_table_t *t, int32_t queries, int32_t keys, int
   release_matrix(o, queries, dv);
 }
 
+/// Weights of the `seen` first keys for one query, in double, and their sum over 2^top.
+static double block_weights(const float *q, const float *k, int32_t seen, int32_t d, double scale,
+                            double *weights, double *top) {
+  double sum = 0;
+  *top = -INFINITY;
+  for (int32_t j = 0; j < seen; j++) {
+    weights[j] = 0;
+    for (int32_t e = 0; e < d; e++) weights[j] += scale * q[e] * k[j * d + e];
+    *top = fmax(*top, weights[j]);
+  }
+  for (int32_t j = 0; j < seen; j++) sum += weights[j] = exp2(weights[j] - *top);
+  return sum;
+}
+
+/// Attention of rows to one block against its definition: added with a weight, or first of all
+/// beside the scores of past blocks.
+static void one_block(const attn_kernel_table_t *t, int32_t count, int32_t keys, int32_t d,
+                      int32_t dv, int is_first) {
+  if (!t->select->attend_block) return;
+  const int32_t most = 1 + random_below(ATTN_BLOCK_PAST);
+  const size_t columns = (size_t)((keys + 15) / 16 * 16 * d) * sizeof(float);
+  const size_t bytes = (size_t)count * sizeof(int32_t);
+  const float scale = 3.0f;
+  float *q = random_matrix(count, d), *k = random_matrix(keys, d), *v = random_matrix(keys, dv);
+  float *o = random_matrix(count, dv), *before = copy(o, count * dv);
+  float *weights = random_matrix(1, count), *past = random_matrix(count, most);
+  float *scores = copy(past, count * most), *memory = guarded(columns, 64);
+  int32_t *rows = guarded(bytes, sizeof(int32_t)), *visible = guarded(bytes, sizeof(int32_t));
+  int32_t *counts = guarded(bytes, sizeof(int32_t));
+  for (int32_t i = 0; i < count; i++) {
+    rows[i] = count - 1 - i;
+    visible[i] = 1 + random_below(keys);
+    counts[i] = random_below(most + 1);
+  }
+  const attn_block_t block = {
+      q,    k,    v,      o,     d, d,    dv, dv, rows,  is_first ? visible : NULL,
+      is_first ? NULL : weights, past, most, counts, count, 0, keys, d, dv, scale, memory, k, v};
+  t->select->attend_block(&block);
+  double worst = 0, worst_share = 0, of[ATTN_BLOCK_KEYS], top;
+  for (int32_t i = 0; i < count; i++) {
+    const int32_t row = rows[i], seen = is_first ? visible[i] : keys;
+    const double sum = block_weights(q + row * d, k, seen, d, scale, of, &top);
+    double all = sum, factor = weights[i] / sum;
+    for (int32_t j = 0; is_first && j < counts[i]; j++)
+      all += exp2((double)scale * scores[i * most + j] - top);
+    if (is_first) factor = 1 / all;
+    for (int32_t j = 0; j < most; j++) {
+      const double share = is_first && j < counts[i]
+                               ? exp2((double)scale * scores[i * most + j] - top) / all
+                               : scores[i * most + j];
+      worst_share = fmax(worst_share, fabs(past[i * most + j] - share));
+    }
+    for (int32_t c = 0; c < dv; c++) {
+      double e = is_first ? 0 : before[row * dv + c];
+      for (int32_t j = 0; j < seen; j++) e += factor * of[j] * v[j * dv + c];
+      worst = fmax(worst, fabs(o[row * dv + c] - e));
+    }
+  }
+  // Scores up to about 60 in float32 carry 4e-6 into the exponent.
+  check(t->name, "attend_block", worst, 2e-5);
+  check(t->name, "past weights of attend_block", worst_share, 2e-5);
+  release(memory, columns, 64);
+  release(rows, bytes, sizeof(int32_t));
+  release(visible, bytes, sizeof(int32_t));
+  release(counts, bytes, sizeof(int32_t));
+  release_matrix(q, count, d);
+  release_matrix(k, keys, d);
+  release_matrix(v, keys, dv);
+  release_matrix(o, count, dv);
+  release_matrix(before, 1, count * dv);
+  release_matrix(weights, 1, count);
+  release_matrix(past, count, most);
+  release_matrix(scores, 1, count * most);
+}
+
 static void block_sums(const attn_kernel_table_t *t, const attn_select_kernels_t *s, int32_t rows,
                        int32_t count) {
   const int32_t blocks = 1 + random_below(20);
@@ -314,6 +389,10 @@ void selection_bits(const attn_kernel_table_t *t, const attn_kernel_table_t *sca
   many_ranks(t, s, 4000 + random_below(3000));
   few(t, 1 + random_below(8), 1 + random_below(300), 2 * (1 + random_below(60)),
       32 * (1 + random_below(4)));
+  for (int is_first = 0; is_first < 2; is_first++) {
+    one_block(t, 1 + random_below(30), 1 + random_below(ATTN_BLOCK_KEYS),
+              16 * (1 + random_below(8)), 32 * (1 + random_below(4)), is_first);
+  }
   sums(t, s, 1 + random_below(80), d);
   merges(t, 1 + random_below(40), d);
   estimates(t, s, 1 + random_below(9), 1 + random_below(32), 2 * (1 + random_below(40)));

@@ -63,6 +63,8 @@ final class PreparedSelectedSoftmax: PreparedAttention, @unchecked Sendable {
       chooser = AxisOrderChooser(stage, search: search, shape: shape, setting: setting)
     }
     switch stage.order {
+    case .byBlock where stage.scoresWeighBlocks && WeighedBlockPass.takes(shape, setting):
+      pass = WeighedBlockPass(stage, shape: shape, setting: setting)
     case .byBlock where stage.scoresWeighBlocks:
       pass = WeighedChunkPass(stage, shape: shape, setting: setting)
     case .byBlock where stage.mergesInChunks(geometry):

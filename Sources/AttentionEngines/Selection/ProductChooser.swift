@@ -19,6 +19,7 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
   /// Row units that choose; those after them keep everything.
   private let freeRows: Int
   private let skipsForced: Bool
+  private let forcedCompete: Bool
   /// Best blocks that a row unit wants, its forced ones included, where they are found while
   /// products are made: of plain products of one head.
   private let bestBlocks: Int?
@@ -64,6 +65,7 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
     case (_, .minMax), (.mass, _), (.massWithin, _): skipsForced = false
     case (.top, _), (.above, _): skipsForced = stage.rule.forcedTakePlaces
     }
+    forcedCompete = !stage.rule.forcedTakePlaces
     bestBlocks = Self.bestBlocks(
       stage, product, isContiguous: queryPool != nil || setting.geometry.order == nil,
       headsPerList: setting.lists.headsPerList)
@@ -149,7 +151,7 @@ final class ProductChooser: Chooser, BlockChooser, @unchecked Sendable {
 
   private func candidates(_ row: Int) -> RowCandidates {
     RowCandidates(
-      rowPlaces[row], forcedCompete: !stage.rule.forcedTakePlaces, keepsAll: row >= freeRows,
+      rowPlaces[row], forcedCompete: forcedCompete, keepsAll: row >= freeRows,
       skipsForced: skipsForced)
   }
 

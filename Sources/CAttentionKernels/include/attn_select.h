@@ -40,6 +40,41 @@ typedef struct {
   ptrdiff_t best_stride;
 } attn_best_t;
 
+/// The most keys of a block that `attend_block` takes.
+#define ATTN_BLOCK_KEYS 128
+
+/// The most past blocks of a row whose scores `attend_block` turns into weights.
+#define ATTN_BLOCK_PAST 16
+
+/// Rows of queries, anywhere, that attend to the keys of one block, and what the block weighs.
+///
+/// Rows `rows[0 ..< count]` of `queries` and `outputs`; `keys` and `values` begin with the block's
+/// first row; strides in floats; `scale` is the softmax scale times log2 e. Row i sees the first
+/// `visible[i]` keys, or all of them where `visible` is NULL.
+///
+/// With `weights`, the softmax of the block times `weights[i]` is added to row i of the outputs.
+/// Without, the row is written, and `past`, whose row i holds the raw scores of `past_counts[i]`
+/// (at most `ATTN_BLOCK_PAST`) other blocks, `past_stride` floats from row to row, becomes what they weigh beside the keys at
+/// hand: one softmax of those scores and of these keys.
+///
+/// The `next_count` rows that follow in `rows` and the block at `next_keys` and `next_values`, as
+/// large as this one, or NULL, are fetched meanwhile. `memory` has room for `head_dim` times
+/// `key_count` floats, rounded up to 16, and is aligned to 64 bytes.
+typedef struct {
+  const float *queries, *keys, *values;
+  float *outputs;
+  ptrdiff_t query_stride, key_stride, value_stride, output_stride;
+  const int32_t *rows, *visible;
+  const float *weights;
+  float *past;
+  ptrdiff_t past_stride;
+  const int32_t *past_counts;
+  int32_t count, next_count, key_count, head_dim, value_dim;
+  float scale;
+  float *memory;
+  const float *next_keys, *next_values;
+} attn_block_t;
+
 /// Kernels of the selection engine. Every table gives the same bits: sums have one fixed order, so
 /// that selections are the same on every machine.
 typedef struct {
@@ -135,6 +170,11 @@ typedef struct {
   /// that lie side by side.
   void (*add_rows)(float *o, const int32_t *ids, const float *part, const float *weights,
                    int32_t count, int32_t width);
+
+  /// Softmax attention of any rows to one block, weighed; NULL in tables that have none.
+  /// `head_dim` is a multiple of 16, `value_dim` of 32, both at most `ATTN_FEW_WIDTH`;
+  /// `key_count` is in 1...`ATTN_BLOCK_KEYS`. Not the bits of the tiled kernels.
+  void (*attend_block)(const attn_block_t *block);
 } attn_select_kernels_t;
 
 extern const attn_select_kernels_t attn_select_scalar;

@@ -209,5 +209,5 @@ const attn_select_kernels_t attn_select_scalar = {
     pool_mean,        dot_rows,   pool_extrema, soften,         weigh_rows,
     estimate_exceeds, merge_row,  dot_block,    raise_products, raise_blocks,
     top,              estimates_exceed, merge_rows, spread_weights, add_to_blocks, NULL,
-    NULL,             add_rows,
+    NULL,             add_rows, NULL,
 };
