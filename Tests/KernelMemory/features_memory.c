@@ -124,9 +124,8 @@ static void convolution(const attn_kernel_table_t *t, int32_t height, int32_t wi
   release_matrix(weights, 9, padded);
 }
 
-/// What walks over rows find: the largest, the first above a limit, sums of gates, balances.
+/// What walks over rows find: the largest, the first above a limit, balances.
 static void walks(const attn_kernel_table_t *t, int32_t rows, int32_t width) {
-  int32_t padded = attn_row_padded(width);
   float *x = random_matrix(rows, width), *limit = random_matrix(1, width);
   float *largest = guarded((size_t)rows * sizeof(float), 4);
   t->features->row_largest(x, width, rows, width, 2, largest);
@@ -142,21 +141,6 @@ static void walks(const attn_kernel_table_t *t, int32_t rows, int32_t width) {
   x[(rows / 2 + 1) * width - 1] = 3;
   found = found == rows ? t->features->rows_below(x, width, rows, width, limit) : -1;
   check(t->name, "rows below", found - rows / 2, 0);
-
-  // Gates of -1: sums reach -5.5 in the seventh row.
-  float *gates = guarded((size_t)(rows * padded) * sizeof(float), 64);
-  float *opening = guarded((size_t)width * sizeof(float), 4);
-  float *total = guarded((size_t)width * sizeof(float), 4);
-  for (int32_t i = 0; i < rows * padded; i++) gates[i] = -1;
-  int32_t done = t->features->gate_sums(gates, padded, rows, width, -5.5f, opening, total);
-  int32_t expected = rows < 6 ? rows : 6;
-  worst = fabs((double)(done - expected));
-  for (int32_t c = 0; c < width; c++) {
-    worst = fmax(worst, fabs((double)opening[c] - exp(-1)));
-    worst = fmax(worst, fabs((double)total[c] - exp(1 - expected)));
-    worst = fmax(worst, fabs((double)gates[(done - 1) * padded + c] + expected - 1));
-  }
-  check(t->name, "sums of gates", worst, 1e-6);
 
   float *sums = guarded((size_t)width * sizeof(float), 4);
   for (int32_t c = 0; c < width; c++) sums[c] = 0;
@@ -177,20 +161,145 @@ static void walks(const attn_kernel_table_t *t, int32_t rows, int32_t width) {
   release_matrix(x, rows, width);
   release_matrix(limit, 1, width);
   release(largest, (size_t)rows * sizeof(float), 4);
-  release(gates, (size_t)(rows * padded) * sizeof(float), 64);
-  release(opening, (size_t)width * sizeof(float), 4);
-  release(total, (size_t)width * sizeof(float), 4);
   release(sums, (size_t)width * sizeof(float), 4);
 }
 
+/// Rows under gates in pieces, with logits of up to `size`; two of them are far out.
+static void gates(const attn_kernel_table_t *t, int32_t rows, int32_t width, float size) {
+  const int32_t padded = attn_row_padded(width);
+  const size_t bytes = (size_t)(rows * padded) * sizeof(float);
+  const size_t part = (size_t)width * sizeof(float);
+  float *q = random_matrix(rows, width), *k = random_matrix(rows, width);
+  float *logits = guarded(bytes, 64), *queries = guarded(bytes, 64), *keys = guarded(bytes, 64);
+  float *opening = guarded(part, 4), *total = guarded(part, 4);
+  float *drawn = random_matrix(rows, padded);
+  for (int32_t i = 0; i < rows * padded; i++) logits[i] = size * drawn[i];
+  logits[width - 1] = -1000;
+  logits[rows / 2 * padded] = -1000;
+  double worst = 0, rest = 0;
+  int32_t done = 0, pieces = 0;
+  for (int32_t count; done < rows; done += count, pieces++) {
+    attn_gates_t gates = {.width = width, .root = 0.25f, .least = -20,
+                          .logits = logits + done * padded, .logit_stride = padded,
+                          .q = q + done * width, .k = k + done * width, .q_stride = width,
+                          .k_stride = width, .q_features = queries + done * padded,
+                          .k_features = keys + done * padded, .feature_stride = padded};
+    count = t->features->gate_rows(&gates, rows - done, opening, total);
+    if (count < 1 || count > rows - done) {
+      worst = INFINITY;
+      break;
+    }
+    for (int32_t c = 0; c < width; c++) {
+      double sum = 0;
+      for (int32_t i = done; i < done + count; i++) {
+        const double gate = -0.25 * log1p(exp(-(double)logits[i * padded + c]));
+        const double logit = (double)logits[i * padded + c];
+        const double log_gate = logit < -700 ? 0.25 * logit : gate;
+        if (i == done) worst = fmax(worst, fabs((double)opening[c] - exp(log_gate)));
+        if (i > done) sum += log_gate;
+        const double query = (double)q[i * width + c] * exp(sum);
+        const double key = (double)k[i * width + c] * exp(-sum);
+        worst = fmax(worst, fabs((double)queries[i * padded + c] - query));
+        worst = fmax(worst, fabs((double)keys[i * padded + c] - key) * exp(sum));
+      }
+      worst = fmax(worst, fabs((double)total[c] - exp(sum)));
+      if (sum < -20 * log(2.0) - 1e-3) worst = INFINITY;
+    }
+    for (int32_t i = done; i < done + count; i++) {
+      for (int32_t c = width; c < padded; c++) {
+        rest += fabs((double)queries[i * padded + c]) + fabs((double)keys[i * padded + c]);
+      }
+    }
+  }
+  // Sums up to 80 in steps of 8e-6, a quarter of which is an exponent.
+  check(t->name, "gates", worst, 1e-5);
+  check(t->name, "lanes beyond gates", rest, 0);
+  // Logits of 10 on either side cross the limit.
+  check(t->name, "pieces of gates", size * (float)rows > 100 && pieces < 2, 0);
+  release_matrix(q, rows, width);
+  release_matrix(k, rows, width);
+  release_matrix(drawn, rows, padded);
+  release(logits, bytes, 64);
+  release(queries, bytes, 64);
+  release(keys, bytes, 64);
+  release(opening, part, 4);
+  release(total, part, 4);
+}
+
+/// Causal flows against their sums, token by token, in two calls.
+static void flows(const attn_kernel_table_t *t, int32_t rows, int32_t width) {
+  const int32_t padded = attn_row_padded(width), first = rows / 3;
+  const size_t bytes = (size_t)(rows * padded) * sizeof(float);
+  const size_t state_bytes = (size_t)(4 * padded + 1) * sizeof(float);
+  float *q = random_matrix(rows, width), *k = random_matrix(rows, width);
+  float *queries = guarded(bytes, 64), *keys = guarded(bytes, 64);
+  float *state = guarded(state_bytes, 64);
+  float *q_factor = guarded((size_t)rows * sizeof(float), 4);
+  float *k_factor = guarded((size_t)rows * sizeof(float), 4);
+  const attn_flow_t flow = {.width = width, .eps = 0.5f};
+  t->features->causal_flow(&flow, q, k, width, first, 0, state, queries, keys, padded, q_factor,
+                           k_factor);
+  t->features->causal_flow(&flow, q + first * width, k + first * width, width, rows - first, first,
+                           state, queries + first * padded, keys + first * padded, padded,
+                           q_factor + first, k_factor + first);
+  double *sums = calloc((size_t)(4 * width), sizeof(double)), worst = 0, weights = 0;
+  for (int32_t i = 0; i < rows; i++) {
+    double in = 0, out = 0, taken = 0, given = 0;
+    for (int32_t c = 0; c < width; c++) {
+      const double a = 1 / (1 + exp(-(double)q[i * width + c]));
+      const double b = 1 / (1 + exp(-(double)k[i * width + c]));
+      sums[c] += a;
+      sums[width + c] += b;
+      in += (a + 0.5) * (sums[width + c] + 0.5);
+      out += (b + 0.5) * (sums[c] + 0.5);
+    }
+    for (int32_t c = 0; c < width; c++) {
+      const double a = 1 / (1 + exp(-(double)q[i * width + c]));
+      const double b = 1 / (1 + exp(-(double)k[i * width + c]));
+      sums[2 * width + c] += (i + 1) / in * a;
+      sums[3 * width + c] += (i + 1) / out * b;
+      taken += (a + 0.5) * (sums[3 * width + c] + 0.5);
+      given += (b + 0.5) * (sums[2 * width + c] + 0.5);
+    }
+    const double competition = exp(fmin(given / (i + 1), 1));
+    weights += competition;
+    for (int32_t c = 0; c < padded; c++) {
+      const int inside = c < width;
+      const double a = inside ? 1 / (1 + exp(-(double)q[i * width + c])) : 0;
+      const double b = inside ? 1 / (1 + exp(-(double)k[i * width + c])) : 0;
+      const double query = a / (1 + exp(-taken / (i + 1))) / in;
+      const double key = b * competition / weights * (i + 1);
+      const double scaled_query = (double)queries[i * padded + c] * (double)q_factor[i];
+      const double scaled_key = (double)keys[i * padded + c] * (double)k_factor[i];
+      worst = fmax(worst, fabs(scaled_query - query));
+      worst = fmax(worst, fabs(scaled_key - key));
+    }
+  }
+  // Numbers up to 2; sums of up to 64 x 37 terms below 1.
+  check(t->name, "causal flow", worst, 4e-6);
+  free(sums);
+  release_matrix(q, rows, width);
+  release_matrix(k, rows, width);
+  release(queries, bytes, 64);
+  release(keys, bytes, 64);
+  release(state, state_bytes, 64);
+  release(q_factor, (size_t)rows * sizeof(float), 4);
+  release(k_factor, (size_t)rows * sizeof(float), 4);
+}
+
 void features_memory(const attn_kernel_table_t *t) {
-  int32_t widths[] = {1, 7, 16, 24, 33, 64};
+  int32_t widths[] = {1, 7, 16, 24, 33, 64, 80, 128};
   for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
     steps(t, widths[i]);
     convolution(t, 4, 5, widths[i], 3);
     convolution(t, 1, 21, widths[i], 1);
     walks(t, 1, widths[i]);
     walks(t, 37, widths[i]);
+    gates(t, 1, widths[i], 1);
+    gates(t, 37, widths[i], 1);
+    gates(t, 37, widths[i], 10);
+    flows(t, 1, widths[i]);
+    flows(t, 37, widths[i]);
   }
   columns(t, 1, 1);
   columns(t, 37, 16);

@@ -9,8 +9,7 @@ typedef struct {
   attn_scan_step_kind_t step;
 } feature_t;
 
-/// A step with the constants below: scale 1, shift 1, constant 0.5, factor 1; gates of queries and of
-/// keys cancel.
+/// A step with the constants below: scale 1, shift 1, constant 0.5, factor 1.
 static double stepped(attn_scan_step_kind_t kind, double u) {
   switch (kind) {
     case ATTN_SCAN_STEP_SCALE: return u / 2;
@@ -20,7 +19,6 @@ static double stepped(attn_scan_step_kind_t kind, double u) {
     case ATTN_SCAN_STEP_SIGMOID: return 1 / (1 + exp(-u));
     case ATTN_SCAN_STEP_SILU: return u / (1 + exp(-u));
     case ATTN_SCAN_STEP_EXP_ROW: return exp(u / 2 - 1);
-    case ATTN_SCAN_STEP_GATE: return u / 2;
   }
   return 0;
 }
@@ -95,10 +93,9 @@ void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens
   const int projects = map == ATTN_SCAN_EXP, ready = map == ATTN_SCAN_READY;
   const int32_t stride = attn_scan_stride(d);
   const attn_scan_step_kind_t kind =
-      (attn_scan_step_kind_t)((tokens + d) % (ATTN_SCAN_STEP_GATE + 1));
+      (attn_scan_step_kind_t)((tokens + d) % (ATTN_SCAN_STEP_EXP_ROW + 1));
   const int cancels = map == ATTN_SCAN_IDENTITY ||
-      (map == ATTN_SCAN_STEP && (kind == ATTN_SCAN_STEP_SCALE || kind == ATTN_SCAN_STEP_SILU ||
-                                 kind == ATTN_SCAN_STEP_GATE));
+      (map == ATTN_SCAN_STEP && (kind == ATTN_SCAN_STEP_SCALE || kind == ATTN_SCAN_STEP_SILU));
   // Features that may cancel have no denominator; the others are positive.
   attn_scan_plan_t plan = {.map = map, .input_dim = d, .feature_dim = projects ? features : d,
                            .value_dim = dv, .ready_stride = stride,
@@ -138,7 +135,6 @@ void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens
   for (int32_t i = 0; i < tokens * table; i++) {
     const int32_t c = i % table, alone = c / 2 * 2 + 1 >= d;
     turns[i] = c % 2 == 0 ? (alone ? 1 : 0.6f) : (alone ? 0 : 0.8f);
-    if (kind == ATTN_SCAN_STEP_GATE) turns[i] = 0.25f;
   }
   rows.q_step = rows.k_step =
       (attn_scan_step_t){kind, 0.5f, ones, ones, factor, turns, table};
@@ -165,6 +161,23 @@ void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens
   for (int32_t i = 0; i < tokens; i++)
     reference_row(&keys, &queries, q + (size_t)i * d, k, v, i + 1, dv, expected + (size_t)i * dv);
   check(t->name, "causal scan", distance(o, expected, (size_t)tokens * dv), 2e-5);
+
+  // Tokens of a block see each other.
+  if (map == ATTN_SCAN_STEP) {
+    const int32_t lengths[] = {1, 7, 64, 100};
+    for (size_t b = 0; b < sizeof lengths / sizeof lengths[0]; b++) {
+      const int32_t length = lengths[b];
+      plan.block_length = length;
+      kernels->reset(&plan, state);
+      kernels->scan(&plan, &rows, 0, tokens, state, scratch, &counts);
+      for (int32_t i = 0; i < tokens; i++) {
+        const int32_t end = (i / length + 1) * length;
+        reference_row(&keys, &queries, q + (size_t)i * d, k, v, end < tokens ? end : tokens, dv,
+                      expected + (size_t)i * dv);
+      }
+      check(t->name, "blocks", distance(o, expected, (size_t)tokens * dv), 2e-5);
+    }
+  }
 
   free(expected);
   release(ones, (size_t)table * sizeof(float), 64);

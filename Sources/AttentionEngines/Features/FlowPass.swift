@@ -27,11 +27,7 @@ struct FlowPass {
     scratch: UnsafeMutablePointer<Float>
   ) {
     scratch.update(repeating: 0, count: 6 * stride)
-    if shape.isCausal {
-      causal(head, queries, keys, scratch)
-    } else {
-      everywhere(head, queries, keys, scratch)
-    }
+    everywhere(head, queries, keys, scratch)
   }
 
   private func everywhere(
@@ -79,21 +75,6 @@ struct FlowPass {
       kernels.balance_rows(
         features, stride, Int32(block.count), width, other, epsilon,
         rows.factor + block.lowerBound, sum)
-    }
-  }
-
-  private func causal(
-    _ head: AttendOperands.Head, _ queries: Rows, _ keys: Rows,
-    _ state: UnsafeMutablePointer<Float>
-  ) {
-    var flow = attn_flow_t(width: width, eps: epsilon)
-    blocks.map(head.query, shape.queryLength, into: queries.mapped) { block, query in
-      let first = block.lowerBound
-      let key = keys.mapped + first * stride
-      blocks.map(head.key + first * shape.headDim, block.count, into: key) { _, _ in }
-      kernels.causal_flow(
-        &flow, query, key, stride, Int32(block.count), Int64(first), state,
-        queries.factor + first, keys.factor + first)
     }
   }
 }

@@ -14,8 +14,8 @@ extension PreparedFeatureAttention {
     let marks = marks(worker)
     marks.update(repeating: 0, count: layout.vector)
     context.kernels.scan.reset(plans.sum(head), state)
-    if case .blocks(let block) = stage.recurrence {
-      scan(blocks: block, of: at, head: head, worker: worker)
+    if case .blocks = stage.recurrence {
+      scanBlocks(of: at, head: head, worker: worker)
       return
     }
     add(
@@ -35,17 +35,17 @@ extension PreparedFeatureAttention {
       worker: worker, plan: head)
   }
 
-  /// Blocks of tokens that see themselves and what was before.
-  private func scan(blocks block: Int, of at: AttendOperands.Head, head: Int, worker: Int) {
-    for first in stride(from: 0, to: shape.keyLength, by: block) {
-      let tokens = first..<min(first + block, shape.keyLength)
-      add(
-        tokens, of: at, head: head, to: state(worker), marks: marks(worker), worker: worker,
-        plan: head)
-      read(
-        tokens, of: at, head: head, from: state(worker), marks: marks(worker), worker: worker,
-        plan: head)
-    }
+  /// Blocks of tokens that see themselves and what was before, all in one call: what comes next is
+  /// mapped beside the products across blocks.
+  private func scanBlocks(of at: AttendOperands.Head, head: Int, worker: Int) {
+    let tokens = 0..<shape.keyLength
+    mapKeys(tokens, of: at, head: head, marks: marks(worker), worker: worker)
+    mapQueries(tokens, of: at, head: head, marks: marks(worker), worker: worker)
+    var rows = rows(layout.parts(scratch[worker]), value: at.value, output: at.output)
+    place(&rows, keys: 0, count: tokens.count, of: at, head: head)
+    place(&rows, queries: 0, count: tokens.count, of: at, head: head, worker: worker)
+    scanRows(&rows, first: 0, count: tokens.count, head: head, worker: worker)
+    finish(tokens, of: at, worker: worker)
   }
 
   /// Pairs of a key and a query, key first; `pairs` counts from the first such pair.
@@ -65,9 +65,11 @@ extension PreparedFeatureAttention {
     place(&rows, keys: key, count: pairs.count, of: at, head: head)
     place(&rows, queries: query, count: pairs.count, of: at, head: head, worker: worker)
     switch stage.recurrence {
-    case .gates: scanGated(&rows, key: key, count: pairs.count, of: at, head, worker)
+    case .gates:
+      scanGated(&rows, key: key, query: query, count: pairs.count, of: at, head, worker)
     case .runningSoftmax: scanShares(&rows, count: pairs.count, head: head, worker: worker)
     case .sum, .decay, .blocks:
+      makeFlows(&rows, first: key, count: pairs.count, of: at, worker: worker)
       scanRows(&rows, first: 0, count: pairs.count, head: head, worker: worker)
     }
     finish(query..<query + pairs.count, of: at, worker: worker)
@@ -82,29 +84,54 @@ extension PreparedFeatureAttention {
       layout.parts(scratch[worker]).kernel, &work)
   }
 
+  // MARK: - Flows
+
+  /// Features of a chunk, and factors from what flows in and out at every token; sums run on.
+  private func makeFlows(
+    _ rows: inout attn_scan_rows_t, first: Int, count: Int, of at: AttendOperands.Head,
+    worker: Int
+  ) {
+    guard var flow else { return }
+    let parts = layout.parts(scratch[worker])
+    context.kernels.features.causal_flow(
+      &flow, at.query + first * shape.headDim, at.key + first * shape.headDim, shape.headDim,
+      Int32(count), Int64(first), parts.vectors, parts.queries, parts.keys, layout.stride,
+      parts.products, parts.products + layout.chunk)
+    rows.q_step.factor = UnsafePointer(parts.products)
+    rows.k_step.factor = UnsafePointer(parts.products + layout.chunk)
+  }
+
   // MARK: - Gates per channel
 
-  /// Inside of a piece keys rise and queries fall by the running product of the gates on their way
-  /// into the products, which need none; a piece ends before it leaves the range of Float32.
+  /// Inside of a piece keys rise and queries fall by the running product of the gates, so that
+  /// products need none; a piece ends before that leaves the range of Float32.
   private func scanGated(
-    _ rows: inout attn_scan_rows_t, key: Int, count: Int, of at: AttendOperands.Head,
-    _ head: Int, _ worker: Int
+    _ rows: inout attn_scan_rows_t, key: Int, query: Int, count: Int,
+    of at: AttendOperands.Head, _ head: Int, _ worker: Int
   ) {
-    guard let gatePrograms else { return }
+    guard let gates else { return }
     let parts = layout.parts(scratch[worker])
     let features = Int(plans.sum(0).pointee.feature_dim)
     map(
-      gatePrograms, head: head, at.key + key * shape.headDim, stride: shape.headDim,
+      gates.programs, head: head, at.key + key * shape.headDim, stride: shape.headDim,
       count: count, place: key, into: parts.gates, parts: parts, sums: parts.vectors, products: nil)
     let (opening, total) = (parts.vectors, parts.vectors + layout.vector)
-    rows.q_step.gate(by: parts.gates, stride: layout.stride)
-    rows.k_step.gate(by: parts.gates, stride: layout.stride)
     var first = 0
     while first < count {
+      var piece = attn_gates_t()
+      piece.width = Int32(features)
+      piece.root = gates.root
+      // Products of 2^-43 leave Float32 room for their inverses, and for any sum of them.
+      piece.least = -43
+      piece.logits = UnsafePointer(parts.gates + first * layout.stride)
+      piece.logit_stride = layout.stride
+      (piece.q, piece.q_stride) = inputs(queryPrograms, at.query, query, parts.queries, first)
+      (piece.k, piece.k_stride) = inputs(keyPrograms, at.key, key, parts.keys, first)
+      piece.q_features = parts.queries + first * layout.stride
+      piece.k_features = parts.keys + first * layout.stride
+      piece.feature_stride = layout.stride
       let done = Int(
-        context.kernels.features.gate_sums(
-          parts.gates + first * layout.stride, layout.stride, Int32(count - first),
-          Int32(features), -30, opening, total))
+        context.kernels.features.gate_rows(&piece, Int32(count - first), opening, total))
       scale(state(worker), by: opening)
       scanRows(&rows, first: first, count: done, head: head, worker: worker)
       scale(state(worker), by: total)
@@ -112,6 +139,16 @@ extension PreparedFeatureAttention {
     }
     board[worker].pointee.exponentials += UInt64(
       count * (gateExponentials + 2 * features))
+  }
+
+  /// Where rows under gates begin: at the inputs from `token` on, or mapped.
+  private func inputs(
+    _ programs: RowPrograms, _ inputs: UnsafePointer<Float>, _ token: Int,
+    _ mapped: UnsafeMutablePointer<Float>, _ first: Int
+  ) -> (UnsafePointer<Float>, Int) {
+    programs.stepCount > 0
+      ? (UnsafePointer(mapped + first * layout.stride), layout.stride)
+      : (inputs + (token + first) * shape.headDim, shape.headDim)
   }
 
   private var gateExponentials: Int {

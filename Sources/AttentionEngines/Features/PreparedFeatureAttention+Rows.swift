@@ -32,6 +32,9 @@ extension PreparedFeatureAttention {
   /// Floats between these rows.
   var sourceStride: Int { store.mapsRows ? store.queries.padded : shape.headDim }
 
+  /// Whether gates or flows make rows of features out of inputs.
+  var makesRows: Bool { gates != nil || flow != nil }
+
   /// Rows of a chunk as the scan kernels take them.
   func rows(
     _ parts: FeatureScratch.Parts, value: UnsafePointer<Float>?,
@@ -56,7 +59,7 @@ extension PreparedFeatureAttention {
     head: Int
   ) {
     if leavesSteps { rows.k_step = keyPrograms.lastStep(head, place: first) }
-    if keyPrograms.stepCount > 0 {
+    if keyPrograms.stepCount > 0 || makesRows {
       rows.k_next = source(keys: at, head: head) + (first + count) * sourceStride
     } else {
       rows.k = source(keys: at, head: head) + first * sourceStride
@@ -75,7 +78,7 @@ extension PreparedFeatureAttention {
         rows.q_step.factor = UnsafePointer(layout.parts(scratch[worker]).products)
       }
     }
-    if queryPrograms.stepCount > 0 {
+    if queryPrograms.stepCount > 0 || makesRows {
       rows.q_next = source(queries: at, head: head) + (first + count) * sourceStride
     } else {
       rows.q = source(queries: at, head: head) + first * sourceStride
@@ -159,10 +162,10 @@ final class FeatureKernelPlans: @unchecked Sendable {
   /// Plans for rows of features `stride` floats apart; nil if a step is left to the kernels.
   ///
   /// They sum marked features if the turn is left to them, and divide by sums of queries if their
-  /// softmax is.
+  /// softmax is. Outputs that are not divided by sums are multiplied by `outputScale`.
   init(
     _ stage: FeatureAttention, shape: AttentionShape, weights: WeightSet, stride: Int?,
-    sumsMarked: Bool, sumsQueries: Bool
+    sumsMarked: Bool, sumsQueries: Bool, outputScale: Float
   ) {
     var plan = attn_scan_plan_t()
     plan.map = stride == nil ? ATTN_SCAN_STEP : ATTN_SCAN_READY
@@ -170,7 +173,7 @@ final class FeatureKernelPlans: @unchecked Sendable {
     plan.input_dim = Int32(shape.headDim)
     plan.ready_stride = Int32(stride ?? 0)
     plan.value_dim = Int32(shape.valueDim)
-    plan.output_scale = 1
+    plan.output_scale = outputScale
     plan.decay = 1
     // Where the caller hands over chunks of one token, so do the kernels.
     plan.chunk_length = stage.chunkLength < 32 ? Int32(stage.chunkLength) : 0
@@ -181,6 +184,9 @@ final class FeatureKernelPlans: @unchecked Sendable {
     if let epsilon = stage.markEpsilon, sumsMarked {
       plan.normalised = 1
       plan.denominator_eps = Float(epsilon)
+    }
+    if case .blocks(let length) = stage.recurrence {
+      plan.block_length = Int32(min(length, shape.keyLength))
     }
     plan.shares = stage.recurrence == .runningSoftmax ? 1 : 0
     var sum = plan

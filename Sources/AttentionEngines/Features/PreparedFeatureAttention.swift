@@ -14,7 +14,9 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
   let context: ExecutionContext
   let split: ScanSplit
   let queryPrograms, keyPrograms: RowPrograms
-  let gatePrograms: RowPrograms?
+  let gates: GateMap?
+  /// The flow of causal rows, whose features and factors are made together.
+  let flow: attn_flow_t?
   /// Whether the products do the last steps of the maps on the way.
   let leavesSteps: Bool
   let plans: FeatureKernelPlans
@@ -53,27 +55,35 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       weightHead: { $0 / perKeyHead % keyHeads }, places: places, statistics: store.keys,
       weights: weights)
     if case .gates(let steps) = stage.recurrence {
-      gatePrograms = RowPrograms(
-        steps, inputs: shape.headDim, heads: stateHeads,
-        weightHead: { $0 / perKeyHead % keyHeads }, places: places, statistics: nil,
-        weights: weights)
+      gates = GateMap(steps, inputs: shape.headDim) { logits in
+        RowPrograms(
+          logits, inputs: shape.headDim, heads: stateHeads,
+          weightHead: { $0 / perKeyHead % keyHeads }, places: places, statistics: nil,
+          weights: weights)
+      }
     } else {
-      gatePrograms = nil
+      gates = nil
+    }
+    flow = stage.causalFlow(shape: shape).map {
+      attn_flow_t(width: Int32(shape.headDim), eps: Float($0))
     }
     let stride = FeatureScratch.stride(
-      [queryPrograms, keyPrograms] + [gatePrograms].compactMap { $0 })
+      [queryPrograms, keyPrograms] + [gates?.programs].compactMap { $0 })
     leavesSteps = Self.leaveSteps(
-      stage, queryPrograms, keyPrograms, areMapped: store.mapsRows)
+      stage, queryPrograms, keyPrograms, areMapped: store.mapsRows, areMade: flow != nil)
     plans = FeatureKernelPlans(
       stage, shape: shape, weights: weights, stride: leavesSteps ? nil : stride,
-      sumsMarked: keyPrograms.leavesTurn, sumsQueries: queryPrograms.leavesRowExponential)
-    statistic = stage.statistic.map {
-      StatisticPass(
-        $0, stage: stage, shape: shape, store: store, kernels: context.kernels.features)
+      sumsMarked: keyPrograms.leavesTurn, sumsQueries: queryPrograms.leavesRowExponential,
+      outputScale: gates == nil ? 1 : queryPrograms.leftFactor * keyPrograms.leftFactor)
+    if let statistic = stage.statistic, flow == nil {
+      self.statistic = StatisticPass(
+        statistic, stage: stage, shape: shape, store: store, kernels: context.kernels.features)
+    } else {
+      statistic = nil
     }
     layout = FeatureScratch(
       stage, shape: shape, stride: stride,
-      maps: queryPrograms.stepCount + keyPrograms.stepCount > 0 || gatePrograms != nil,
+      maps: queryPrograms.stepCount + keyPrograms.stepCount > 0 || gates != nil || flow != nil,
       kernelBytes: plans.scratchBytes(context.kernels.scan),
       statistic: statistic?.scratchCount ?? 0)
     local = stage.local.map {
@@ -91,27 +101,38 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
   /// Leaves last steps to the products if that hides exponentials or turns of either side, or if
   /// nothing else is left to do with rows that are mapped.
   ///
-  /// Gates and running softmaxes are steps of the products themselves, and take factors along.
+  /// Running softmaxes are steps of the products themselves, and take factors along. Gates leave rows
+  /// that are ready, flows that `areMade` on the way rows with factors.
   private static func leaveSteps(
-    _ stage: FeatureAttention, _ queries: RowPrograms, _ keys: RowPrograms, areMapped: Bool
+    _ stage: FeatureAttention, _ queries: RowPrograms, _ keys: RowPrograms, areMapped: Bool,
+    areMade: Bool
   ) -> Bool {
     switch stage.recurrence {
     case .gates:
       queries.leaveFactor()
       keys.leaveFactor()
-      return true
+      return false
     case .runningSoftmax:
       _ = queries.leaveLastSteps(sumsTurned: true)
       keys.leaveFactor { $0 == 1 }
       return true
-    case .sum, .decay, .blocks: break
+    case .blocks:
+      _ = [queries, keys].map { $0.leaveLastSteps(sumsTurned: false) }
+      precondition(
+        queries.stepCount + keys.stepCount == 0,
+        "blocks map in one step and a turn, beside the products")
+      return true
+    case .sum, .decay: break
+    }
+    if areMade {
+      queries.leaveFactor()
+      keys.leaveFactor()
+      return true
     }
     let sumsTurned =
-      switch (stage.normalizer, stage.recurrence) {
-      case (.sum, _), (.keySums, _): true
-      // Calls of one block have no products beside which they could map.
-      case (_, .blocks): true
-      case (.none, _), (.marked, _): false
+      switch stage.normalizer {
+      case .sum, .keySums: true
+      case .none, .marked: false
       }
     let gains =
       [queries, keys].map { $0.leaveLastSteps(sumsTurned: sumsTurned) } + [
@@ -129,7 +150,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
 
   var workspaceBytes: Int {
     scratch.bytes + states.bytes + store.bytes + queryPrograms.bytes + keyPrograms.bytes
-      + (gatePrograms?.bytes ?? 0) + (local?.bytes ?? 0)
+      + (gates?.programs.bytes ?? 0) + (local?.bytes ?? 0)
   }
 
   func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {

@@ -142,6 +142,9 @@ final class RowPrograms: @unchecked Sendable {
     stepCount = 0
   }
 
+  /// The factor that has been left, or 1.
+  var leftFactor: Float { stepCount == 0 && listed == 1 ? operations[0].a : 1 }
+
   /// Leaves exponentials relative to the largest of each row to the products, if they are all there
   /// is to do; softmaxes only if outputs are `divided` by the sums of their rows.
   func leaveRowExponential(divided: Bool) -> Bool {

@@ -9,15 +9,6 @@ extension attn_scan_step_kind_t {
   }
 }
 
-extension attn_scan_step_t {
-  /// Makes the step multiply queries by the exponentials of gates, and divide keys by them.
-  mutating func gate(by gates: UnsafeMutablePointer<Float>, stride: Int) {
-    kind = ATTN_SCAN_STEP_GATE
-    table = UnsafePointer(gates)
-    table_stride = stride
-  }
-}
-
 extension attn_row_op_t {
   /// The same as a step of the products, if they know it.
   var step: attn_scan_step_kind_t? {

@@ -37,10 +37,13 @@ final class StatisticStore: @unchecked Sendable {
   let queries, keys: Side
   /// Whether the statistic leaves mapped rows behind.
   let mapsRows: Bool
+  /// Whether features are made beside the products, from first to last.
+  private let makesRows: Bool
 
   init(_ stage: FeatureAttention, shape: AttentionShape) {
-    let hasFactors = stage.statistic?.hasFactors == true
-    mapsRows = stage.statistic?.mapsRows == true
+    makesRows = stage.causalFlow(shape: shape) != nil
+    let hasFactors = stage.statistic?.hasFactors == true && !makesRows
+    mapsRows = stage.statistic?.mapsRows == true && !makesRows
     queries = Side(
       heads: shape.batch * shape.queryHeads, length: shape.queryLength, width: shape.headDim,
       hasFactors: hasFactors, mapsRows: mapsRows)
@@ -53,7 +56,8 @@ final class StatisticStore: @unchecked Sendable {
 
   /// The steps that are left to do with the rows that there are.
   func rest(of map: FeatureSteps) -> FeatureSteps {
-    mapsRows ? FeatureSteps(Array(map.steps.dropFirst())) : map
+    if makesRows { return FeatureSteps([]) }
+    return mapsRows ? FeatureSteps(Array(map.steps.dropFirst())) : map
   }
 }
 

@@ -107,7 +107,9 @@ public struct PlannedMemory {
     var bytes = states(heads: heads) * stateBytes(features: features, marks: vector)
     // Blocks of features per worker.
     bytes += 4 * workers * (2 * 256 + 3 * Int(ATTN_ROW_BLOCK)) * min(vector, 1 << 10)
-    if let statistic = stage.statistic, statistic.hasFactors {
+    if let statistic = stage.statistic, statistic.hasFactors,
+      stage.causalFlow(shape: shape) == nil
+    {
       let row = statistic.mapsRows ? Int(attn_row_padded(Int32(shape.headDim))) : 0
       bytes += 4 * (1 + row) * (queryHeads * shape.queryLength + heads * shape.keyLength)
     }

@@ -151,6 +151,45 @@ FEATURE_INLINE vec16 f_log1p_unit(vec16 y) {
 }
 #endif
 
+#ifdef FEATURE_EXP2_EACH
+/// 2^x for x in -126 ... 127 in `count` vectors, at most four, side by side.
+FEATURE_INLINE void f_exp2_each(vec16 *x, int count) { FEATURE_EXP2_EACH(x, count); }
+
+/// log2(x) for normal x >= 1, to 2e-7 absolute and the rounding of the result.
+FEATURE_INLINE void f_log2_each(vec16 *x, int count) { FEATURE_LOG2_EACH(x, count); }
+
+/// 1 / x for finite x.
+FEATURE_INLINE void f_reciprocal_each(vec16 *x, int count) { FEATURE_RECIPROCAL_EACH(x, count); }
+#else
+FEATURE_INLINE void f_exp2_each(vec16 *x, int count) {
+  FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] = f_exp2(x[i]);
+}
+
+FEATURE_INLINE void f_log2_each(vec16 *x, int count) {
+  FEATURE_UNROLL for (int i = 0; i < count; ++i) {
+    lanes16 bits = (lanes16)x[i], one = (lanes16)f_set1(1.0f);
+    vec16 exponent = __builtin_convertvector((bits - one) >> 23, vec16);
+    vec16 mantissa = (vec16)((bits & 0x7fffff) | one);
+    x[i] = exponent + f_log1p_unit(mantissa - f_set1(1.0f)) * f_set1(0x1.715476p+0f);
+  }
+}
+
+FEATURE_INLINE void f_reciprocal_each(vec16 *x, int count) {
+  FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] = f_reciprocal(x[i]);
+}
+#endif
+
+/// 1 / (1 + e^-x) in `count` vectors.
+FEATURE_INLINE void f_sigmoid_each(vec16 *x, int count) {
+  FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] *= f_set1(-0x1.715476p+0f);
+  FEATURE_UNROLL for (int i = 0; i < count; ++i) {
+    x[i] = f_min(f_max(x[i], f_set1(-126.0f)), f_set1(126.0f));
+  }
+  f_exp2_each(x, count);
+  FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] += f_set1(1.0f);
+  f_reciprocal_each(x, count);
+}
+
 FEATURE_INLINE vec16 f_abs(vec16 x) { return f_max(x, -x); }
 
 FEATURE_INLINE vec16 f_sigmoid(vec16 x) { return f_reciprocal(f_set1(1.0f) + f_exp(-x)); }

@@ -73,6 +73,19 @@ typedef struct {
   float eps;
 } attn_flow_t;
 
+/// Rows under gates, which are sigmoids of logits to the power of `root`; strides in floats.
+typedef struct {
+  int32_t width;
+  float root;
+  float least;             ///< logarithm to base 2 that no product of gates may be below, < 0
+  const float *logits;     ///< whole vectors of 16
+  ptrdiff_t logit_stride;
+  const float *q, *k;
+  ptrdiff_t q_stride, k_stride;
+  float *q_features, *k_features;  ///< in whole vectors, zeros beyond the width
+  ptrdiff_t feature_stride;
+} attn_gates_t;
+
 /// Float32 kernels of feature maps and of what surrounds them. Strides are in floats; rows and
 /// tables that a map reads in whole vectors are padded to 16 floats, inputs and outputs are not.
 typedef struct {
@@ -114,11 +127,11 @@ typedef struct {
   void (*normalise_rows)(float *o, ptrdiff_t stride, int32_t rows, int32_t width, int32_t centred,
                          float eps);
 
-  /// Replaces `gates` (<= 0) by their sums after the first row, until one falls below `limit`;
-  /// returns the rows done, at least 1. The state is to be multiplied by `opening`, the e^gate of
-  /// the first row, ahead of them and by `total`, the e^ of the last sums, after them.
-  int32_t (*gate_sums)(float *gates, ptrdiff_t stride, int32_t rows, int32_t width, float limit,
-                       float *opening, float *total);
+  /// Features of the rows of a piece under gates, until their product falls below its limit; returns
+  /// the rows done, at least 1. Rows of queries are multiplied by the product of the gates after the
+  /// first row, rows of keys divided by it. The state is to be multiplied by `opening`, the gate of
+  /// the first row, ahead of them and by `total`, the last product, after them.
+  int32_t (*gate_rows)(const attn_gates_t *gates, int32_t rows, float *opening, float *total);
   /// Rows ahead of the first one that is above `limit` in any channel.
   int32_t (*rows_below)(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
                         const float *limit);
@@ -128,12 +141,13 @@ typedef struct {
   /// factor[row] = 1 / ((x[row] + eps) . (y + eps)) and sums[c] += factor[row] x[row][c].
   void (*balance_rows)(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
                        const float *y, float eps, float *factor, float *sums);
-  /// Causal flow attention: factors of queries and keys for the rows `first ...` of a head, at most
-  /// ATTN_ROW_BLOCK, from features `q` and `k` with zeros up to whole vectors; `state`
-  /// [4][width padded to 16], 64-byte aligned, then one float, is carried on.
+  /// Causal flow attention: features of the rows `first ...` of a head, zeros up to whole vectors, and
+  /// the factors of queries and of keys. `state` [4][width padded to 16], 64-byte aligned, then one
+  /// float, is carried on; the row 0 begins it.
   void (*causal_flow)(const attn_flow_t *flow, const float *q, const float *k, ptrdiff_t stride,
-                      int32_t rows, int64_t first, float *state, float *query_factor,
-                      float *key_factor);
+                      int32_t rows, int64_t first, float *state, float *q_features,
+                      float *k_features, ptrdiff_t feature_stride, float *q_factor,
+                      float *k_factor);
 
   /// o[token] += convolution of v at the tokens `first ..< first + count` of the grid.
   void (*depthwise)(const attn_depthwise_t *plan, const float *v, ptrdiff_t v_stride, int32_t first,

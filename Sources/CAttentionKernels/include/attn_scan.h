@@ -29,12 +29,11 @@ typedef enum {
   ATTN_SCAN_STEP_SIGMOID,    ///< 1 / (1 + e^-x)
   ATTN_SCAN_STEP_SILU,       ///< x / (1 + e^-x)
   ATTN_SCAN_STEP_EXP_ROW,    ///< e^(constant x - factor[row]), times no factor
-  ATTN_SCAN_STEP_GATE,       ///< constant x e^table[row][c] for queries, e^-table[row][c] for keys
 } attn_scan_step_kind_t;
 
 /// A step of every element, times a factor per row where one is given.
 ///
-/// Where there is a table that no gate takes, pairs of channels (2 i, 2 i + 1) are turned then, by the
+/// Where there is a table, pairs of channels (2 i, 2 i + 1) are turned then, by the
 /// angles of which it has cosine and sine; sums of keys and products with them are those of rows
 /// that have not been turned.
 typedef struct {
@@ -64,6 +63,7 @@ typedef struct {
   float denominator_eps;
   float output_scale;       ///< factor of the output when not normalised
   double decay;             ///< factor of the state between tokens, in [0, 1]; 1 if non-causal
+  int32_t block_length;     ///< `scan`, STEP, no decay: tokens that see each other; 0: none do
   int32_t chunk_length;     ///< `scan`: tokens per block, at most 64; speed only; 0 = the table's
   int32_t panel_vectors;    ///< `scan`: vectors per column panel of S; speed only; 0 = the table's
 } attn_scan_plan_t;
@@ -134,6 +134,7 @@ typedef struct {
 
   /// Causal pass over the tokens `first ..< first + count`: each token is added to the state, read,
   /// and the state decays. On return the state is as the next token will see it, decay included.
+  /// With a block length the tokens of a block are all added ahead of their queries.
   void (*scan)(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows, int32_t first,
                int32_t count, float *state, void *scratch, attn_scan_counts_t *counts);
 } attn_scan_kernels_t;

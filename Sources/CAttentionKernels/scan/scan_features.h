@@ -4,8 +4,16 @@
 
 #include "scan_layout.h"
 
-/// Maps as the vector kernels know them; IDENTITY and RELU differ by data only.
-typedef enum { SCAN_MAP_FLOOR, SCAN_MAP_ELU1, SCAN_MAP_EXP, SCAN_MAP_READY, SCAN_MAP_STEP } scan_map_t;
+/// Maps as the vector kernels know them; IDENTITY and RELU differ by data only, FACTOR is the step of
+/// rows that have a factor only.
+typedef enum {
+  SCAN_MAP_FLOOR,
+  SCAN_MAP_ELU1,
+  SCAN_MAP_EXP,
+  SCAN_MAP_READY,
+  SCAN_MAP_STEP,
+  SCAN_MAP_FACTOR,
+} scan_map_t;
 
 /// What a feature step does; constant in every kernel.
 enum {
@@ -50,6 +58,7 @@ SCAN_INLINE vec scan_map(const scan_cursor_t *c, vec x, const float *shift, scan
     case SCAN_MAP_EXP: return vec_add(vec_exp2(exponent), vec_set1(c->eps));
     case SCAN_MAP_READY:
     case SCAN_MAP_STEP: return x;
+    case SCAN_MAP_FACTOR: return vec_mul(x, vec_set1(*shift));
   }
 }
 
@@ -64,7 +73,7 @@ SCAN_INLINE vec scan_sigmoid(vec x) {
 
 /// The step of a vector that begins at `column`; its kind is the same all the time.
 SCAN_INLINE vec scan_map_step(const attn_scan_step_t *step, vec x, int32_t column,
-                              const float *factor, const float *table, int keys) {
+                              const float *factor) {
   switch (step->kind) {
     case ATTN_SCAN_STEP_SCALE:
       if (step->constant != 1) x = vec_mul(x, vec_set1(step->constant));
@@ -83,12 +92,6 @@ SCAN_INLINE vec scan_map_step(const attn_scan_step_t *step, vec x, int32_t colum
       return scan_exp(vec_sub(vec_mul(vec_set1(step->constant), x), vec_set1(*factor)));
     case ATTN_SCAN_STEP_SIGMOID: x = scan_sigmoid(x); break;
     case ATTN_SCAN_STEP_SILU: x = vec_mul(x, scan_sigmoid(x)); break;
-    case ATTN_SCAN_STEP_GATE: {
-      vec gate = vec_load(table + column);
-      x = vec_mul(x, scan_exp(keys ? vec_sub(vec_zero(), gate) : gate));
-      if (step->constant != 1) x = vec_mul(x, vec_set1(step->constant));
-      break;
-    }
   }
   return factor ? vec_mul(x, vec_set1(*factor)) : x;
 }
@@ -96,8 +99,7 @@ SCAN_INLINE vec scan_map_step(const attn_scan_step_t *step, vec x, int32_t colum
 SCAN_INLINE vec scan_map_any(const scan_cursor_t *c, vec x, scan_map_t map, int keys) {
   const float *shift = keys ? c->k_shift : c->q_shift;
   if (map != SCAN_MAP_STEP) return scan_map(c, x, shift, map);
-  return scan_map_step(keys ? c->k_step : c->q_step, x, c->column, shift,
-                       keys ? c->k_table : c->q_table, keys);
+  return scan_map_step(keys ? c->k_step : c->q_step, x, c->column, shift);
 }
 
 /// Features of the `left` columns from `x` on, zero in lanes beyond.
@@ -112,8 +114,7 @@ SCAN_INLINE vec scan_map_part(const scan_cursor_t *c, const float *x, scan_map_t
 /// The turn of a step, after what its features are summed for.
 SCAN_INLINE vec scan_turn(const scan_cursor_t *c, vec x, scan_map_t map, int keys) {
   const float *table = keys ? c->k_table : c->q_table;
-  const attn_scan_step_t *step = keys ? c->k_step : c->q_step;
-  if (map != SCAN_MAP_STEP || !table || step->kind == ATTN_SCAN_STEP_GATE) return x;
+  if (map != SCAN_MAP_STEP || !table) return x;
   return vec_turn(x, vec_load(table + c->column));
 }
 
@@ -121,6 +122,11 @@ SCAN_INLINE vec scan_turn(const scan_cursor_t *c, vec x, scan_map_t map, int key
 SCAN_INLINE void scan_fetch_table(const attn_scan_step_t *step, const float *table,
                                   int32_t column) {
   if (table) __builtin_prefetch(table + column + SCAN_BLOCK / 2 * step->table_stride);
+}
+
+/// Whether rows of a map may be other ones than those that are fetched beside them.
+SCAN_INLINE int scan_drifts(scan_map_t map) {
+  return map == SCAN_MAP_READY || map == SCAN_MAP_STEP || map == SCAN_MAP_FACTOR;
 }
 
 /// Moves on to the next row.
@@ -131,20 +137,20 @@ SCAN_INLINE void scan_next_row(scan_cursor_t *c, scan_map_t map, int flags) {
     c->k += c->k_stride;
     c->k_features += c->feature_stride;
     c->v_fetched += c->v_stride;
-    if (map == SCAN_MAP_EXP) c->k_shift += 1;
+    if (map == SCAN_MAP_EXP || map == SCAN_MAP_FACTOR) c->k_shift += 1;
     if (map == SCAN_MAP_STEP && c->k_shift) c->k_shift += 1;
     if (map == SCAN_MAP_STEP && c->k_table) c->k_table += c->k_step->table_stride;
-    if (map == SCAN_MAP_READY || map == SCAN_MAP_STEP) c->k_ahead += c->k_drift;
+    if (scan_drifts(map)) c->k_ahead += c->k_drift;
     if (flags & SCAN_DECAY) c->k_factor += 1;
   }
   if (flags & SCAN_QUERIES) {
     c->q += c->q_stride;
     c->q_features += c->feature_stride;
     c->o_fetched += c->o_stride;
-    if (map == SCAN_MAP_EXP) c->q_shift += 1;
+    if (map == SCAN_MAP_EXP || map == SCAN_MAP_FACTOR) c->q_shift += 1;
     if (map == SCAN_MAP_STEP && c->q_shift) c->q_shift += 1;
     if (map == SCAN_MAP_STEP && c->q_table) c->q_table += c->q_step->table_stride;
-    if (map == SCAN_MAP_READY || map == SCAN_MAP_STEP) c->q_ahead += c->q_drift;
+    if (scan_drifts(map)) c->q_ahead += c->q_drift;
   }
   if ((flags & SCAN_QUERIES) && (flags & SCAN_NORM)) {
     vec_store(c->sums, c->sum);

@@ -54,31 +54,26 @@ static float scan_step(const attn_scan_step_t *step, float x, int32_t channel, f
     case ATTN_SCAN_STEP_SIGMOID: return 1 / (1 + expf(-x));
     case ATTN_SCAN_STEP_SILU: return x / (1 + expf(-x));
     case ATTN_SCAN_STEP_EXP_ROW: return expf(step->constant * x - of_row);
-    case ATTN_SCAN_STEP_GATE: return step->constant * x * expf(of_row);
   }
   return x;
 }
 
 /// The step of a row, in place; the turn comes later.
 static void scan_step_row(const attn_scan_plan_t *plan, const attn_scan_step_t *step,
-                          int32_t token, int keys, float *f) {
+                          int32_t token, float *f) {
   if (plan->map != ATTN_SCAN_STEP) return;
   float factor = step->factor ? step->factor[token] : 1, of_row = 0;
   if (step->kind == ATTN_SCAN_STEP_EXP_ROW) {
     of_row = factor;
     factor = 1;
   }
-  int gated = step->kind == ATTN_SCAN_STEP_GATE;
-  for (int32_t r = 0; r < plan->feature_dim; ++r) {
-    if (gated) of_row = step->table[token * step->table_stride + r] * (keys ? -1 : 1);
-    f[r] = scan_step(step, f[r], r, of_row) * factor;
-  }
+  for (int32_t r = 0; r < plan->feature_dim; ++r) f[r] = scan_step(step, f[r], r, of_row) * factor;
 }
 
 /// The turn of a row, in place; one channel of an odd width stays as it is.
 static void scan_turn_row(const attn_scan_plan_t *plan, const attn_scan_step_t *step,
                           int32_t token, float *f) {
-  if (plan->map != ATTN_SCAN_STEP || !step->table || step->kind == ATTN_SCAN_STEP_GATE) return;
+  if (plan->map != ATTN_SCAN_STEP || !step->table) return;
   const float *table = step->table + token * step->table_stride;
   for (int32_t r = 0; r + 1 < plan->feature_dim; r += 2) {
     float x = f[r], y = f[r + 1];
@@ -152,7 +147,7 @@ static void scan_add(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
     for (int32_t c = 0; c < plan->value_dim; ++c) value_sums[c] += v[c];
   }
   scan_map(plan, k, maximum, eps, f);
-  scan_step_row(plan, &rows->k_step, token, 1, f);
+  scan_step_row(plan, &rows->k_step, token, f);
   for (int32_t r = 0; r < plan->feature_dim; ++r) z[r] += f[r];
   scan_turn_row(plan, &rows->k_step, token, f);
   for (int32_t r = 0; r < plan->feature_dim; ++r) {
@@ -190,7 +185,7 @@ static void scan_read(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows
   const float *q = rows->q + token * rows->q_stride;
   float largest = scan_project(plan, q, f);
   scan_map(plan, q, largest, plan->feature_eps, f);
-  scan_step_row(plan, &rows->q_step, token, 0, f);
+  scan_step_row(plan, &rows->q_step, token, f);
   float denominator = 0;
   for (int32_t r = 0; r < plan->feature_dim; ++r) {
     denominator += f[r] * z[r];
@@ -234,10 +229,13 @@ static void scan_output(const attn_scan_plan_t *plan, const attn_scan_rows_t *ro
 
 static void scan_scan(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows, int32_t first,
                       int32_t count, float *state, void *scratch, attn_scan_counts_t *counts) {
-  for (int32_t t = first; t < first + count; ++t) {
-    scan_add(plan, rows, t, state, scratch, counts);
-    scan_read(plan, rows, t, state, scratch, counts);
+  int32_t block = plan->map == ATTN_SCAN_STEP ? plan->block_length : 0, end = first + count;
+  for (int32_t t = first; t < end;) {
+    int32_t tokens = end - t < block ? end - t : block < 1 ? 1 : block;
+    for (int32_t i = t; i < t + tokens; ++i) scan_add(plan, rows, i, state, scratch, counts);
+    for (int32_t i = t; i < t + tokens; ++i) scan_read(plan, rows, i, state, scratch, counts);
     scan_decay(plan, state);
+    t += tokens;
   }
 }
 

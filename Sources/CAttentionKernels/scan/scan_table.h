@@ -111,12 +111,40 @@ static inline void scan_output(const attn_scan_plan_t *plan, const attn_scan_row
   scan_count(plan, count, 1, counts);
 }
 
+/// Whether the steps of both sides are a factor per row and nothing else.
+static inline int scan_has_factors_only(const attn_scan_plan_t *plan,
+                                        const attn_scan_rows_t *rows) {
+  const attn_scan_step_t *steps[] = {&rows->q_step, &rows->k_step};
+  int only = plan->map == ATTN_SCAN_STEP && !plan->shares;
+  for (int i = 0; i < 2; ++i) {
+    only = only && steps[i]->kind == ATTN_SCAN_STEP_SCALE && steps[i]->constant == 1
+           && steps[i]->factor && !steps[i]->table;
+  }
+  return only;
+}
+
 static inline void scan_scan(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
                              int32_t first, int32_t count, float *state, void *memory,
                              attn_scan_counts_t *counts) {
   enum { both = SCAN_KEYS | SCAN_QUERIES };
   scan_call_t call = scan_call(plan, rows, first, count, state, memory);
   int flags = (plan->normalised ? SCAN_NORM : 0) | (plan->decay == 1 ? 0 : SCAN_DECAY);
+  if (plan->block_length > 0 && plan->map == ATTN_SCAN_STEP) {
+    if (plan->normalised) {
+      scan_mutual_blocks(&call, SCAN_NORM);
+    } else {
+      scan_mutual_blocks(&call, 0);
+    }
+    counts->key_tokens += (uint64_t)count;
+    counts->query_tokens += (uint64_t)count;
+    return;
+  }
+  if (flags == 0 && scan_has_factors_only(plan, rows)) {
+    scan_causal_blocks(&call, SCAN_MAP_FACTOR, both);
+    counts->key_tokens += (uint64_t)count;
+    counts->query_tokens += (uint64_t)count;
+    return;
+  }
   if (plan->shares && plan->map == ATTN_SCAN_STEP) {
     scan_causal_blocks(&call, SCAN_MAP_STEP, both | SCAN_SHARES);
     counts->key_tokens += (uint64_t)count;
