@@ -62,7 +62,7 @@ extension PreparedFeatureAttention {
     var rows = rows(
       parts, value: at.value + key * shape.valueDim,
       output: at.output + query * shape.valueDim)
-    place(&rows, keys: key, count: pairs.count, of: at, head: head)
+    place(&rows, keys: key, count: pairs.count, of: at, head: head, worker: worker)
     place(&rows, queries: query, count: pairs.count, of: at, head: head, worker: worker)
     switch stage.recurrence {
     case .gates: scanGated(&rows, key: key, count: pairs.count, of: at, head, worker)
@@ -70,7 +70,7 @@ extension PreparedFeatureAttention {
     case .sum, .decay, .blocks:
       scanRows(&rows, first: 0, count: pairs.count, head: head, worker: worker)
     }
-    finish(query..<query + pairs.count, of: at, worker: worker)
+    finish(query..<query + pairs.count, of: at, head: head, worker: worker)
   }
 
   private func scanRows(

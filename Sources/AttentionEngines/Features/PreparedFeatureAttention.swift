@@ -20,6 +20,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
   let plans: FeatureKernelPlans
   let layout: FeatureScratch
   let local: LocalTerm?
+  let flow: FlowShares?
   let scratch, states: Workspace
   let board: CountBoard
   let store: StatisticStore
@@ -63,7 +64,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     let stride = FeatureScratch.stride(
       [queryPrograms, keyPrograms] + [gatePrograms].compactMap { $0 })
     leavesSteps = Self.leaveSteps(
-      stage, queryPrograms, keyPrograms, areMapped: store.mapsRows)
+      stage, queryPrograms, keyPrograms, areMapped: store.mapsRows, isCausal: shape.isCausal)
     plans = FeatureKernelPlans(
       stage, shape: shape, weights: weights, stride: leavesSteps ? nil : stride,
       sumsMarked: keyPrograms.leavesTurn, sumsQueries: queryPrograms.leavesRowExponential)
@@ -79,6 +80,13 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     local = stage.local.map {
       LocalTerm($0, shape: shape, weights: weights, kernels: context.kernels.features)
     }
+    flow =
+      if case .flow(let epsilon) = stage.statistic, !shape.isCausal {
+        FlowShares(
+          shape: shape, store: store, kernels: context.kernels.features, epsilon: Float(epsilon))
+      } else {
+        nil
+      }
     scratch = Workspace(bytesPerWorker: layout.bytes, workers: context.pool.count)
     states = Workspace(
       bytesPerWorker: plans.stateBytes + 4 * layout.vector,
@@ -93,7 +101,8 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
   ///
   /// Gates and running softmaxes are steps of the products themselves, and take factors along.
   private static func leaveSteps(
-    _ stage: FeatureAttention, _ queries: RowPrograms, _ keys: RowPrograms, areMapped: Bool
+    _ stage: FeatureAttention, _ queries: RowPrograms, _ keys: RowPrograms, areMapped: Bool,
+    isCausal: Bool
   ) -> Bool {
     switch stage.recurrence {
     case .gates:
@@ -111,13 +120,15 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       case (.sum, _), (.keySums, _): true
       // Calls of one block have no products beside which they could map.
       case (_, .blocks): true
-      case (.none, _), (.marked, _): false
+      case (.none, _), (.marked, _), (.means, _): false
       }
     let gains =
-      [queries, keys].map { $0.leaveLastSteps(sumsTurned: sumsTurned) } + [
+      [queries, keys].map { side in
+        !isCausal && side.leaveRowFactors() || side.leaveLastSteps(sumsTurned: sumsTurned)
+      } + [
         queries.leaveRowExponential(divided: stage.normalizer == .keySums)
       ]
-    let isAll = areMapped && queries.stepCount + keys.stepCount == 0
+    let isAll = (areMapped || stage.normalizer == .means) && queries.stepCount + keys.stepCount == 0
     let marksApart = stage.markEpsilon != nil && queries.leavesTurn != keys.leavesTurn
     guard gains.contains(true) || isAll, !marksApart else {
       queries.keepLastSteps()
@@ -154,15 +165,6 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
             unit: unit, operands: operands, scratch: layout.parts(scratch[worker]).floats)
         })
       jobs.append(WorkerPool.Job(units: 1) { _, _ in statistic.join() })
-    }
-    if let local, local.readsValues {
-      jobs.append(
-        WorkerPool.Job(units: shape.batch * shape.keyValueHeads) { [unowned self] worker, unit in
-          guard let operands else { return }
-          local.derive(
-            keyHead: unit, value: operands.head(unit * shape.headGroup, shape: shape).value,
-            scratch: layout.parts(scratch[worker]).vectors)
-        })
     }
     if shape.isCausal {
       return jobs + [
@@ -203,7 +205,15 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       let (mine, other) = (marks(first), marks(first + range))
       for index in 0..<layout.vector { mine[index] += other[index] }
     }
+    if stage.sumsValues { takeMeans(head: head, worker: worker) }
+    if flow != nil {
+      // Shares of the keys add up to their number.
+      let factors = layout.parts(scratch[worker]).vectors
+      factors.update(repeating: Float(shape.keyLength) / marks(first)[0], count: layout.vector)
+      scale(state(first), by: factors)
+    }
     guard case .keySums = stage.normalizer else { return }
+    sumAgain(head: head, worker: worker)
     let sums = state(first) + attn_scan_normaliser_offset(plan)
     let inverses = layout.parts(scratch[worker]).vectors
     for feature in 0..<Int(plan.pointee.feature_dim) {
@@ -213,13 +223,58 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     scale(state(first), by: inverses)
   }
 
+  /// Sums keys once more, relative to the largest of all, where one is so far above those of the sample
+  /// that sums have come near the end of Float32's range.
+  private func sumAgain(head: Int, worker: Int) {
+    guard let statistic, let operands, stage.statistic == .sampledKeyMaxima else { return }
+    let first = head * split.keyRanges
+    let plan = plans.sum(0)
+    let sums = state(first) + attn_scan_normaliser_offset(plan)
+    guard !(0..<Int(plan.pointee.feature_dim)).allSatisfy({ sums[$0] < 0x1p60 }) else { return }
+    // The plan counts a sum once.
+    let counted = board[worker].pointee
+    statistic.findLargest(keyHead: head, operands: operands)
+    context.kernels.scan.reset(plan, state(first))
+    add(
+      0..<shape.keyLength, of: operands.head(queryHead(ofState: head), shape: shape), head: head,
+      to: state(first), marks: marks(first), worker: worker, plan: 0)
+    board[worker].pointee = counted
+  }
+
+  /// Makes the sum of values their mean, takes the mean key feature off the state where it has to be,
+  /// and derives convolutions.
+  private func takeMeans(head: Int, worker: Int) {
+    let plan = plans.sum(0)
+    let state = state(head * split.keyRanges)
+    let means = meanValue(head)
+    let share = 1 / Float(shape.keyLength)
+    if case .means = stage.normalizer {
+      let sums = state + attn_scan_normaliser_offset(plan)
+      let stride = Int(attn_scan_stride(plan.pointee.value_dim))
+      for feature in 0..<Int(plan.pointee.feature_dim) {
+        let mean = sums[feature] * share
+        let row = state + feature * stride
+        for channel in 0..<shape.valueDim { row[channel] -= mean * means[channel] }
+      }
+    }
+    for channel in 0..<shape.valueDim { means[channel] *= share }
+    if let local, local.readsValues {
+      local.derive(
+        keyHead: head, mean: means, hidden: layout.parts(scratch[worker]).vectors)
+    }
+  }
+
+  /// The sum of the values of a head, or their mean once its keys are all in the state.
+  private func meanValue(_ head: Int) -> UnsafeMutablePointer<Float> {
+    state(head * split.keyRanges) + attn_scan_running_offset(plans.sum(0)) + 16
+  }
+
   /// The output rows of one range of queries.
   private func read(worker: Int, unit: Int) {
     let (head, range) = unit.quotientAndRemainder(dividingBy: split.queryRanges)
     guard let operands else { return }
     let at = operands.head(head, shape: shape)
-    let group =
-      stage.hasStatePerQueryHead(shape: shape) ? head : at.keyValueIndex
+    let group = stateHead(of: at, head: head)
     let first = group * split.keyRanges
     read(
       split.queries(range: range, shape: shape), of: at, head: head, from: state(first),
@@ -239,7 +294,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       let count = min(layout.chunk, keys.upperBound - first)
       mapKeys(first..<first + count, of: at, head: head, marks: marks, worker: worker)
       var rows = rows(parts, value: at.value + first * shape.valueDim, output: nil)
-      place(&rows, keys: first, count: count, of: at, head: head)
+      place(&rows, keys: first, count: count, of: at, head: head, worker: worker)
       var work = attn_scan_counts_t()
       context.kernels.scan.accumulate(
         plans.sum(plan), &rows, 0, Int32(count), state, parts.kernel, &work)
@@ -260,27 +315,43 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       var rows = rows(parts, value: nil, output: output)
       place(&rows, queries: first, count: count, of: at, head: head, worker: worker)
       var work = attn_scan_counts_t()
-      context.kernels.scan.output(
-        plans.read(plan), &rows, 0, Int32(count), state, parts.kernel, &work)
+      let mean = meanRow(of: at, head: head)
+      withUnsafePointer(to: mean ?? attn_scan_local_t()) { pointer in
+        if mean != nil { rows.local = pointer }
+        context.kernels.scan.output(
+          plans.read(plan), &rows, 0, Int32(count), state, parts.kernel, &work)
+      }
       if let epsilon = stage.markEpsilon, !queryPrograms.dividesMarked, !queryPrograms.leavesTurn {
         context.kernels.features.divide_rows(
           output, shape.valueDim, Int32(count), Int32(shape.valueDim), parts.products,
           Float(epsilon))
       }
-      finish(first..<first + count, of: at, worker: worker)
+      finish(first..<first + count, of: at, head: head, worker: worker)
     }
   }
 
+  /// The mean value as the products add it to the rows of a query head, unless a convolution takes it
+  /// along.
+  private func meanRow(of at: AttendOperands.Head, head: Int) -> attn_scan_local_t? {
+    guard stage.normalizer == .means, local == nil else { return nil }
+    var row = attn_scan_local_t()
+    row.bias = UnsafePointer(meanValue(stateHead(of: at, head: head)))
+    return row
+  }
+
   /// What follows on output rows: the norm, the convolution, the count.
-  func finish(_ queries: Range<Int>, of at: AttendOperands.Head, worker: Int) {
+  func finish(_ queries: Range<Int>, of at: AttendOperands.Head, head: Int, worker: Int) {
     if let norm = stage.outputNorm {
       context.kernels.features.normalise_rows(
         at.output + queries.lowerBound * shape.valueDim, shape.valueDim, Int32(queries.count),
         Int32(shape.valueDim), norm.isCentred ? 1 : 0, Float(norm.epsilon))
     }
     if let local {
+      let mean =
+        stage.normalizer == .means
+        ? UnsafePointer(meanValue(stateHead(of: at, head: head))) : nil
       local.add(
-        keyHead: at.keyValueIndex, value: at.value, tokens: queries, to: at.output)
+        keyHead: at.keyValueIndex, value: at.value, tokens: queries, bias: mean, to: at.output)
       board.add(
         worker: worker, bytesRead: 4 * queries.count * shape.valueDim, bytesWritten: 0)
     }
@@ -299,7 +370,6 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     if let local, local.readsValues {
       let heads = shape.batch * shape.keyValueHeads
       exponentials += heads * local.stage.exponentials(shape: shape)
-      bytes += 4 * heads * shape.keyLength * shape.valueDim
     }
     board[0].pointee.exponentials += UInt64(exponentials)
     board.add(worker: 0, bytesRead: bytes, bytesWritten: 0)
@@ -307,6 +377,12 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
 }
 
 extension FeatureAttention {
+  /// Whether a state has the sum of its values beside it.
+  var sumsValues: Bool {
+    if case .fromMeanValue = local?.kernel { return true }
+    return normalizer == .means
+  }
+
   var markEpsilon: Double? {
     if case .marked(let epsilon) = normalizer { epsilon } else { nil }
   }

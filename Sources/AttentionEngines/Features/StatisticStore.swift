@@ -62,7 +62,7 @@ extension Statistic {
   var hasFactors: Bool {
     switch self {
     case .similarityToMeanQuery, .flow: true
-    case .keyMaxima, .keyMeans, .logNormal, .largestNorms: false
+    case .sampledKeyMaxima, .sampledKeyMean, .logNormal, .largestNorms: false
     }
   }
 

@@ -30,6 +30,7 @@ typedef enum {
   ATTN_SCAN_STEP_SILU,       ///< x / (1 + e^-x)
   ATTN_SCAN_STEP_EXP_ROW,    ///< e^(constant x - factor[row]), times no factor
   ATTN_SCAN_STEP_GATE,       ///< constant x e^table[row][c] for queries, e^-table[row][c] for keys
+  ATTN_SCAN_STEP_SHIFT,      ///< x + shift[c]
 } attn_scan_step_kind_t;
 
 /// A step of every element, times a factor per row where one is given.
@@ -40,7 +41,7 @@ typedef enum {
 typedef struct {
   attn_scan_step_kind_t kind;
   float constant;
-  const float *scale, *shift;  ///< EXP: [feature_dim padded to 16]
+  const float *scale, *shift;  ///< EXP, SHIFT: [feature_dim padded to 16]
   const float *factor;         ///< of the rows, or NULL
   const float *table;          ///< of the rows, in whole vectors of 16, or NULL
   ptrdiff_t table_stride;      ///< floats between its rows
@@ -60,6 +61,7 @@ typedef struct {
   float input_scale;        ///< x' = input_scale * x ahead of a projection
   float feature_eps;        ///< added to every feature of RELU and EXP
   int32_t normalised;       ///< non-zero: output divided by (q'.z + denominator_eps)
+  int32_t sums_values;      ///< non-zero: a state has the sum of its values too
   int32_t shares;           ///< `scan`, STEP: non-zero: queries are divided by z, channel by channel
   float denominator_eps;
   float output_scale;       ///< factor of the output when not normalised
@@ -67,6 +69,16 @@ typedef struct {
   int32_t chunk_length;     ///< `scan`: tokens per block, at most 64; speed only; 0 = the table's
   int32_t panel_vectors;    ///< `scan`: vectors per column panel of S; speed only; 0 = the table's
 } attn_scan_plan_t;
+
+/// A convolution of every channel of the values along a line of tokens, centred, with zeros outside.
+typedef struct {
+  const float *values;   ///< of the token of the first row; tokens ahead of it stand before them
+  ptrdiff_t stride;      ///< floats between values
+  const float *weights;  ///< [taps][value_dim padded to 16]
+  const float *bias;     ///< [value_dim padded to 16], or NULL
+  int32_t taps;          ///< odd, or 0 for the bias alone
+  int32_t before, after; ///< tokens of the line ahead of the first row, and from it on
+} attn_scan_local_t;
 
 /// Rows of one head; row strides in floats. Fields a call does not use may be NULL.
 typedef struct {
@@ -78,6 +90,7 @@ typedef struct {
   /// speed only.
   const float *q_next, *k_next;
   ptrdiff_t next_stride;
+  const attn_scan_local_t *local;  ///< `output`: added to the rows, or NULL
   float key_maximum;  ///< EXP: what `key_maximum` returned for all keys; -inf: found on the way
 } attn_scan_rows_t;
 
@@ -93,7 +106,7 @@ typedef struct {
 ///
 /// A state is a 64-byte aligned array of `attn_scan_state_floats(plan)` floats: S, that is
 /// `attn_scan_state_rows(feature_dim)` rows `attn_scan_stride(value_dim)` floats apart, then z
-/// (kept up only if normalised or by shares), then what a running maximum needs. It starts at `reset` and may be
+/// (kept up only if normalised or by shares), then what a running maximum needs and the sum of values. It starts at `reset` and may be
 /// carried from call to call. Scratch is 64-byte aligned and needs no initialisation.
 ///
 /// Any widths >= 1 and any token counts >= 0 work. A row of output does not depend on how the rows
@@ -153,7 +166,8 @@ static inline size_t attn_scan_normaliser_offset(const attn_scan_plan_t *plan) {
          * (size_t)attn_scan_stride(plan->value_dim);
 }
 
-/// Floats ahead of the running maximum and, 16 floats on, the column sums of v.
+/// Floats ahead of the running maximum and, 16 floats on, the column sums of v (kept up with a running
+/// maximum and by `sums_values`).
 static inline size_t attn_scan_running_offset(const attn_scan_plan_t *plan) {
   return attn_scan_normaliser_offset(plan) + (size_t)(plan->feature_dim + 15) / 16 * 16;
 }

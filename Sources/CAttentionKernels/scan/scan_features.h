@@ -38,7 +38,8 @@ typedef struct {
   int32_t fetched;             // READY: columns of the rows fetched
   const char *v_fetched;       // row of v fetched along with the key mapped
   char *o_fetched;             // row of o, along with the query
-  ptrdiff_t v_stride, o_stride;  // bytes
+  const char *local_fetched;   // row of the values of a convolution, along with it too, or NULL
+  ptrdiff_t v_stride, o_stride, local_stride;  // bytes
 } scan_cursor_t;
 
 SCAN_INLINE vec scan_map(const scan_cursor_t *c, vec x, const float *shift, scan_map_t map) {
@@ -89,6 +90,7 @@ SCAN_INLINE vec scan_map_step(const attn_scan_step_t *step, vec x, int32_t colum
       if (step->constant != 1) x = vec_mul(x, vec_set1(step->constant));
       break;
     }
+    case ATTN_SCAN_STEP_SHIFT: x = vec_add(x, vec_load(step->shift + column)); break;
   }
   return factor ? vec_mul(x, vec_set1(*factor)) : x;
 }
@@ -141,6 +143,7 @@ SCAN_INLINE void scan_next_row(scan_cursor_t *c, scan_map_t map, int flags) {
     c->q += c->q_stride;
     c->q_features += c->feature_stride;
     c->o_fetched += c->o_stride;
+    if (c->local_fetched) c->local_fetched += c->local_stride;
     if (map == SCAN_MAP_EXP) c->q_shift += 1;
     if (map == SCAN_MAP_STEP && c->q_shift) c->q_shift += 1;
     if (map == SCAN_MAP_STEP && c->q_table) c->q_table += c->q_step->table_stride;
@@ -179,6 +182,9 @@ SCAN_INLINE void scan_step_queries(scan_cursor_t *c, scan_map_t map, int flags) 
   if (map != SCAN_MAP_READY || column < c->fetched) {
     __builtin_prefetch((const char *)(c->q + column) + c->q_ahead);
     __builtin_prefetch(c->o_fetched + column * (ptrdiff_t)sizeof(float), 1);
+  }
+  if (c->local_fetched) {
+    __builtin_prefetch(c->local_fetched + column * (ptrdiff_t)sizeof(float));
   }
   if (map == SCAN_MAP_READY) __builtin_prefetch(c->q_features + column);
   if (map == SCAN_MAP_STEP && !(flags & SCAN_KEYS)) {

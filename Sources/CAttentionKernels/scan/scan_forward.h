@@ -139,6 +139,11 @@ SCAN_INLINE void scan_cursor_queries(scan_cursor_t *c, const scan_call_t *call, 
   c->o_fetched = (char *)(rows->o + (call->first + start) * rows->o_stride);
   c->o_stride = rows->o_stride * (ptrdiff_t)sizeof(float);
   c->o_fetched += scan_call_ahead(call) * c->o_stride;
+  if (rows->local && rows->local->taps > 0) {
+    c->local_stride = rows->local->stride * (ptrdiff_t)sizeof(float);
+    c->local_fetched = (const char *)(rows->local->values)
+                       + (call->first + start + scan_call_ahead(call)) * c->local_stride;
+  }
 }
 
 /// Features of the keys from `start` on: mapped into buffer `parity`, or where they stand.
@@ -157,7 +162,8 @@ SCAN_INLINE const float *scan_block_queries(const scan_call_t *call, int32_t sta
 
 static inline scan_work_t scan_work(const scan_call_t *call) {
   return (scan_work_t){scan_feature_stride(call->plan), attn_scan_stride(call->plan->value_dim),
-                       call->plan->feature_dim, scan_cursor(call)};
+                       call->plan->feature_dim, call->plan->value_dim, call->first,
+                       call->rows->local, scan_cursor(call)};
 }
 
 /// The value rows from `start` on, in whole vectors: as they are, or copied and padded.
@@ -192,10 +198,27 @@ static inline void scan_add_normaliser(const scan_call_t *call, float factor) {
 static inline void scan_sum_values(const scan_call_t *call, const float *v, ptrdiff_t v_stride,
                                    int32_t tokens) {
   float *sums = call->state + attn_scan_running_offset(call->plan) + 16;
-  for (int32_t c = 0; c < call->plan->value_dim; c += SCAN_LANES) {
+  int32_t vectors = scan_ceil(call->plan->value_dim, SCAN_LANES), c = 0;
+  // Columns side by side, so that sums do not wait for each other.
+  for (; vectors - c >= 4; c += 4) {
+    vec sum[4] = {vec_zero(), vec_zero(), vec_zero(), vec_zero()};
+    for (int32_t t = 0; t < tokens; ++t) {
+      const float *row = v + t * v_stride + c * SCAN_LANES;
+      SCAN_UNROLL_ALL
+      for (int j = 0; j < 4; ++j) sum[j] = vec_add(sum[j], vec_load(row + j * SCAN_LANES));
+    }
+    SCAN_UNROLL_ALL
+    for (int j = 0; j < 4; ++j) {
+      float *at = sums + (c + j) * SCAN_LANES;
+      vec_store(at, vec_add(vec_load(at), sum[j]));
+    }
+  }
+  for (; c < vectors; ++c) {
     vec sum = vec_zero();
-    for (int32_t t = 0; t < tokens; ++t) sum = vec_add(sum, vec_load(v + t * v_stride + c));
-    vec_store(sums + c, vec_add(vec_load(sums + c), sum));
+    for (int32_t t = 0; t < tokens; ++t) {
+      sum = vec_add(sum, vec_load(v + t * v_stride + c * SCAN_LANES));
+    }
+    vec_store(sums + c * SCAN_LANES, vec_add(vec_load(sums + c * SCAN_LANES), sum));
   }
 }
 
@@ -223,7 +246,7 @@ SCAN_INLINE void scan_accumulate_blocks(const scan_call_t *call, scan_map_t map,
     if (ahead) scan_add_normaliser(call, factor);
     ptrdiff_t v_stride;
     const float *v = scan_values(call, start, tokens, &v_stride);
-    if (running) scan_sum_values(call, v, v_stride, tokens);
+    if (running || call->plan->sums_values) scan_sum_values(call, v, v_stride, tokens);
     const float *k = scan_block_keys(call, start, parity, map, flags);
     int32_t left = scan_min(count - start - tokens, SCAN_BLOCK);
     if (ahead) {
@@ -266,13 +289,14 @@ SCAN_INLINE void scan_output_blocks(const scan_call_t *call, scan_map_t map, int
     float *o = ragged ? scratch->output : target;
     ptrdiff_t o_stride = ragged ? w.state_stride : call->rows->o_stride;
     const float *q = scan_block_queries(call, start, parity, map);
+    w.token = call->first + start;
     scan_cursor_queries(&w.next, call, start + tokens, scan_min(count - start - tokens, SCAN_BLOCK),
                         SCAN_BLOCK, parity ^ 1);
     for (int32_t j = 0, width; j < vectors; j += width) {
       width = scan_panel_width(vectors, j, SCAN_PANEL);
 #define SCAN_PANEL_OF(constant)                                                                   \
   scan_output_panel(&w, o + j * SCAN_LANES, o_stride, q, call->state + j * SCAN_LANES, factor,    \
-                    tokens, map, flags, constant)
+                    tokens, j * SCAN_LANES, map, flags, constant)
       SCAN_FOR_WIDTH(width, SCAN_PANEL_OF)
 #undef SCAN_PANEL_OF
     }

@@ -2,7 +2,7 @@
 #ifndef ATTN_SCAN_PRODUCTS_H
 #define ATTN_SCAN_PRODUCTS_H
 
-#include "scan_features.h"
+#include "scan_local.h"
 
 /// Multiply-add steps (tokens or features) between two feature steps.
 enum { SCAN_UNROLL = 4 };
@@ -25,7 +25,9 @@ typedef struct {
 /// What a product kernel carries along: the features of the next block, to be mapped in between.
 typedef struct {
   ptrdiff_t feature_stride, state_stride;
-  int32_t features;
+  int32_t features, value_dim;
+  int32_t token;                   // of the call: the first of the block
+  const attn_scan_local_t *local;  // added to outputs, or NULL
   scan_cursor_t next;
 } scan_work_t;
 
@@ -158,10 +160,19 @@ SCAN_INLINE void scan_output_tile(scan_work_t *w, float *o, ptrdiff_t o_stride, 
   }
 }
 
+/// Adds what there is of a convolution to `rows` rows from `t` on of a panel that begins at `column`.
+SCAN_INLINE void scan_add_local(const scan_work_t *w, float *o, ptrdiff_t o_stride, int32_t t,
+                                int32_t rows, int32_t column, int32_t vectors) {
+  if (!w->local) return;
+  int32_t left = w->value_dim - column, width = vectors * SCAN_LANES;
+  scan_convolve(w->local, o + t * o_stride, o_stride, w->token + t, rows, column,
+                scan_min(left, width), scan_ceil(w->value_dim, 16) * 16);
+}
+
 /// One column panel of O = Q' S for `tokens` rows, times a factor per row.
 SCAN_INLINE void scan_output_panel(scan_work_t *work, float *o, ptrdiff_t o_stride, const float *q,
                                    const float *s, const float *factor, int32_t tokens,
-                                   scan_map_t map, int flags, int vectors) {
+                                   int32_t column, scan_map_t map, int flags, int vectors) {
   int rows = scan_tile_rows(vectors);
   scan_work_t w = *work;
   if (map == SCAN_MAP_READY && tokens % rows == 0) {
@@ -173,7 +184,8 @@ SCAN_INLINE void scan_output_panel(scan_work_t *work, float *o, ptrdiff_t o_stri
         scan_output_tile(&w, o + t * o_stride, o_stride, q + t * w.feature_stride + r,
                          s + r * w.state_stride, last ? factor + t : NULL, r > 0, map, flags, rows,
                          vectors);
-          }
+        if (last) scan_add_local(&w, o, o_stride, t, rows, column, vectors);
+      }
     }
     work->next = w.next;
     return;
@@ -183,11 +195,13 @@ SCAN_INLINE void scan_output_panel(scan_work_t *work, float *o, ptrdiff_t o_stri
     int32_t t = scan_min(next, tokens - rows);
     scan_output_tile(&w, o + t * o_stride, o_stride, q + t * w.feature_stride, s, factor + t, 0,
                      map, flags, rows, vectors);
+    scan_add_local(&w, o, o_stride, t, rows, column, vectors);
     next = t + rows;
   }
   for (int32_t t = 0; t < tokens && tokens < rows; ++t) {
     scan_output_tile(&w, o + t * o_stride, o_stride, q + t * w.feature_stride, s, factor + t, 0,
                      map, flags, 1, vectors);
+    scan_add_local(&w, o, o_stride, t, 1, column, vectors);
   }
   work->next = w.next;
 }

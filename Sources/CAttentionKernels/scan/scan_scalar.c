@@ -55,6 +55,7 @@ static float scan_step(const attn_scan_step_t *step, float x, int32_t channel, f
     case ATTN_SCAN_STEP_SILU: return x / (1 + expf(-x));
     case ATTN_SCAN_STEP_EXP_ROW: return expf(step->constant * x - of_row);
     case ATTN_SCAN_STEP_GATE: return step->constant * x * expf(of_row);
+    case ATTN_SCAN_STEP_SHIFT: return x + step->shift[channel];
   }
   return x;
 }
@@ -146,9 +147,12 @@ static void scan_add(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
   float *z = scan_normaliser(plan, state);
   float *value_sums = state + attn_scan_running_offset(plan) + 16;
   float largest = scan_project(plan, k, f), maximum = rows->key_maximum, eps = plan->feature_eps;
-  if (plan->map == ATTN_SCAN_EXP && maximum == -INFINITY) {
+  int running = plan->map == ATTN_SCAN_EXP && maximum == -INFINITY;
+  if (running) {
     maximum = scan_raise(plan, state, largest);
     eps = 0;
+  }
+  if (running || plan->sums_values) {
     for (int32_t c = 0; c < plan->value_dim; ++c) value_sums[c] += v[c];
   }
   scan_map(plan, k, maximum, eps, f);
@@ -182,6 +186,19 @@ static void scan_finish(const attn_scan_plan_t *plan, float *state, int32_t coun
   }
 }
 
+/// What the convolution adds to a channel of the row of a token.
+static float scan_local(const attn_scan_local_t *local, int32_t value_dim, int32_t token,
+                        int32_t channel) {
+  int32_t padded = (value_dim + 15) / 16 * 16;
+  float sum = local->bias ? local->bias[channel] : 0;
+  for (int32_t d = 0; d < local->taps; ++d) {
+    int32_t at = token + d - local->taps / 2;
+    if (at < -local->before || at >= local->after) continue;
+    sum += local->weights[d * padded + channel] * local->values[at * local->stride + channel];
+  }
+  return sum;
+}
+
 /// o = phi(q) S, divided by phi(q).z + eps or scaled, for one token.
 static void scan_read(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows, int32_t token,
                       const float *state, float *f, attn_scan_counts_t *counts) {
@@ -203,7 +220,7 @@ static void scan_read(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows
     for (int32_t r = 0; r < plan->feature_dim; ++r) {
       sum += f[r] * state[(ptrdiff_t)r * attn_scan_stride(plan->value_dim) + c];
     }
-    o[c] = sum * factor;
+    o[c] = sum * factor + (rows->local ? scan_local(rows->local, plan->value_dim, token, c) : 0);
   }
   counts->query_tokens += 1;
   counts->projected_tokens += plan->projection ? 1 : 0;
