@@ -124,11 +124,92 @@ static void convolution(const attn_kernel_table_t *t, int32_t height, int32_t wi
   release_matrix(weights, 9, padded);
 }
 
+/// A map that ends with a mark: rows as they are mapped, their sum, their products with it.
+static void marks(const attn_kernel_table_t *t, int32_t rows, int32_t width) {
+  int32_t count = rows < ATTN_ROW_BLOCK ? rows : ATTN_ROW_BLOCK, stride = attn_row_padded(width);
+  attn_row_op_t ops[2] = {{.kind = ATTN_ROW_ELU1, .width = width, .width_out = width},
+                          {.kind = ATTN_ROW_MARK, .width = width, .width_out = width}};
+  float *x = random_matrix(count, width), *products = random_matrix(1, count);
+  float *out = guarded((size_t)(count * stride) * sizeof(float), 64);
+  float *sums = guarded((size_t)width * sizeof(float), 64);
+  for (int32_t c = 0; c < width; c++) sums[c] = 1;
+  attn_row_scratch_t scratch = {.sums = sums};
+  t->features->apply(ops, 2, x, width, count, 0, out, stride, &scratch);
+  double worst = 0;
+  for (int32_t c = 0; c < width; c++) {
+    double sum = 1;
+    for (int32_t i = 0; i < count; i++) {
+      sum += elu1(x + i * width, width, c);
+      worst = fmax(worst, fabs(elu1(x + i * width, width, c) - (double)out[i * stride + c]));
+    }
+    worst = fmax(worst, fabs(sum - (double)sums[c]) / sum);
+  }
+  check(t->name, "marked keys", worst, 2e-6);
+  scratch.products = products;
+  t->features->apply(ops, 2, x, width, count, 0, out, stride, &scratch);
+  worst = 0;
+  for (int32_t i = 0; i < count; i++) {
+    double sum = 0;
+    for (int32_t c = 0; c < width; c++) sum += elu1(x + i * width, width, c) * (double)sums[c];
+    worst = fmax(worst, fabs(sum - (double)products[i]) / sum);
+  }
+  check(t->name, "marked queries", worst, 2e-6);
+  release_matrix(x, count, width);
+  release_matrix(products, 1, count);
+  release(out, (size_t)(count * stride) * sizeof(float), 64);
+  release(sums, (size_t)width * sizeof(float), 64);
+}
+
+/// Cubes at constant norm, by factors and without, of rows of any size.
+static void powers(const attn_kernel_table_t *t, int32_t rows, int32_t width) {
+  int32_t count = rows < ATTN_ROW_BLOCK ? rows : ATTN_ROW_BLOCK, stride = attn_row_padded(width);
+  float *scale = guarded((size_t)stride * sizeof(float), 64);
+  for (int32_t c = 0; c < stride; c++) scale[c] = c < width ? 0.5f : 0;
+  attn_row_op_t ops[3] = {
+      {.kind = ATTN_ROW_RELU, .width = width, .width_out = width, .a = 1e-6f},
+      {.kind = ATTN_ROW_CHANNELS, .width = width, .width_out = width, .p = scale},
+      {.kind = ATTN_ROW_FOCUS, .width = width, .width_out = width, .count = 3}};
+  float *x = random_matrix(count, width), *factors = random_matrix(1, count);
+  float *out = guarded((size_t)(count * stride) * sizeof(float), 64);
+  float *first = guarded((size_t)(ATTN_ROW_BLOCK * stride) * sizeof(float), 64);
+  float *second = guarded((size_t)(ATTN_ROW_BLOCK * stride) * sizeof(float), 64);
+  attn_row_scratch_t scratch = {.first = first, .second = second, .stride = stride};
+  // The last round has rows whose sixth powers leave the range of Float32.
+  for (int32_t round = 0; round < 4; round++) {
+    scratch.factors = round % 2 == 1 ? factors : NULL;
+    for (int32_t i = 0; round == 2 && i < count * width; i++) x[i] *= i / width % 2 ? 1e9f : 1e-4f;
+    t->features->apply(ops, 3, x, width, count, 0, out, stride, &scratch);
+    double worst = 0;
+    for (int32_t i = 0; i < count; i++) {
+      double norm = 0, powers = 0;
+      for (int32_t c = 0; c < width; c++) {
+        double y = 0.5 * (fmax((double)x[i * width + c], 0) + 1e-6);
+        norm += y * y;
+        powers += pow(y, 6);
+      }
+      for (int32_t c = 0; c < width; c++) {
+        double y = 0.5 * (fmax((double)x[i * width + c], 0) + 1e-6);
+        double got = (double)out[i * stride + c] * (scratch.factors ? (double)factors[i] : 1);
+        worst = fmax(worst, fabs(pow(y, 3) * sqrt(norm / powers) - got) / sqrt(norm));
+      }
+    }
+    check(t->name, "powers", worst, 2e-6);
+  }
+  release_matrix(x, count, width);
+  release_matrix(factors, 1, count);
+  release(scale, (size_t)stride * sizeof(float), 64);
+  release(out, (size_t)(count * stride) * sizeof(float), 64);
+  release(first, (size_t)(ATTN_ROW_BLOCK * stride) * sizeof(float), 64);
+  release(second, (size_t)(ATTN_ROW_BLOCK * stride) * sizeof(float), 64);
+}
+
 /// What walks over rows find: the largest, the first above a limit, balances.
 static void walks(const attn_kernel_table_t *t, int32_t rows, int32_t width) {
   float *x = random_matrix(rows, width), *limit = random_matrix(1, width);
   float *largest = guarded((size_t)rows * sizeof(float), 4);
-  t->features->row_largest(x, width, rows, width, 2, largest);
+  const float two = 2;
+  attn_row_op_t op = {.kind = ATTN_ROW_EXP_ROW, .width = width, .width_out = width, .p = &two};
+  t->features->row_factors(&op, x, width, rows, largest);
   double worst = 0;
   for (int32_t i = 0; i < rows; i++) {
     double most = -INFINITY;
@@ -136,6 +217,27 @@ static void walks(const attn_kernel_table_t *t, int32_t rows, int32_t width) {
     worst = fmax(worst, fabs(most - (double)largest[i]));
   }
   check(t->name, "largest of rows", worst, 0);
+  op = (attn_row_op_t){.kind = ATTN_ROW_UNIT, .width = width, .width_out = width, .a = 1e-3f};
+  t->features->row_factors(&op, x, width, rows, largest);
+  worst = 0;
+  double moments[2] = {0}, sum = 0, squares = 0, most = -INFINITY;
+  for (int32_t i = 0; i < rows; i++) {
+    double norm = 0;
+    for (int32_t c = 0; c < width; c++) {
+      double y = (double)x[i * width + c];
+      norm += y * y;
+      sum += y;
+      most = fmax(most, y);
+    }
+    squares += norm;
+    worst = fmax(worst, fabs((double)largest[i] * fmax(sqrt(norm), 1e-3) - 1));
+  }
+  check(t->name, "inverse norms", worst, 1e-6);
+  worst = fabs((double)t->features->moments(x, width, rows, width, moments) - most);
+  check(t->name, "moments", fmax(worst, fmax(fabs(moments[0] - sum), fabs(moments[1] - squares))),
+        1e-4);
+  marks(t, rows, width);
+  powers(t, rows, width);
   for (int32_t c = 0; c < width; c++) limit[c] = 2;
   int32_t found = t->features->rows_below(x, width, rows, width, limit);
   x[(rows / 2 + 1) * width - 1] = 3;

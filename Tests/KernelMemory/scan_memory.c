@@ -9,7 +9,8 @@ typedef struct {
   attn_scan_step_kind_t step;
 } feature_t;
 
-/// A step with the constants below: scale 1, shift 1, constant 0.5, factor 1.
+/// A step with the constants below: scale 1, shift 1 (0.125 where it stands alone, so that products of
+/// rows stay of size 1), constant 0.5, factor 1.
 static double stepped(attn_scan_step_kind_t kind, double u) {
   switch (kind) {
     case ATTN_SCAN_STEP_SCALE: return u / 2;
@@ -19,6 +20,7 @@ static double stepped(attn_scan_step_kind_t kind, double u) {
     case ATTN_SCAN_STEP_SIGMOID: return 1 / (1 + exp(-u));
     case ATTN_SCAN_STEP_SILU: return u / (1 + exp(-u));
     case ATTN_SCAN_STEP_EXP_ROW: return exp(u / 2 - 1);
+    case ATTN_SCAN_STEP_SHIFT: return u + 0.125;
   }
   return 0;
 }
@@ -93,16 +95,17 @@ void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens
   const int projects = map == ATTN_SCAN_EXP, ready = map == ATTN_SCAN_READY;
   const int32_t stride = attn_scan_stride(d);
   const attn_scan_step_kind_t kind =
-      (attn_scan_step_kind_t)((tokens + d) % (ATTN_SCAN_STEP_EXP_ROW + 1));
+      (attn_scan_step_kind_t)((tokens + d) % (ATTN_SCAN_STEP_SHIFT + 1));
   const int cancels = map == ATTN_SCAN_IDENTITY ||
-      (map == ATTN_SCAN_STEP && (kind == ATTN_SCAN_STEP_SCALE || kind == ATTN_SCAN_STEP_SILU));
+      (map == ATTN_SCAN_STEP && (kind == ATTN_SCAN_STEP_SCALE || kind == ATTN_SCAN_STEP_SILU ||
+                                 kind == ATTN_SCAN_STEP_SHIFT));
   // Features that may cancel have no denominator; the others are positive.
   attn_scan_plan_t plan = {.map = map, .input_dim = d, .feature_dim = projects ? features : d,
                            .value_dim = dv, .ready_stride = stride,
                            .input_scale = 1 / sqrtf((float)d),
                            .feature_eps = 1e-3f, .normalised = !cancels,
                            .denominator_eps = 1e-6f, .output_scale = 1.0f / (float)tokens,
-                           .decay = 1};
+                           .decay = 1, .sums_values = 1};
   float *q = random_matrix(tokens, d), *k = random_matrix(tokens, d), *v = random_matrix(tokens, dv);
   // Features that are handed over are positive here, so that denominators are.
   for (int32_t i = 0; ready && i < tokens * d; i++) q[i] = fabsf(q[i]), k[i] = fabsf(k[i]);
@@ -127,7 +130,7 @@ void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens
                            .next_stride = d, .key_maximum = -INFINITY};
   const int32_t table = (d + 15) / 16 * 16;
   float *ones = guarded((size_t)table * sizeof(float), 64);
-  for (int32_t i = 0; i < table; i++) ones[i] = 1;
+  for (int32_t i = 0; i < table; i++) ones[i] = kind == ATTN_SCAN_STEP_SHIFT ? 0.125f : 1;
   float *factor = guarded((size_t)tokens * sizeof(float), 4);
   for (int32_t i = 0; i < tokens; i++) factor[i] = 1;
   // Rows that turn by the same angle keep their products; an odd channel stays.
@@ -154,6 +157,14 @@ void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens
     reference_row(&keys, &queries, q + (size_t)i * d, k, v, tokens, dv, expected + (size_t)i * dv);
   // Sums of up to 130 terms of size 1; divided by positive sums, or by the number of tokens.
   check(t->name, "state", distance(o, expected, (size_t)tokens * dv), 2e-5);
+
+  double most = 0;
+  for (int32_t c = 0; c < dv; c++) {
+    double sum = -(double)state[attn_scan_running_offset(&plan) + 16 + (size_t)c];
+    for (int32_t i = 0; i < tokens; i++) sum += (double)v[(size_t)i * dv + c];
+    most = fmax(most, fabs(sum));
+  }
+  check(t->name, "sums of values", most, 2e-5);
 
   kernels->reset(&plan, state);
   kernels->scan(&plan, &rows, 0, middle, state, scratch, &counts);

@@ -106,7 +106,7 @@ import Testing
       normalizer: .none)
     #expect(Self.isClose(try bytes(gates), 4 * 7 * 8 * 64 * 65))
     let maxima = FeatureAttention(
-      queryMap: [.softmax], keyMap: [.statisticExponential], statistic: .keyMaxima,
+      queryMap: [.softmax], keyMap: [.statisticExponential], statistic: .sampledKeyMaxima,
       normalizer: .keySums)
     #expect(throws: SimulatorError.self) { try bytes(maxima) }
   }

@@ -7,10 +7,18 @@ import CAttentionKernels
 ///
 /// Rows are mapped once; later passes and the products read what the first pass left.
 struct FlowPass {
-  /// Queries or keys of a head: their mapped rows, and the factors to be found.
+  /// Queries or keys of a head: their mapped rows, the factors to be found, and what the other side's
+  /// factors make of it.
   struct Rows {
     let mapped: UnsafeMutablePointer<Float>
     let factor: UnsafeMutablePointer<Float>
+    let conserved: UnsafeMutablePointer<Float>
+
+    init(_ side: StatisticStore.Side, head: Int) {
+      mapped = side.rows(head)
+      factor = side.factor(head)
+      conserved = side.shift(head)
+    }
   }
 
   let shape: AttentionShape
@@ -30,40 +38,21 @@ struct FlowPass {
     everywhere(head, queries, keys, scratch)
   }
 
+  /// Intake and outflow of every token, and what is conserved of either side; ``FlowShares`` does the
+  /// rest.
   private func everywhere(
     _ head: AttendOperands.Head, _ queries: Rows, _ keys: Rows,
     _ sums: UnsafeMutablePointer<Float>
   ) {
     let (querySum, keySum) = (sums, sums + stride)
-    let (taken, kept) = (sums + 2 * stride, sums + 3 * stride)
     let (queryCount, keyCount) = (shape.queryLength, shape.keyLength)
-    blocks.map(head.query, queryCount, into: queries.mapped) { block, features in
-      kernels.column_sum(features, stride, Int32(block.count), width, nil, querySum)
-    }
-    blocks.map(head.key, keyCount, into: keys.mapped) { block, features in
-      kernels.column_sum(features, stride, Int32(block.count), width, nil, keySum)
-    }
+    blocks.map(head.query, queryCount, into: queries.mapped, sums: querySum)
+    blocks.map(head.key, keyCount, into: keys.mapped, sums: keySum)
+    keys.conserved.update(repeating: 0, count: stride)
+    queries.conserved.update(repeating: 0, count: stride)
     // Every query takes in what the keys give out, every key gives to the queries.
-    balance(queries, queryCount, against: keySum, taken)
-    balance(keys, keyCount, against: querySum, kept)
-    blocks.walk(queries.mapped, queryCount) { block, features in
-      let (flows, factor) = (sums + 4 * stride, queries.factor + block.lowerBound)
-      for first in Swift.stride(from: 0, to: block.count, by: 2 * stride) {
-        let rows = min(2 * stride, block.count - first)
-        kernels.row_dots(
-          features + first * stride, stride, Int32(rows), width, kept, epsilon, flows)
-        kernels.sigmoids(flows, Int64(rows), Float(queryCount) / Float(keyCount))
-        for row in 0..<rows { factor[first + row] *= flows[row] }
-      }
-    }
-    blocks.walk(keys.mapped, keyCount) { block, features in
-      let flows = keys.factor + block.lowerBound
-      kernels.row_dots(features, stride, Int32(block.count), width, taken, epsilon, flows)
-      for row in 0..<block.count { flows[row] = min(max(flows[row], -1), 1) }
-    }
-    let sum = kernels.exponentials(keys.factor, Int64(keyCount), 1)
-    let share = Float(keyCount) / sum
-    for key in 0..<keyCount { keys.factor[key] *= share }
+    balance(queries, queryCount, against: keySum, keys.conserved)
+    balance(keys, keyCount, against: querySum, queries.conserved)
   }
 
   /// Factors `1 / flow` of rows, and the sum of rows times their factors.
@@ -76,5 +65,42 @@ struct FlowPass {
         features, stride, Int32(block.count), width, other, epsilon,
         rows.factor + block.lowerBound, sum)
     }
+  }
+}
+
+/// What flows without causality come to once those of all tokens are known, found for a chunk ahead of
+/// its products, which read the same rows.
+struct FlowShares {
+  let shape: AttentionShape
+  let store: StatisticStore
+  let kernels: attn_features_kernels_t
+  let epsilon: Float
+
+  /// Makes factors of keys their competition, and returns the sum that they are to be divided by.
+  func compete(_ keys: Range<Int>, head: Int) -> Float {
+    let flows = store.keys.factor(head) + keys.lowerBound
+    dots(of: store.keys, keys, head: head, into: flows)
+    for key in 0..<keys.count { flows[key] = min(max(flows[key], -1), 1) }
+    return kernels.exponentials(flows, Int64(keys.count), 1)
+  }
+
+  /// Multiplies factors of queries by their allocation.
+  func allocate(
+    to queries: Range<Int>, head: Int, scratch flows: UnsafeMutablePointer<Float>
+  ) {
+    let factors = store.queries.factor(head) + queries.lowerBound
+    dots(of: store.queries, queries, head: head, into: flows)
+    kernels.sigmoids(
+      flows, Int64(queries.count), Float(shape.queryLength) / Float(shape.keyLength))
+    for query in 0..<queries.count { factors[query] *= flows[query] }
+  }
+
+  private func dots(
+    of side: StatisticStore.Side, _ rows: Range<Int>, head: Int,
+    into flows: UnsafeMutablePointer<Float>
+  ) {
+    kernels.row_dots(
+      side.rows(head) + rows.lowerBound * side.padded, side.padded, Int32(rows.count),
+      Int32(shape.headDim), side.shift(head), epsilon, flows)
   }
 }

@@ -80,20 +80,14 @@ final class LocalTerm: @unchecked Sendable {
 
   /// Makes the kernels of a key-value head from its mean value.
   ///
-  /// - Requires: `scratch` has room for two padded rows.
+  /// - Requires: `hidden` has room for a padded row.
   func derive(
-    keyHead: Int, value: UnsafePointer<Float>, scratch: UnsafeMutablePointer<Float>
+    keyHead: Int, mean: UnsafePointer<Float>, hidden: UnsafeMutablePointer<Float>
   ) {
     guard case .fromMeanValue(let first, let firstBias, let second, let secondBias) = stage.kernel
     else { return }
     let width = shape.valueDim
     let head = keyHead % shape.keyValueHeads
-    let mean = scratch
-    let hidden = scratch + padded
-    mean.update(repeating: 0, count: padded)
-    kernels.column_sum(value, width, Int32(shape.keyLength), Int32(width), nil, mean)
-    let factor = 1 / Float(shape.keyLength)
-    for channel in 0..<width { mean[channel] *= factor }
     let (inner, outer) = (weights[first], weights[second])
     kernels.row_dots(
       inner.base + head * width * width, width, Int32(width), Int32(width), mean, 0, hidden)
@@ -111,14 +105,14 @@ final class LocalTerm: @unchecked Sendable {
     }
   }
 
-  /// Adds the convolution at some tokens of a head to its output.
+  /// Adds the convolution at some tokens of a head to its output, with `bias` where it has none.
   func add(
     keyHead: Int, value: UnsafePointer<Float>, tokens: Range<Int>,
-    to output: UnsafeMutablePointer<Float>
+    bias: UnsafePointer<Float>? = nil, to output: UnsafeMutablePointer<Float>
   ) {
     var plan = plan
     plan.weights = UnsafePointer(packed.base + keyHead * taps * padded)
-    plan.bias = biases.map { UnsafePointer($0.base + keyHead * padded) }
+    plan.bias = biases.map { UnsafePointer($0.base + keyHead * padded) } ?? bias
     kernels.depthwise(
       &plan, value, shape.valueDim, Int32(tokens.lowerBound), Int32(tokens.count),
       output + tokens.lowerBound * shape.valueDim, shape.valueDim)

@@ -42,10 +42,10 @@ extension PreparedFeatureAttention {
     mapKeys(tokens, of: at, head: head, marks: marks(worker), worker: worker)
     mapQueries(tokens, of: at, head: head, marks: marks(worker), worker: worker)
     var rows = rows(layout.parts(scratch[worker]), value: at.value, output: at.output)
-    place(&rows, keys: 0, count: tokens.count, of: at, head: head)
+    place(&rows, keys: 0, count: tokens.count, of: at, head: head, worker: worker)
     place(&rows, queries: 0, count: tokens.count, of: at, head: head, worker: worker)
     scanRows(&rows, first: 0, count: tokens.count, head: head, worker: worker)
-    finish(tokens, of: at, worker: worker)
+    finish(tokens, of: at, head: head, worker: worker)
   }
 
   /// Pairs of a key and a query, key first; `pairs` counts from the first such pair.
@@ -62,7 +62,7 @@ extension PreparedFeatureAttention {
     var rows = rows(
       parts, value: at.value + key * shape.valueDim,
       output: at.output + query * shape.valueDim)
-    place(&rows, keys: key, count: pairs.count, of: at, head: head)
+    place(&rows, keys: key, count: pairs.count, of: at, head: head, worker: worker)
     place(&rows, queries: query, count: pairs.count, of: at, head: head, worker: worker)
     switch stage.recurrence {
     case .gates:
@@ -72,7 +72,7 @@ extension PreparedFeatureAttention {
       makeFlows(&rows, first: key, count: pairs.count, of: at, worker: worker)
       scanRows(&rows, first: 0, count: pairs.count, head: head, worker: worker)
     }
-    finish(query..<query + pairs.count, of: at, worker: worker)
+    finish(query..<query + pairs.count, of: at, head: head, worker: worker)
   }
 
   private func scanRows(
@@ -91,7 +91,7 @@ extension PreparedFeatureAttention {
     _ rows: inout attn_scan_rows_t, first: Int, count: Int, of at: AttendOperands.Head,
     worker: Int
   ) {
-    guard var flow else { return }
+    guard var flow = causalFlow else { return }
     let parts = layout.parts(scratch[worker])
     context.kernels.features.causal_flow(
       &flow, at.query + first * shape.headDim, at.key + first * shape.headDim, shape.headDim,

@@ -19,6 +19,11 @@ extension PreparedFeatureAttention {
     stage.hasStatePerQueryHead(shape: shape) ? head : head * shape.headGroup
   }
 
+  /// The state that a query head reads.
+  func stateHead(of at: AttendOperands.Head, head: Int) -> Int {
+    stage.hasStatePerQueryHead(shape: shape) ? head : at.keyValueIndex
+  }
+
   /// Rows that the maps begin with: inputs, or what the statistic made of them.
   func source(queries at: AttendOperands.Head, head: Int) -> UnsafePointer<Float> {
     store.mapsRows ? UnsafePointer(store.queries.rows(head)) : at.query
@@ -33,7 +38,7 @@ extension PreparedFeatureAttention {
   var sourceStride: Int { store.mapsRows ? store.queries.padded : shape.headDim }
 
   /// Whether gates or flows make rows of features out of inputs.
-  var makesRows: Bool { gates != nil || flow != nil }
+  var makesRows: Bool { gates != nil || causalFlow != nil }
 
   /// Rows of a chunk as the scan kernels take them.
   func rows(
@@ -56,9 +61,13 @@ extension PreparedFeatureAttention {
   /// Where the kernels find keys, what is left to do with them, and what comes after them.
   func place(
     _ rows: inout attn_scan_rows_t, keys first: Int, count: Int, of at: AttendOperands.Head,
-    head: Int
+    head: Int, worker: Int
   ) {
-    if leavesSteps { rows.k_step = keyPrograms.lastStep(head, place: first) }
+    let factors = layout.parts(scratch[worker]).products
+    if leavesSteps {
+      rows.k_step = keyPrograms.lastStep(head, place: first)
+      if keyPrograms.rowFactors != .none { rows.k_step.factor = UnsafePointer(factors) }
+    }
     if keyPrograms.stepCount > 0 || makesRows {
       rows.k_next = source(keys: at, head: head) + (first + count) * sourceStride
     } else {
@@ -74,7 +83,7 @@ extension PreparedFeatureAttention {
   ) {
     if leavesSteps {
       rows.q_step = queryPrograms.lastStep(head, place: first + max(shape.causalOffset, 0))
-      if queryPrograms.leavesRowExponential {
+      if queryPrograms.leavesRowExponential || queryPrograms.rowFactors != .none {
         rows.q_step.factor = UnsafePointer(layout.parts(scratch[worker]).products)
       }
     }
@@ -92,10 +101,14 @@ extension PreparedFeatureAttention {
     marks: UnsafeMutablePointer<Float>, worker: Int
   ) {
     let parts = layout.parts(scratch[worker])
+    if let flowShares { marks[0] += flowShares.compete(keys, head: head) }
     map(
       keyPrograms, head: head, source(keys: at, head: head) + keys.lowerBound * sourceStride,
       stride: sourceStride, count: keys.count, place: keys.lowerBound, into: parts.keys,
       parts: parts, sums: marks, products: nil)
+    findFactors(
+      keyPrograms, head: head, source(keys: at, head: head) + keys.lowerBound * sourceStride,
+      count: keys.count, into: parts.products)
     board[worker].pointee.exponentials += UInt64(
       keys.count * stage.keyMap.exponentials(inputs: shape.headDim))
     board.add(
@@ -110,20 +123,29 @@ extension PreparedFeatureAttention {
     marks: UnsafeMutablePointer<Float>, worker: Int
   ) {
     let parts = layout.parts(scratch[worker])
+    flowShares?.allocate(to: queries, head: head, scratch: parts.products)
     map(
       queryPrograms, head: head,
       source(queries: at, head: head) + queries.lowerBound * sourceStride, stride: sourceStride,
       count: queries.count, place: queries.lowerBound + max(shape.causalOffset, 0),
       into: parts.queries, parts: parts, sums: marks, products: parts.products)
-    if queryPrograms.leavesRowExponential {
-      context.kernels.features.row_largest(
-        source(queries: at, head: head) + queries.lowerBound * sourceStride, sourceStride,
-        Int32(queries.count), Int32(shape.headDim),
-        queryPrograms.steps(head).pointee.largestFactor, parts.products)
-    }
+    findFactors(
+      queryPrograms, head: head,
+      source(queries: at, head: head) + queries.lowerBound * sourceStride, count: queries.count,
+      into: parts.products)
     board[worker].pointee.exponentials += UInt64(
       queries.count * stage.queryMap.exponentials(inputs: shape.headDim))
     board.add(worker: worker, bytesRead: 4 * queries.count * shape.headDim, bytesWritten: 0)
+  }
+
+  /// What the products must know of whole rows that they take as they come.
+  private func findFactors(
+    _ programs: RowPrograms, head: Int, _ rows: UnsafePointer<Float>, count: Int,
+    into factors: UnsafeMutablePointer<Float>
+  ) {
+    guard programs.leavesRowExponential || programs.rowFactors == .ofInputs else { return }
+    context.kernels.features.row_factors(
+      programs.steps(head), rows, sourceStride, Int32(count), factors)
   }
 
   func map(
@@ -139,6 +161,7 @@ extension PreparedFeatureAttention {
     between.sums = sums
     for first in stride(from: 0, to: count, by: Int(ATTN_ROW_BLOCK)) {
       between.products = products.map { $0 + first }
+      if programs.rowFactors == .ofMap { between.factors = parts.products + first }
       context.kernels.features.apply(
         programs.steps(head), Int32(programs.stepCount), rows + first * rowStride,
         rowStride, Int32(min(Int(ATTN_ROW_BLOCK), count - first)), Int64(place + first),
@@ -188,6 +211,7 @@ final class FeatureKernelPlans: @unchecked Sendable {
     if case .blocks(let length) = stage.recurrence {
       plan.block_length = Int32(min(length, shape.keyLength))
     }
+    plan.sums_values = stage.sumsValues ? 1 : 0
     plan.shares = stage.recurrence == .runningSoftmax ? 1 : 0
     var sum = plan
     if case .keySums = stage.normalizer {

@@ -16,12 +16,13 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
   let queryPrograms, keyPrograms: RowPrograms
   let gates: GateMap?
   /// The flow of causal rows, whose features and factors are made together.
-  let flow: attn_flow_t?
+  let causalFlow: attn_flow_t?
   /// Whether the products do the last steps of the maps on the way.
   let leavesSteps: Bool
   let plans: FeatureKernelPlans
   let layout: FeatureScratch
   let local: LocalTerm?
+  let flowShares: FlowShares?
   let scratch, states: Workspace
   let board: CountBoard
   let store: StatisticStore
@@ -64,18 +65,19 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     } else {
       gates = nil
     }
-    flow = stage.causalFlow(shape: shape).map {
+    causalFlow = stage.causalFlow(shape: shape).map {
       attn_flow_t(width: Int32(shape.headDim), eps: Float($0))
     }
     let stride = FeatureScratch.stride(
       [queryPrograms, keyPrograms] + [gates?.programs].compactMap { $0 })
     leavesSteps = Self.leaveSteps(
-      stage, queryPrograms, keyPrograms, areMapped: store.mapsRows, areMade: flow != nil)
+      stage, queryPrograms, keyPrograms, areMapped: store.mapsRows, areMade: causalFlow != nil,
+      isCausal: shape.isCausal)
     plans = FeatureKernelPlans(
       stage, shape: shape, weights: weights, stride: leavesSteps ? nil : stride,
       sumsMarked: keyPrograms.leavesTurn, sumsQueries: queryPrograms.leavesRowExponential,
       outputScale: gates == nil ? 1 : queryPrograms.leftFactor * keyPrograms.leftFactor)
-    if let statistic = stage.statistic, flow == nil {
+    if let statistic = stage.statistic, causalFlow == nil {
       self.statistic = StatisticPass(
         statistic, stage: stage, shape: shape, store: store, kernels: context.kernels.features)
     } else {
@@ -83,12 +85,20 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     }
     layout = FeatureScratch(
       stage, shape: shape, stride: stride,
-      maps: queryPrograms.stepCount + keyPrograms.stepCount > 0 || gates != nil || flow != nil,
+      maps: queryPrograms.stepCount + keyPrograms.stepCount > 0 || gates != nil
+        || causalFlow != nil,
       kernelBytes: plans.scratchBytes(context.kernels.scan),
       statistic: statistic?.scratchCount ?? 0)
     local = stage.local.map {
       LocalTerm($0, shape: shape, weights: weights, kernels: context.kernels.features)
     }
+    flowShares =
+      if case .flow(let epsilon) = stage.statistic, !shape.isCausal {
+        FlowShares(
+          shape: shape, store: store, kernels: context.kernels.features, epsilon: Float(epsilon))
+      } else {
+        nil
+      }
     scratch = Workspace(bytesPerWorker: layout.bytes, workers: context.pool.count)
     states = Workspace(
       bytesPerWorker: plans.stateBytes + 4 * layout.vector,
@@ -105,7 +115,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
   /// that are ready, flows that `areMade` on the way rows with factors.
   private static func leaveSteps(
     _ stage: FeatureAttention, _ queries: RowPrograms, _ keys: RowPrograms, areMapped: Bool,
-    areMade: Bool
+    areMade: Bool, isCausal: Bool
   ) -> Bool {
     switch stage.recurrence {
     case .gates:
@@ -132,13 +142,15 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     let sumsTurned =
       switch stage.normalizer {
       case .sum, .keySums: true
-      case .none, .marked: false
+      case .none, .marked, .means: false
       }
     let gains =
-      [queries, keys].map { $0.leaveLastSteps(sumsTurned: sumsTurned) } + [
+      [queries, keys].map { side in
+        !isCausal && side.leaveRowFactors() || side.leaveLastSteps(sumsTurned: sumsTurned)
+      } + [
         queries.leaveRowExponential(divided: stage.normalizer == .keySums)
       ]
-    let isAll = areMapped && queries.stepCount + keys.stepCount == 0
+    let isAll = (areMapped || stage.normalizer == .means) && queries.stepCount + keys.stepCount == 0
     let marksApart = stage.markEpsilon != nil && queries.leavesTurn != keys.leavesTurn
     guard gains.contains(true) || isAll, !marksApart else {
       queries.keepLastSteps()
@@ -175,15 +187,6 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
             unit: unit, operands: operands, scratch: layout.parts(scratch[worker]).floats)
         })
       jobs.append(WorkerPool.Job(units: 1) { _, _ in statistic.join() })
-    }
-    if let local, local.readsValues {
-      jobs.append(
-        WorkerPool.Job(units: shape.batch * shape.keyValueHeads) { [unowned self] worker, unit in
-          guard let operands else { return }
-          local.derive(
-            keyHead: unit, value: operands.head(unit * shape.headGroup, shape: shape).value,
-            scratch: layout.parts(scratch[worker]).vectors)
-        })
     }
     if shape.isCausal {
       return jobs + [
@@ -224,7 +227,15 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       let (mine, other) = (marks(first), marks(first + range))
       for index in 0..<layout.vector { mine[index] += other[index] }
     }
+    if stage.sumsValues { takeMeans(head: head, worker: worker) }
+    if flowShares != nil {
+      // Shares of the keys add up to their number.
+      let factors = layout.parts(scratch[worker]).vectors
+      factors.update(repeating: Float(shape.keyLength) / marks(first)[0], count: layout.vector)
+      scale(state(first), by: factors)
+    }
     guard case .keySums = stage.normalizer else { return }
+    sumAgain(head: head, worker: worker)
     let sums = state(first) + attn_scan_normaliser_offset(plan)
     let inverses = layout.parts(scratch[worker]).vectors
     for feature in 0..<Int(plan.pointee.feature_dim) {
@@ -234,13 +245,58 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     scale(state(first), by: inverses)
   }
 
+  /// Sums keys once more, relative to the largest of all, where one is so far above those of the sample
+  /// that sums have come near the end of Float32's range.
+  private func sumAgain(head: Int, worker: Int) {
+    guard let statistic, let operands, stage.statistic == .sampledKeyMaxima else { return }
+    let first = head * split.keyRanges
+    let plan = plans.sum(0)
+    let sums = state(first) + attn_scan_normaliser_offset(plan)
+    guard !(0..<Int(plan.pointee.feature_dim)).allSatisfy({ sums[$0] < 0x1p60 }) else { return }
+    // The plan counts a sum once.
+    let counted = board[worker].pointee
+    statistic.findLargest(keyHead: head, operands: operands)
+    context.kernels.scan.reset(plan, state(first))
+    add(
+      0..<shape.keyLength, of: operands.head(queryHead(ofState: head), shape: shape), head: head,
+      to: state(first), marks: marks(first), worker: worker, plan: 0)
+    board[worker].pointee = counted
+  }
+
+  /// Makes the sum of values their mean, takes the mean key feature off the state where it has to be,
+  /// and derives convolutions.
+  private func takeMeans(head: Int, worker: Int) {
+    let plan = plans.sum(0)
+    let state = state(head * split.keyRanges)
+    let means = meanValue(head)
+    let share = 1 / Float(shape.keyLength)
+    if case .means = stage.normalizer {
+      let sums = state + attn_scan_normaliser_offset(plan)
+      let stride = Int(attn_scan_stride(plan.pointee.value_dim))
+      for feature in 0..<Int(plan.pointee.feature_dim) {
+        let mean = sums[feature] * share
+        let row = state + feature * stride
+        for channel in 0..<shape.valueDim { row[channel] -= mean * means[channel] }
+      }
+    }
+    for channel in 0..<shape.valueDim { means[channel] *= share }
+    if let local, local.readsValues {
+      local.derive(
+        keyHead: head, mean: means, hidden: layout.parts(scratch[worker]).vectors)
+    }
+  }
+
+  /// The sum of the values of a head, or their mean once its keys are all in the state.
+  private func meanValue(_ head: Int) -> UnsafeMutablePointer<Float> {
+    state(head * split.keyRanges) + attn_scan_running_offset(plans.sum(0)) + 16
+  }
+
   /// The output rows of one range of queries.
   private func read(worker: Int, unit: Int) {
     let (head, range) = unit.quotientAndRemainder(dividingBy: split.queryRanges)
     guard let operands else { return }
     let at = operands.head(head, shape: shape)
-    let group =
-      stage.hasStatePerQueryHead(shape: shape) ? head : at.keyValueIndex
+    let group = stateHead(of: at, head: head)
     let first = group * split.keyRanges
     read(
       split.queries(range: range, shape: shape), of: at, head: head, from: state(first),
@@ -260,7 +316,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       let count = min(layout.chunk, keys.upperBound - first)
       mapKeys(first..<first + count, of: at, head: head, marks: marks, worker: worker)
       var rows = rows(parts, value: at.value + first * shape.valueDim, output: nil)
-      place(&rows, keys: first, count: count, of: at, head: head)
+      place(&rows, keys: first, count: count, of: at, head: head, worker: worker)
       var work = attn_scan_counts_t()
       context.kernels.scan.accumulate(
         plans.sum(plan), &rows, 0, Int32(count), state, parts.kernel, &work)
@@ -288,22 +344,30 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
           output, shape.valueDim, Int32(count), Int32(shape.valueDim), parts.products,
           Float(epsilon))
       }
-      finish(first..<first + count, of: at, worker: worker)
+      finish(first..<first + count, of: at, head: head, worker: worker)
     }
   }
 
   /// What follows on output rows: the norm, the convolution, the count.
-  func finish(_ queries: Range<Int>, of at: AttendOperands.Head, worker: Int) {
+  func finish(_ queries: Range<Int>, of at: AttendOperands.Head, head: Int, worker: Int) {
     if let norm = stage.outputNorm {
       context.kernels.features.normalise_rows(
         at.output + queries.lowerBound * shape.valueDim, shape.valueDim, Int32(queries.count),
         Int32(shape.valueDim), norm.isCentred ? 1 : 0, Float(norm.epsilon))
     }
+    let mean =
+      stage.normalizer == .means
+      ? UnsafePointer(meanValue(stateHead(of: at, head: head))) : nil
     if let local {
       local.add(
-        keyHead: at.keyValueIndex, value: at.value, tokens: queries, to: at.output)
+        keyHead: at.keyValueIndex, value: at.value, tokens: queries, bias: mean, to: at.output)
       board.add(
         worker: worker, bytesRead: 4 * queries.count * shape.valueDim, bytesWritten: 0)
+    } else if let mean {
+      for query in queries {
+        let row = at.output + query * shape.valueDim
+        for channel in 0..<shape.valueDim { row[channel] += mean[channel] }
+      }
     }
     board.add(
       worker: worker, bytesRead: 0, bytesWritten: 4 * queries.count * shape.valueDim)
@@ -320,7 +384,6 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     if let local, local.readsValues {
       let heads = shape.batch * shape.keyValueHeads
       exponentials += heads * local.stage.exponentials(shape: shape)
-      bytes += 4 * heads * shape.keyLength * shape.valueDim
     }
     board[0].pointee.exponentials += UInt64(exponentials)
     board.add(worker: 0, bytesRead: bytes, bytesWritten: 0)
@@ -328,6 +391,12 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
 }
 
 extension FeatureAttention {
+  /// Whether a state has the sum of its values beside it.
+  var sumsValues: Bool {
+    if case .fromMeanValue = local?.kernel { return true }
+    return normalizer == .means
+  }
+
   var markEpsilon: Double? {
     if case .marked(let epsilon) = normalizer { epsilon } else { nil }
   }

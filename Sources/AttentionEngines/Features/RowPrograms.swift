@@ -22,6 +22,8 @@ final class RowPrograms: @unchecked Sendable {
   let featureDim: Int
   /// Whether the products make exponentials of rows less their largest.
   private(set) var leavesRowExponential = false
+  /// Where factors of whole rows come from that the products multiply them by.
+  private(set) var rowFactors = RowFactors.none
   /// Whether the products turn rows, and sum them ahead of that where they are marked.
   private(set) var leavesTurn = false
   /// Whether outputs of these queries need no division by the products of their mark any more.
@@ -155,8 +157,24 @@ final class RowPrograms: @unchecked Sendable {
     return leavesRowExponential
   }
 
+  /// Leaves factors of whole rows to the products: the inverse norm of rows that need nothing else, or
+  /// what is left to do after powers of rows.
+  func leaveRowFactors() -> Bool {
+    let list = UnsafeBufferPointer(start: operations, count: listed)
+    if list[0].kind == ATTN_ROW_UNIT,
+      listed == 1 || listed == 2 && list[1].kind == ATTN_ROW_SCALE
+    {
+      rowFactors = .ofInputs
+      stepCount = 0
+    } else if list[listed - 1].kind == ATTN_ROW_FOCUS {
+      rowFactors = .ofMap
+    }
+    return rowFactors != .none
+  }
+
   /// Does all steps in blocks.
   func keepLastSteps() {
+    rowFactors = .none
     stepCount = listed
     leavesTurn = false
     leavesRowExponential = false
@@ -177,7 +195,7 @@ final class RowPrograms: @unchecked Sendable {
       } else if leavesRowExponential {
         step.kind = ATTN_SCAN_STEP_EXP_ROW
         step.constant = operation.largestFactor
-      } else if operation.kind != ATTN_ROW_MARK {
+      } else if operation.kind != ATTN_ROW_MARK, operation.kind != ATTN_ROW_UNIT {
         step.kind = operation.step ?? ATTN_SCAN_STEP_SCALE
         step.constant = operation.a
         step.scale = operation.p
@@ -185,6 +203,15 @@ final class RowPrograms: @unchecked Sendable {
       }
     }
     return step
+  }
+
+  enum RowFactors {
+    /// There are none.
+    case none
+    /// A walk over inputs finds them.
+    case ofInputs
+    /// The map leaves them behind.
+    case ofMap
   }
 
   // MARK: - Tables

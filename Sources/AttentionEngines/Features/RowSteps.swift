@@ -5,7 +5,7 @@ import CAttentionKernels
 
 extension attn_scan_step_kind_t {
   var isExponential: Bool {
-    self != ATTN_SCAN_STEP_SCALE && self != ATTN_SCAN_STEP_RELU
+    self != ATTN_SCAN_STEP_SCALE && self != ATTN_SCAN_STEP_RELU && self != ATTN_SCAN_STEP_SHIFT
   }
 }
 
@@ -19,6 +19,7 @@ extension attn_row_op_t {
     case ATTN_ROW_EXP_CHANNELS: ATTN_SCAN_STEP_EXP
     case ATTN_ROW_SIGMOID: ATTN_SCAN_STEP_SIGMOID
     case ATTN_ROW_SILU: ATTN_SCAN_STEP_SILU
+    case ATTN_ROW_CHANNELS where p == nil: ATTN_SCAN_STEP_SHIFT
     default: nil
     }
   }
@@ -54,6 +55,7 @@ extension attn_row_op_t {
       p = UnsafePointer(statistics.factor(head))
     case .statisticShift:
       kind = ATTN_ROW_CHANNELS
+      p = nil
       q = UnsafePointer(statistics.shift(head))
     case .statisticExponential:
       kind = ATTN_ROW_EXP_CHANNELS

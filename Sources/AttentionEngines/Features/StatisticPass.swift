@@ -39,7 +39,7 @@ final class StatisticPass: @unchecked Sendable {
   /// Units of the first job, one head each; the second joins what they found.
   var units: Int {
     switch statistic {
-    case .keyMaxima, .keyMeans: keyHeads
+    case .sampledKeyMaxima, .sampledKeyMean: keyHeads
     case .logNormal, .largestNorms: queryHeads + keyHeads
     case .similarityToMeanQuery, .flow: queryHeads
     }
@@ -47,15 +47,14 @@ final class StatisticPass: @unchecked Sendable {
 
   func run(unit: Int, operands: AttendOperands, scratch: UnsafeMutablePointer<Float>) {
     switch statistic {
-    case .keyMaxima, .keyMeans: describe(keyHead: unit, operands)
+    case .sampledKeyMaxima, .sampledKeyMean: describe(keyHead: unit, operands)
     case .logNormal, .largestNorms: measure(unit, operands)
     case .similarityToMeanQuery: weigh(head: unit, operands, scratch)
     case .flow(let epsilon):
       let flow = FlowPass(shape: shape, blocks: blocks, epsilon: Float(epsilon))
       flow.run(
         operands.head(unit, shape: shape),
-        FlowPass.Rows(mapped: store.queries.rows(unit), factor: store.queries.factor(unit)),
-        FlowPass.Rows(mapped: store.keys.rows(unit), factor: store.keys.factor(unit)),
+        FlowPass.Rows(store.queries, head: unit), FlowPass.Rows(store.keys, head: unit),
         scratch: scratch)
     }
   }
@@ -103,15 +102,24 @@ final class StatisticPass: @unchecked Sendable {
     let key = keys(keyHead, operands)
     let width = Int32(shape.headDim)
     let shift = store.keys.shift(keyHead)
-    guard case .keyMeans = statistic else {
+    let count = min(shape.keyLength, Statistic.sampledKeys)
+    let distance = shape.keyLength / count
+    guard case .sampledKeyMean = statistic else {
       shift.update(repeating: -.infinity, count: shape.headDim)
-      kernels.column_max(key, shape.headDim, Int32(shape.keyLength), width, shift)
+      kernels.column_max(key, distance * shape.headDim, Int32(count), width, shift)
       return
     }
     shift.update(repeating: 0, count: shape.headDim)
-    kernels.column_sum(key, shape.headDim, Int32(shape.keyLength), width, nil, shift)
-    let factor = -1 / Float(shape.keyLength)
+    kernels.column_sum(key, distance * shape.headDim, Int32(count), width, nil, shift)
+    let factor = -1 / Float(count)
     for channel in 0..<shape.headDim { shift[channel] *= factor }
+  }
+
+  /// Finds the largest key of every channel, of all keys.
+  func findLargest(keyHead: Int, operands: AttendOperands) {
+    kernels.column_max(
+      keys(keyHead, operands), shape.headDim, Int32(shape.keyLength), Int32(shape.headDim),
+      store.keys.shift(keyHead))
   }
 
   private func measure(_ unit: Int, _ operands: AttendOperands) {
@@ -134,9 +142,7 @@ final class StatisticPass: @unchecked Sendable {
     }
     let sums = moments.base + 3 * unit
     sums.update(repeating: 0, count: 3)
-    kernels.moments(rows, shape.headDim, count, width, sums)
-    guard !isQuery else { return }
-    sums[2] = Double(kernels.largest(rows, Int64(shape.keyLength * shape.headDim)))
+    sums[2] = Double(kernels.moments(rows, shape.headDim, count, width, sums))
   }
 
   private func weigh(
@@ -144,18 +150,12 @@ final class StatisticPass: @unchecked Sendable {
   ) {
     let mean = scratch + Int(ATTN_ROW_BLOCK) * stride
     let at = operands.head(head, shape: shape)
-    let width = Int32(shape.headDim)
     mean.update(repeating: 0, count: stride)
-    blocks.map(at.query, shape.queryLength, into: scratch, keeps: false) { rows, features in
-      kernels.column_sum(features, stride, Int32(rows.count), width, nil, mean)
-    }
+    blocks.map(at.query, shape.queryLength, into: scratch, keeps: false, sums: mean)
     let factor = Float(shape.softmaxScale / Double(shape.queryLength))
     for channel in 0..<shape.headDim { mean[channel] *= factor }
     let weights = store.keys.factor(head)
-    blocks.map(at.key, shape.keyLength, into: scratch, keeps: false) { rows, features in
-      kernels.row_dots(
-        features, stride, Int32(rows.count), width, mean, 0, weights + rows.lowerBound)
-    }
+    blocks.map(at.key, shape.keyLength, into: scratch, keeps: false, sums: mean, products: weights)
     let largest = kernels.largest(weights, Int64(shape.keyLength))
     let sum = kernels.exponentials(weights, Int64(shape.keyLength), largest)
     let share = Float(shape.keyLength) / sum
@@ -176,8 +176,9 @@ final class MappedBlocks: @unchecked Sendable {
     step.kind = kind
     step.width = Int32(width)
     step.width_out = step.width
-    steps = .allocate(capacity: 1)
-    steps.initialize(to: step)
+    steps = .allocate(capacity: 2)
+    steps.initialize(repeating: step, count: 2)
+    steps[1].kind = ATTN_ROW_MARK
   }
 
   deinit {
@@ -187,21 +188,38 @@ final class MappedBlocks: @unchecked Sendable {
   typealias Body = (_ block: Range<Int>, _ mapped: UnsafePointer<Float>) -> Void
 
   /// Maps rows and calls `body` for every block of them.
-  ///
-  /// Unless it `keeps` them, each block takes the place of the one before it.
   func map(
     _ rows: UnsafePointer<Float>, _ count: Int, into mapped: UnsafeMutablePointer<Float>,
-    keeps: Bool = true, _ body: Body
+    _ body: Body
   ) {
     var scratch = attn_row_scratch_t()
     let width = Int(steps.pointee.width)
     walk(mapped, count) { block, _ in
       let first = block.lowerBound
-      let features = keeps ? mapped + first * stride : mapped
       kernels.apply(
-        steps, 1, rows + first * width, width, Int32(block.count), Int64(first), features, stride,
-        &scratch)
-      body(block, features)
+        steps, 1, rows + first * width, width, Int32(block.count), Int64(first),
+        mapped + first * stride, stride, &scratch)
+      body(block, mapped + first * stride)
+    }
+  }
+
+  /// Maps rows and adds them to `sums`, or finds their `products` with these.
+  ///
+  /// Unless it `keeps` them, each block takes the place of the one before it.
+  func map(
+    _ rows: UnsafePointer<Float>, _ count: Int, into mapped: UnsafeMutablePointer<Float>,
+    keeps: Bool = true, sums: UnsafeMutablePointer<Float>,
+    products: UnsafeMutablePointer<Float>? = nil
+  ) {
+    var scratch = attn_row_scratch_t()
+    scratch.sums = sums
+    let width = Int(steps.pointee.width)
+    walk(mapped, count) { block, _ in
+      let first = block.lowerBound
+      scratch.products = products.map { $0 + first }
+      kernels.apply(
+        steps, 2, rows + first * width, width, Int32(block.count), Int64(first),
+        keeps ? mapped + first * stride : mapped, stride, &scratch)
     }
   }
 

@@ -66,7 +66,7 @@ extension Statistic {
   var hasFactors: Bool {
     switch self {
     case .similarityToMeanQuery, .flow: true
-    case .keyMaxima, .keyMeans, .logNormal, .largestNorms: false
+    case .sampledKeyMaxima, .sampledKeyMean, .logNormal, .largestNorms: false
     }
   }
 

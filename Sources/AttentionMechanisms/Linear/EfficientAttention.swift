@@ -34,7 +34,7 @@ public struct EfficientAttention: AttentionMechanism {
 
   public var plan: Plan {
     let stage = FeatureAttention(
-      queryMap: [.softmax], keyMap: [.statisticExponential], statistic: .keyMaxima,
+      queryMap: [.softmax], keyMap: [.statisticExponential], statistic: .sampledKeyMaxima,
       normalizer: .keySums)
     return Plan(shape: shape, stages: [.features(stage)])
   }

@@ -9,7 +9,7 @@ import AttentionReference
 /// `residual` a convolution of the values over the grid is added whose kernel a network of two
 /// layers makes from the mean value of the head; without a grid it runs along the sequence.
 ///
-/// One head does `4 length (headDim + 1) valueDim + 2 taps length valueDim` operations.
+/// One head does `4 length headDim valueDim + 2 taps length valueDim` operations, and sums.
 ///
 /// - Note: in the authors' layer the kernel comes from the mean of the layer's input, head by head;
 ///   here from that of the values, which are a projection of it.
@@ -36,7 +36,7 @@ public struct InLine: AttentionMechanism {
       year: 2024),
     summary: "Weights normalised by subtraction, and a local residual made from the mean value.",
     patterns: [.noncausalSelf], exactness: .approximate, laws: [],
-    cost: "4 tokens (headDim + 1) valueDim + 2 taps tokens valueDim operations")
+    cost: "4 tokens headDim valueDim + 2 taps tokens valueDim operations")
 
   public let parameters: Parameters
   private let shape: AttentionShape
@@ -57,11 +57,10 @@ public struct InLine: AttentionMechanism {
 
   public var plan: Plan {
     let share = 1 / Double(shape.keyLength)
-    // Features (s q / n, 1 / n) and (k - mean k, 1): the subtraction is done on keys.
+    // The mean may be taken off what is about it, rows of keys or of the state.
     let stage = FeatureAttention(
-      queryMap: [.scale(shape.softmaxScale * share), .append(share)],
-      keyMap: [.statisticShift, .append(1)], statistic: .keyMeans, normalizer: .none,
-      local: local)
+      queryMap: [.scale(shape.softmaxScale * share)], keyMap: [.statisticShift],
+      statistic: .sampledKeyMean, normalizer: .means, local: local)
     return Plan(shape: shape, stages: [.features(stage)])
   }
 

@@ -43,7 +43,7 @@ public struct LightNet: AttentionMechanism {
       ? FeatureAttention(
         queryMap: [.activate(.silu)], keyMap: [], recurrence: .runningSoftmax, normalizer: .none)
       : FeatureAttention(
-        queryMap: [.activate(.silu)], keyMap: [.statisticExponential], statistic: .keyMaxima,
+        queryMap: [.activate(.silu)], keyMap: [.statisticExponential], statistic: .sampledKeyMaxima,
         normalizer: .keySums)
     return Plan(shape: shape, stages: [.features(stage)])
   }

@@ -17,23 +17,31 @@ static inline __attribute__((always_inline)) __m512 exp2_table(void) {
       0x1.ea4afap+0f);
 }
 
-/// 2^x to 4.2e-7 relative; 2^-126 below, 2^127 above.
+/// e^(scale x) to 4.2e-7 relative; 2^-126 below, 2^127 above.
 ///
-/// x = i / 16 + f with |f| <= 1/32: 2^(i mod 16 / 16) by a permute, 2^f by a quadratic (minimax with
-/// constant term 1), the rest of i added to the exponent: three slots on the multiply pipes, not six.
-static inline __attribute__((always_inline)) __m512 exp2_by_table(__m512 x) {
-  const __m512 magic = _mm512_set1_ps(0x1.8p+19f);
-  const __m512 table = exp2_table();
+/// With scale = log2(e) x = i / 16 + f and |f| <= 1/32: 2^(i mod 16 / 16) by a permute, whose table makes
+/// up for the bits of i mod 16 where i is added to the exponent; 2^f by a quadratic (minimax with
+/// constant term 1). Passes over rows are bound by the number of instructions, so that the product
+/// with log2(e) is a part of both sums that it belongs to.
+static inline __attribute__((always_inline)) __m512 exp_by_table(__m512 x, float scale,
+                                                                 int is_below) {
+  const __m512 magic = _mm512_set1_ps(0x1.8p+19f), base = _mm512_set1_ps(scale * 0x1.715476p+0f);
+  const __m512i table = _mm512_setr_epi32(
+      0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3,
+      0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
+      0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c,
+      0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d);
   // The second operand is what a NaN comes through.
-  x = _mm512_min_ps(_mm512_set1_ps(127.0f), _mm512_max_ps(_mm512_set1_ps(-126.0f), x));
-  __m512 shifted = _mm512_add_ps(x, magic);
-  __m512 f = _mm512_sub_ps(x, _mm512_sub_ps(shifted, magic));
+  const float most = 127.0f / 0x1.715476p+0f, least = -126.0f / 0x1.715476p+0f;
+  x = _mm512_max_ps(_mm512_set1_ps(scale < 0 ? -most : least), x);
+  if (scale < 0 || !is_below) x = _mm512_min_ps(_mm512_set1_ps(scale < 0 ? -least : most), x);
+  __m512 shifted = _mm512_fmadd_ps(x, base, magic);
+  __m512 f = _mm512_fmsub_ps(x, base, _mm512_sub_ps(shifted, magic));
   __m512i i = _mm512_castps_si512(shifted);
-  __m512 power = _mm512_permutexvar_ps(i, table);
+  __m512 power = _mm512_castsi512_ps(
+      _mm512_add_epi32(_mm512_permutexvar_epi32(i, table), _mm512_slli_epi32(i, 19)));
   __m512 slope = _mm512_fmadd_ps(f, _mm512_set1_ps(0.2402265f), _mm512_set1_ps(0.6931879f));
-  __m512 y = _mm512_fmadd_ps(_mm512_mul_ps(f, power), slope, power);
-  __m512i exponent = _mm512_slli_epi32(_mm512_srli_epi32(i, 4), 23);
-  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(y), exponent));
+  return _mm512_fmadd_ps(_mm512_mul_ps(f, slope), power, power);
 }
 
 /// 1 / x to 1e-7 relative for finite x: an estimate of 14 bits and one step of Newton's, which take a
@@ -43,31 +51,105 @@ static inline __attribute__((always_inline)) __m512 reciprocal_by_newton(__m512 
   return _mm512_fmadd_ps(y, _mm512_fnmadd_ps(x, y, _mm512_set1_ps(1.0f)), y);
 }
 
-/// log(1 + y) for y in 0 ... 1, to 1e-7 absolute: 1 + y = (1 + r) c with c at the middle of one of 16
-/// parts, the logarithm of c by a permute and that of 1 + r, |r| <= 1/32, by five terms.
+/// log(1 + y) for y in 0 ... 1, to 1e-7 relative: y times one of 16 cubics in y, minimax to 2e-8.
 static inline __attribute__((always_inline)) __m512 log1p_by_table(__m512 y) {
-  const __m512 inverse = _mm512_setr_ps(
-      0x1.f07c20p-1f, 0x1.d41d42p-1f, 0x1.bacf92p-1f, 0x1.a41a42p-1f,
-      0x1.8f9c18p-1f, 0x1.7d05f4p-1f, 0x1.6c16c2p-1f, 0x1.5c9882p-1f,
-      0x1.4e5e0ap-1f, 0x1.414142p-1f, 0x1.3521d0p-1f, 0x1.29e412p-1f,
-      0x1.1f7048p-1f, 0x1.15b1e6p-1f, 0x1.0c9714p-1f, 0x1.041042p-1f);
-  const __m512 logarithm = _mm512_setr_ps(
-      0x1.f82990p-6f, 0x1.6f0d28p-4f, 0x1.29552cp-3f, 0x1.9525a8p-3f,
-      0x1.fb918cp-3f, 0x1.2e8e2cp-2f, 0x1.5d1bdap-2f, 0x1.89a33ap-2f,
-      0x1.b44f7ap-2f, 0x1.dd469ep-2f, 0x1.02552ap-1f, 0x1.154c3ep-1f,
-      0x1.2795e0p-1f, 0x1.393e0ep-1f, 0x1.4a4f88p-1f, 0x1.5ad402p-1f);
-  const __m512 one = _mm512_set1_ps(1.0f);
-  // The part 1 + y = 2 takes is the last one, as its bits wrap around to the first.
-  __m512 x = _mm512_min_ps(_mm512_set1_ps(0x1.fffffep+0f), _mm512_add_ps(one, y));
+  const __m512 c0 = _mm512_setr_ps(
+      0x1.000000p+0f, 0x1.fffeaap-1f, 0x1.fff6c4p-1f, 0x1.ffe1acp-1f,
+      0x1.ffb968p-1f, 0x1.ff7952p-1f, 0x1.ff1e3ap-1f, 0x1.fea632p-1f,
+      0x1.fe105ep-1f, 0x1.fd5cb8p-1f, 0x1.fc8bd0p-1f, 0x1.fb9eaep-1f,
+      0x1.fa96a4p-1f, 0x1.f97536p-1f, 0x1.f83c08p-1f, 0x1.f6ecc6p-1f);
+  const __m512 c1 = _mm512_setr_ps(
+      -0x1.fffd1cp-2f, -0x1.ff84bep-2f, -0x1.fe0e2ap-2f, -0x1.fb6dbcp-2f,
+      -0x1.f7a88ep-2f, -0x1.f2da9ap-2f, -0x1.ed28f0p-2f, -0x1.e6ba62p-2f,
+      -0x1.dfb3e4p-2f, -0x1.d836e2p-2f, -0x1.d060a4p-2f, -0x1.c84a54p-2f,
+      -0x1.c0093cp-2f, -0x1.b7af2cp-2f, -0x1.af4aeap-2f, -0x1.a6e89ap-2f);
+  const __m512 c2 = _mm512_setr_ps(
+      0x1.546bc0p-2f, 0x1.4d12aap-2f, 0x1.416348p-2f, 0x1.335de2p-2f,
+      0x1.244408p-2f, 0x1.14def4p-2f, 0x1.05ab10p-2f, 0x1.ede6aap-3f,
+      0x1.d1c58cp-3f, 0x1.b71f6ep-3f, 0x1.9e0650p-3f, 0x1.867b3ap-3f,
+      0x1.70749ep-3f, 0x1.5be290p-3f, 0x1.48b196p-3f, 0x1.36cc80p-3f);
+  const __m512 c3 = _mm512_setr_ps(
+      -0x1.d03f66p-3f, -0x1.80662cp-3f, -0x1.418812p-3f, -0x1.0f6720p-3f,
+      -0x1.cdf314p-4f, -0x1.8c1146p-4f, -0x1.55e256p-4f, -0x1.28f132p-4f,
+      -0x1.035fe4p-4f, -0x1.c77e18p-5f, -0x1.91e27cp-5f, -0x1.642d1ep-5f,
+      -0x1.3cfb74p-5f, -0x1.1b3270p-5f, -0x1.fbdcacp-6f, -0x1.c8ed1ep-6f);
+  // What 1 + y = 2 would take is the first part, so that it takes the one below.
+  __m512 x = _mm512_min_ps(_mm512_set1_ps(0x1.fffffep+0f), _mm512_add_ps(_mm512_set1_ps(1.0f), y));
   __m512i part = _mm512_srli_epi32(_mm512_castps_si512(x), 19);
-  __m512 scale = _mm512_permutexvar_ps(part, inverse);
-  // (1 + y) scale - 1 without the rounding of 1 + y.
-  __m512 r = _mm512_fmadd_ps(y, scale, _mm512_sub_ps(scale, one));
-  __m512 s = _mm512_fmadd_ps(r, _mm512_set1_ps(0.2f), _mm512_set1_ps(-0.25f));
-  s = _mm512_fmadd_ps(r, s, _mm512_set1_ps(1.0f / 3));
-  s = _mm512_fmadd_ps(r, s, _mm512_set1_ps(-0.5f));
-  s = _mm512_fmadd_ps(r, s, one);
-  return _mm512_fmadd_ps(r, s, _mm512_permutexvar_ps(part, logarithm));
+  __m512 s = _mm512_fmadd_ps(y, _mm512_permutexvar_ps(part, c3), _mm512_permutexvar_ps(part, c2));
+  s = _mm512_fmadd_ps(y, s, _mm512_permutexvar_ps(part, c1));
+  s = _mm512_fmadd_ps(y, s, _mm512_permutexvar_ps(part, c0));
+  return _mm512_mul_ps(y, s);
+}
+
+/// x Phi(x); 1 - Phi by one of 32 quartics around multiples of 0.178, to 1e-8 absolute, and 0 beyond
+/// 5.6, where it is less.
+static inline __attribute__((always_inline)) __m512 gelu_by_table(__m512 x) {
+  const __m512 low0 = _mm512_setr_ps(
+      0x1.000000p-1f, 0x1.b7aa8ap-2f, 0x1.719516p-2f, 0x1.2fca76p-2f,
+      0x1.e7e662p-3f, 0x1.7e6dd8p-3f, 0x1.245f7ep-3f, 0x1.b3bdd2p-4f,
+      0x1.3c4e6ep-4f, 0x1.bf19f4p-5f, 0x1.3382dap-5f, 0x1.9b7bf8p-6f,
+      0x1.0bb5b2p-6f, 0x1.529eb6p-7f, 0x1.a03d2ap-8f, 0x1.f11946p-9f);
+  const __m512 high0 = _mm512_setr_ps(
+      0x1.20533cp-9f, 0x1.44d002p-10f, 0x1.634a4ep-11f, 0x1.794746p-12f,
+      0x1.84de94p-13f, 0x1.850028p-14f, 0x1.799d3ep-15f, 0x1.63ac16p-16f,
+      0x1.45055cp-17f, 0x1.202204p-18f, 0x1.ef8cf8p-20f, 0x1.9d562ep-21f,
+      0x1.4e6136p-22f, 0x1.0657a0p-23f, 0x1.8f33d8p-25f, 0x1.2687fcp-26f);
+  const __m512 low1 = _mm512_setr_ps(
+      -0x1.22dd28p-4f, -0x1.1e4ad6p-4f, -0x1.11011ap-4f, -0x1.f86d8ap-5f,
+      -0x1.c37ae0p-5f, -0x1.877cc4p-5f, -0x1.48e128p-5f, -0x1.0baae4p-5f,
+      -0x1.a61bdap-6f, -0x1.42734cp-6f, -0x1.dd4714p-7f, -0x1.56350ap-7f,
+      -0x1.db6b5ap-8f, -0x1.3ff1bap-8f, -0x1.a1327ep-9f, -0x1.0785d8p-9f);
+  const __m512 high1 = _mm512_setr_ps(
+      -0x1.4286a6p-10f, -0x1.7e6dd2p-11f, -0x1.b750c0p-12f, -0x1.e8eca6p-13f,
+      -0x1.07951cp-13f, -0x1.1355a6p-14f, -0x1.16a402p-15f, -0x1.113118p-16f,
+      -0x1.037ee6p-17f, -0x1.dd98f6p-19f, -0x1.a9cc32p-20f, -0x1.6fc6b8p-21f,
+      -0x1.33c0f6p-22f, -0x1.f2fd88p-24f, -0x1.87e9d2p-25f, -0x1.2a369ep-26f);
+  const __m512 low2 = _mm512_setr_ps(
+      -0x1.4fa292p-51f, 0x1.2244aep-10f, 0x1.14cbb2p-9f, 0x1.7f932ap-9f,
+      0x1.c9bffap-9f, 0x1.f027b8p-9f, 0x1.f42b90p-9f, 0x1.daec5ap-9f,
+      0x1.abf880p-9f, 0x1.6fcb5ap-9f, 0x1.2e70eep-9f, 0x1.dd11c8p-10f,
+      0x1.698436p-10f, 0x1.0790a8p-10f, 0x1.721e28p-11f, 0x1.f4f7f0p-12f);
+  const __m512 high2 = _mm512_setr_ps(
+      0x1.47019ep-12f, 0x1.9bf9d4p-13f, 0x1.f518dap-14f, 0x1.26554ap-14f,
+      0x1.4e0ec8p-15f, 0x1.6e66a0p-16f, 0x1.847586p-17f, 0x1.8e2d26p-18f,
+      0x1.8aa914p-19f, 0x1.7a515cp-20f, 0x1.5ec78ap-21f, 0x1.3aa2cap-22f,
+      0x1.110a2ap-23f, 0x1.ca853ap-25f, 0x1.748cc6p-26f, 0x1.24ee9cp-27f);
+  const __m512 low3 = _mm512_setr_ps(
+      0x1.889f0ep-12f, 0x1.76395ep-12f, 0x1.41e044p-12f, 0x1.e6ff70p-13f,
+      0x1.2cdd02p-13f, 0x1.b9495ap-15f, -0x1.efb20ep-16f, -0x1.8e744ep-14f,
+      -0x1.24867ap-13f, -0x1.54c640p-13f, -0x1.5d4a4ep-13f, -0x1.476e10p-13f,
+      -0x1.1e0eeep-13f, -0x1.d6d584p-14f, -0x1.6f73b2p-14f, -0x1.112a90p-14f);
+  const __m512 high3 = _mm512_setr_ps(
+      -0x1.841ae6p-15f, -0x1.08113ep-15f, -0x1.58c8acp-16f, -0x1.b08626p-17f,
+      -0x1.04f19ap-17f, -0x1.2f1bfcp-18f, -0x1.53325ep-19f, -0x1.6de72ap-20f,
+      -0x1.7caeb4p-21f, -0x1.7e2596p-22f, -0x1.724788p-23f, -0x1.5a6b10p-24f,
+      -0x1.3903f0p-25f, -0x1.113b64p-26f, -0x1.ccead0p-28f, -0x1.77b83cp-29f);
+  const __m512 low4 = _mm512_setr_ps(
+      0x1.5f7f66p-49f, -0x1.22b772p-17f, -0x1.0c5c36p-16f, -0x1.5f69dap-16f,
+      -0x1.812984p-16f, -0x1.71cc80p-16f, -0x1.3a08acp-16f, -0x1.d075fap-17f,
+      -0x1.195a2ap-17f, -0x1.b081b4p-19f, 0x1.0fd25ap-20f, 0x1.0bf07ap-18f,
+      0x1.7d0488p-18f, 0x1.a2e42ap-18f, 0x1.912e6cp-18f, 0x1.5d604ap-18f);
+  const __m512 high4 = _mm512_setr_ps(
+      0x1.1a6c4ep-18f, 0x1.acc584p-19f, 0x1.33dc0ap-19f, 0x1.a43126p-20f,
+      0x1.117db2p-20f, 0x1.546826p-21f, 0x1.95e6ecp-22f, 0x1.d05f92p-23f,
+      0x1.fe5736p-24f, 0x1.0da5c2p-24f, 0x1.123696p-25f, 0x1.0c8914p-26f,
+      0x1.fac6c2p-28f, 0x1.ccfc34p-29f, 0x1.946a8cp-30f, 0x1.564bdep-31f);
+  const __m512 magic = _mm512_set1_ps(0x1.8p+23f), inverse = _mm512_set1_ps(1 / 0.178f);
+  const __m512 zero = _mm512_setzero_ps();
+  __m512 z = _mm512_abs_ps(x);
+  __mmask16 inside = _mm512_cmp_ps_mask(z, _mm512_set1_ps(31.4f * 0.178f), _CMP_LT_OQ);
+  __m512 shifted = _mm512_fmadd_ps(z, inverse, magic);
+  __m512 d = _mm512_fmsub_ps(z, inverse, _mm512_sub_ps(shifted, magic));
+  __m512i part = _mm512_castps_si512(shifted);
+#define GELU_PART(n) _mm512_permutex2var_ps(low##n, part, high##n)
+  __m512 s = _mm512_fmadd_ps(d, GELU_PART(4), GELU_PART(3));
+  s = _mm512_fmadd_ps(d, s, GELU_PART(2));
+  s = _mm512_fmadd_ps(d, s, GELU_PART(1));
+  s = _mm512_fmadd_ps(d, s, GELU_PART(0));
+#undef GELU_PART
+  // max(x, 0) - |x| (1 - Phi(|x|)); NaN comes through the second operand.
+  return _mm512_fnmadd_ps(z, _mm512_maskz_mov_ps(inside, s), _mm512_max_ps(zero, x));
 }
 
 /// Inverses of the middles of 32 parts of 1 ... 2, and their logarithms to base 2.
@@ -163,10 +245,22 @@ static inline __attribute__((always_inline)) void reciprocal_each(__m512 *x, int
 #define FEATURE_LOG2_EACH(x, count) log2_each((__m512 *)(x), count)
 #define FEATURE_RECIPROCAL_EACH(x, count) reciprocal_each((__m512 *)(x), count)
 
-#define FEATURE_EXP2(x) ((vec16)exp2_by_table((__m512)(x)))
+/// 2^x; 2^-126 below, 2^127 above.
+static inline __attribute__((always_inline)) __m512 exp2_clamped(__m512 x) {
+  // The second operand is what a NaN comes through.
+  x = _mm512_min_ps(_mm512_set1_ps(127.0f), _mm512_max_ps(_mm512_set1_ps(-126.0f), x));
+  exp2_each(&x, 1);
+  return x;
+}
+
+#define FEATURE_EXP2(x) ((vec16)exp2_clamped((__m512)(x)))
+#define FEATURE_EXP(x) ((vec16)exp_by_table((__m512)(x), 1, 0))
+#define FEATURE_EXP_BELOW(x) ((vec16)exp_by_table((__m512)(x), 1, 1))
+#define FEATURE_EXP_NEGATIVE(x) ((vec16)exp_by_table((__m512)(x), -1, 0))
 #define FEATURE_RECIPROCAL(x) ((vec16)reciprocal_by_newton((__m512)(x)))
 
 #define FEATURE_LOG1P_UNIT(y) ((vec16)log1p_by_table((__m512)(y)))
+#define FEATURE_GELU(x) ((vec16)gelu_by_table((__m512)(x)))
 #define FEATURE_TURN(x, table) ((vec16)turn_pairs((__m512)(x), (__m512)(table)))
 
 #include "surround.h"

@@ -36,11 +36,10 @@ FEATURE_INLINE void f_flow_row(const float *x, ptrdiff_t stride, int32_t left, v
 }
 
 /// Features, and what flows into every query and out of every key: `keys` and `queries` are their
-/// sums so far, plus eps.
+/// sums so far, plus eps. `step` vectors, a constant that divides their number, are mapped at a time.
 FEATURE_INLINE void f_flow_features(const f_flow_part_t *p, vec16 *keys, vec16 *queries,
-                                    vec16 *inflow, vec16 *outflow, int vectors) {
+                                    vec16 *inflow, vec16 *outflow, int vectors, int step) {
   vec16 in[FEATURE_LANES], out[FEATURE_LANES];
-  const int step = vectors % FEATURE_FLOWING == 0 ? FEATURE_FLOWING : 1;
   FEATURE_UNROLL FEATURE_SIXTEEN(in[i] = f_set1(0.0f); out[i] = f_set1(0.0f);)
   for (int32_t t = 0; t < p->rows; ++t) {
     vec16 into = f_set1(0.0f), from = into;
@@ -109,12 +108,12 @@ FEATURE_INLINE vec16 f_running(vec16 x) {
 /// sums: of k, of q, of k / outflow, of q / inflow, `vectors` each; `weights` that of competition.
 FEATURE_INLINE void f_flow_sixteen(const f_flow_part_t *p, int64_t first, vec16 *sums,
                                    float *weights, float *query_factor, float *key_factor,
-                                   int vectors) {
+                                   int vectors, int step) {
   const vec16 lane = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
   const vec16 one = f_set1(1.0f);
   vec16 count = f_set1((float)first) + lane, inflow, outflow, taken, given;
   float into_sink[FEATURE_LANES], from_source[FEATURE_LANES], totals[FEATURE_LANES];
-  f_flow_features(p, sums, sums + vectors, &inflow, &outflow, vectors);
+  f_flow_features(p, sums, sums + vectors, &inflow, &outflow, vectors, step);
   f_store(into_sink, count / inflow);
   f_store(from_source, count / outflow);
   f_flow_conserved(p, sums + 2 * vectors, sums + 3 * vectors, into_sink, from_source, &taken,
@@ -153,11 +152,15 @@ static void f_causal_flow(const attn_flow_t *flow, const float *q, const float *
       part.width = held * FEATURE_LANES;
       vec16 sums[4 * held];
       for (int j = 0; j < 4 * held; ++j) sums[j] = f_load(state + j * FEATURE_LANES);
-      f_flow_sixteen(&part, first + t, sums, weights, query_factor + t, key_factor + t, held);
+      f_flow_sixteen(&part, first + t, sums, weights, query_factor + t, key_factor + t, held,
+                     FEATURE_FLOWING);
       for (int j = 0; j < 4 * held; ++j) f_store(state + j * FEATURE_LANES, sums[j]);
+    } else if (vectors % FEATURE_FLOWING == 0) {
+      f_flow_sixteen(&part, first + t, (vec16 *)(void *)state, weights, query_factor + t,
+                     key_factor + t, vectors, FEATURE_FLOWING);
     } else {
       f_flow_sixteen(&part, first + t, (vec16 *)(void *)state, weights, query_factor + t,
-                     key_factor + t, vectors);
+                     key_factor + t, vectors, 1);
     }
   }
 }

@@ -15,7 +15,9 @@ static void f_step(const attn_row_op_t *op, const feature_block_t *in, float *ou
     case ATTN_ROW_COPY: FEATURE_EACH(x) break;
     case ATTN_ROW_SCALE: FEATURE_EACH(f_set1(op->a) * x) break;
     case ATTN_ROW_CHANNELS:
-      if (op->q) {
+      if (!op->p) {
+        FEATURE_EACH(x + f_load(op->q + c))
+      } else if (op->q) {
         FEATURE_EACH(f_load(op->p + c) * x + f_load(op->q + c))
       } else {
         FEATURE_EACH(f_load(op->p + c) * x)
@@ -26,7 +28,7 @@ static void f_step(const attn_row_op_t *op, const feature_block_t *in, float *ou
       FEATURE_EACH(x + f_load_first(input + t * input_stride + c, op->width - c)) break;
     case ATTN_ROW_ROTATE: f_rotate(op, in, out, out_stride, position, scratch); break;
     case ATTN_ROW_RELU: FEATURE_EACH(f_max(x, zero) + f_set1(op->a)) break;
-    case ATTN_ROW_ELU1: FEATURE_EACH(f_max(x, zero) + f_exp(f_min(x, zero))) break;
+    case ATTN_ROW_ELU1: FEATURE_EACH(f_max(x, zero) + f_exp_below(f_min(x, zero))) break;
     case ATTN_ROW_SIGMOID: FEATURE_EACH(f_sigmoid(x)) break;
     case ATTN_ROW_SILU: FEATURE_EACH(x * f_sigmoid(x)) break;
     case ATTN_ROW_GELU: FEATURE_EACH(f_gelu(x)) break;
@@ -41,7 +43,7 @@ static void f_step(const attn_row_op_t *op, const feature_block_t *in, float *ou
     case ATTN_ROW_WAVE: f_pairs(op, in, out, out_stride, position); break;
     case ATTN_ROW_UNIT: f_unit(op, in, out, out_stride); break;
     case ATTN_ROW_LAYER_NORM: f_layer_norm(op, in, out, out_stride); break;
-    case ATTN_ROW_FOCUS: f_focus(op, in, out, out_stride); break;
+    case ATTN_ROW_FOCUS: f_focus(op, in, out, out_stride, scratch->factors); break;
     case ATTN_ROW_TAYLOR: f_taylor(op, in, out, out_stride); break;
     case ATTN_ROW_TIMES: FEATURE_EACH(f_set1(op->p[position + t]) * x) break;
     case ATTN_ROW_APPEND:
@@ -62,6 +64,12 @@ FEATURE_INLINE void f_clear_rest(float *out, ptrdiff_t stride, int32_t rows, int
   }
 }
 
+/// Whether the two steps left are PAIRS and SOFTMAX of rows of whole vectors.
+FEATURE_INLINE int f_is_softmax_pairs(const attn_row_op_t *ops) {
+  return ops[0].kind == ATTN_ROW_PAIRS && ops[1].kind == ATTN_ROW_SOFTMAX
+         && ops[0].width == FEATURE_HELD * FEATURE_LANES;
+}
+
 static void f_apply(const attn_row_op_t *ops, int32_t steps, const float *x, ptrdiff_t x_stride,
                     int32_t rows, int64_t position, float *out, ptrdiff_t out_stride,
                     const attn_row_scratch_t *scratch) {
@@ -72,6 +80,8 @@ static void f_apply(const attn_row_op_t *ops, int32_t steps, const float *x, ptr
     feature_block_t in = {input, x_stride, count, 1};
     attn_row_scratch_t part = *scratch;
     if (part.products) part.products += first;
+    if (part.factors) part.factors += first;
+    if (f_focus_steps(ops, steps, &in, result, out_stride, part.factors)) continue;
     f_turning_t turning = f_turning(ops, steps, position + first);
     int32_t begin = 0;
     if (turning.steps == steps) {
@@ -79,7 +89,12 @@ static void f_apply(const attn_row_op_t *ops, int32_t steps, const float *x, ptr
       begin = steps;
     }
     for (int32_t i = begin; i < steps; ++i) {
-      int last = i == steps - 1;
+      if (i == steps - 2 && f_is_softmax_pairs(ops + i)) {
+        f_softmax_pairs(ops + i, &in, result, out_stride);
+        break;
+      }
+      // A mark that ends the map leaves rows as they stand.
+      int last = i == steps - 1 || (i == steps - 2 && ops[i + 1].kind == ATTN_ROW_MARK);
       float *to = last ? result : i % 2 == 0 ? scratch->first : scratch->second;
       ptrdiff_t stride = last ? out_stride : scratch->stride;
       f_step(ops + i, &in, to, stride, position + first, input, x_stride, &part);

@@ -63,56 +63,67 @@ static void f_rotate(const attn_row_op_t *op, const feature_block_t *in, float *
 
 /// Steps that one walk over rows of whole vectors does: a map, factors per token, a mark, a turn.
 typedef struct {
-  const attn_row_op_t *turn;
-  const attn_row_op_t *map;  // RELU or ELU1
-  const float *factor;       // TIMES: of the first row, or NULL
-  int32_t steps;             // 0: the steps are others
+  const attn_row_op_t *turn;  // or NULL
+  const attn_row_op_t *map;   // RELU, ELU1 or SIGMOID
+  const float *factor;        // TIMES: of the first row, or NULL
+  int32_t steps;              // 0: the steps are others
 } f_turning_t;
 
 static f_turning_t f_turning(const attn_row_op_t *ops, int32_t steps, int64_t position) {
-  f_turning_t turning = {ops, NULL, NULL, 0};
-  int32_t i = 0;
+  f_turning_t turning = {NULL, NULL, NULL, 0};
+  attn_row_kind_t kind = ops[0].kind;
+  int32_t i = 1;
   if (ops[0].width != FEATURE_HELD * FEATURE_LANES) return turning;
-  if (ops[0].kind == ATTN_ROW_RELU || ops[0].kind == ATTN_ROW_ELU1) turning.map = ops + i++;
-  if (!turning.map) return turning;
+  if (kind != ATTN_ROW_RELU && kind != ATTN_ROW_ELU1 && kind != ATTN_ROW_SIGMOID) return turning;
+  turning.map = ops;
   if (i < steps && ops[i].kind == ATTN_ROW_TIMES) turning.factor = ops[i++].p + position;
-  if (i + 1 >= steps || ops[i].kind != ATTN_ROW_MARK) return turning;
-  if (ops[i + 1].kind != ATTN_ROW_ROTATE) return turning;
-  turning.turn = ops + i + 1;
-  turning.steps = i + 2;
+  if (i >= steps || ops[i++].kind != ATTN_ROW_MARK) return turning;
+  if (i < steps && ops[i].kind == ATTN_ROW_ROTATE) turning.turn = ops + i++;
+  turning.steps = i;
   return turning;
 }
 
-/// The steps of `f_turning` for queries (`products`) or for keys, by ELU1 or RELU.
+FEATURE_INLINE vec16 f_turning_map(vec16 x, vec16 plus, attn_row_kind_t kind) {
+  const vec16 zero = f_set1(0.0f);
+  switch (kind) {
+    case ATTN_ROW_ELU1: return f_max(x, zero) + f_exp_below(f_min(x, zero));
+    case ATTN_ROW_SIGMOID: return f_sigmoid(x);
+    default: return f_max(x, zero) + plus;
+  }
+}
+
+/// The steps of `f_turning` for queries (`products`) or for keys.
 FEATURE_INLINE void f_turn_marked(const f_turning_t *turning, const feature_block_t *in,
                                   float *out, ptrdiff_t out_stride, int64_t position,
-                                  const attn_row_scratch_t *scratch, int elu, int queries) {
+                                  const attn_row_scratch_t *scratch, attn_row_kind_t kind,
+                                  int queries, int turns) {
   enum { vectors = FEATURE_HELD, width = FEATURE_HELD * FEATURE_LANES };
-  const vec16 zero = f_set1(0.0f), plus = f_set1(turning->map->a);
+  const vec16 plus = f_set1(turning->map->a);
   const attn_row_op_t *turn = turning->turn;
   vec16 sums[FEATURE_HELD];
   FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
     sums[j] = f_load(scratch->sums + j * FEATURE_LANES);
   }
   for (int32_t t = 0; t < in->rows; ++t) {
-    const float *from = in->x + t * in->stride, *table = turn->p + (position + t) * width;
-    vec16 before = f_set1(turning->factor ? turning->factor[t] : 1.0f), product = zero;
+    const float *from = in->x + t * in->stride;
+    const float *table = turns ? turn->p + (position + t) * width : NULL;
+    vec16 before = f_set1(turning->factor ? turning->factor[t] : 1.0f), product = f_set1(0.0f);
     vec16 x[FEATURE_HELD];
     FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
       x[j] = f_row(in, from + j * FEATURE_LANES, FEATURE_LANES);
-      x[j] = elu ? f_max(x[j], zero) + f_exp(f_min(x[j], zero)) : f_max(x[j], zero) + plus;
-      x[j] *= before;
+      x[j] = f_turning_map(x[j], plus, kind);
+      if (turns || turning->factor) x[j] *= before;
       if (queries) {
         product += x[j] * sums[j];
       } else {
         sums[j] += x[j];
       }
-      x[j] = f_turn(x[j], f_load(table + j * FEATURE_LANES));
+      if (turns) x[j] = f_turn(x[j], f_load(table + j * FEATURE_LANES));
     }
     if (queries) scratch->products[t] = f_sum(product);
-    vec16 factor = f_set1(f_turn_factor(turn, scratch->products, t));
+    vec16 factor = f_set1(turns ? f_turn_factor(turn, scratch->products, t) : 1.0f);
     FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
-      f_store(out + t * out_stride + j * FEATURE_LANES, factor * x[j]);
+      f_store(out + t * out_stride + j * FEATURE_LANES, turns ? factor * x[j] : x[j]);
     }
   }
   FEATURE_UNROLL for (int j = 0; j < vectors && !queries; ++j) {
@@ -123,13 +134,20 @@ FEATURE_INLINE void f_turn_marked(const f_turning_t *turning, const feature_bloc
 static void f_turn_steps(const f_turning_t *turning, const feature_block_t *in, float *out,
                          ptrdiff_t out_stride, int64_t position,
                          const attn_row_scratch_t *scratch) {
-  int elu = turning->map->kind == ATTN_ROW_ELU1, queries = scratch->products != NULL;
-#define FEATURE_MARKED(elu, queries) \
-  f_turn_marked(turning, in, out, out_stride, position, scratch, elu, queries)
-  if (elu && queries) FEATURE_MARKED(1, 1);
-  if (elu && !queries) FEATURE_MARKED(1, 0);
-  if (!elu && queries) FEATURE_MARKED(0, 1);
-  if (!elu && !queries) FEATURE_MARKED(0, 0);
+  int queries = scratch->products != NULL, turns = turning->turn != NULL;
+#define FEATURE_MARKED(kind, queries, turns) \
+  f_turn_marked(turning, in, out, out_stride, position, scratch, kind, queries, turns)
+#define FEATURE_MARKED_KIND(kind)                     \
+  if (queries && turns) FEATURE_MARKED(kind, 1, 1);   \
+  if (queries && !turns) FEATURE_MARKED(kind, 1, 0);  \
+  if (!queries && turns) FEATURE_MARKED(kind, 0, 1);  \
+  if (!queries && !turns) FEATURE_MARKED(kind, 0, 0);
+  switch (turning->map->kind) {
+    case ATTN_ROW_ELU1: FEATURE_MARKED_KIND(ATTN_ROW_ELU1) break;
+    case ATTN_ROW_SIGMOID: FEATURE_MARKED_KIND(ATTN_ROW_SIGMOID) break;
+    default: FEATURE_MARKED_KIND(ATTN_ROW_RELU)
+  }
+#undef FEATURE_MARKED_KIND
 #undef FEATURE_MARKED
 }
 

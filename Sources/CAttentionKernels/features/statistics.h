@@ -97,6 +97,31 @@ static void f_largest_rows(const float *x, ptrdiff_t stride, int32_t rows, int32
   for (; t < rows; ++t) largest[t] = factor * f_row_largest(&in, x + t * stride, width);
 }
 
+/// 1 / max(|x|, least) of each row.
+static void f_inverse_norms(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
+                            float least, float *inverse) {
+  feature_block_t in = {x, stride, rows, 1};
+  int32_t t = 0;
+  for (; width == FEATURE_HELD * FEATURE_LANES && t + FEATURE_LANES <= rows; t += FEATURE_LANES) {
+    vec16 norm = __builtin_elementwise_sqrt(f_squares_sixteen(&in, t, FEATURE_HELD));
+    f_store(inverse + t, f_set1(1.0f) / f_max(norm, f_set1(least)));
+  }
+  for (; t < rows; ++t) {
+    float norm = __builtin_sqrtf(f_row_squares(&in, x + t * stride, width));
+    inverse[t] = 1 / (norm > least ? norm : least);
+  }
+}
+
+static void f_row_factors(const attn_row_op_t *op, const float *x, ptrdiff_t stride, int32_t rows,
+                          float *factors) {
+  if (op->kind == ATTN_ROW_UNIT) {
+    f_inverse_norms(x, stride, rows, op->width, op->a, factors);
+  } else {
+    float factor = op->kind == ATTN_ROW_EXP_ROW ? op->p[0] : 1.0f;
+    f_largest_rows(x, stride, rows, op->width, factor, factors);
+  }
+}
+
 /// Sixteen rows of `vectors` whole vectors, read once.
 FEATURE_INLINE void f_balance_part(const float *x, ptrdiff_t stride, const vec16 *other,
                                    vec16 guard, float *factor, vec16 *sums, int vectors) {
@@ -153,21 +178,45 @@ static float f_largest_norm(const float *x, ptrdiff_t stride, int32_t rows, int3
 /// Rows whose moments are summed by lane before they are added in Double.
 enum { FEATURE_MOMENT_ROWS = 16 };
 
-static void f_moments(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
-                      double *sums) {
-  for (int32_t first = 0; first < rows; first += FEATURE_MOMENT_ROWS) {
-    int32_t last = first + FEATURE_MOMENT_ROWS < rows ? first + FEATURE_MOMENT_ROWS : rows;
-    vec16 sum = f_set1(0.0f), squares = sum;
-    for (int32_t t = first; t < last; ++t) {
-      for (int32_t c = 0; c < width; c += FEATURE_LANES) {
-        vec16 y = f_load_first(x + t * stride + c, width - c);
-        sum += y;
-        squares += y * y;
-      }
+/// Moments of `rows` rows of `columns` vectors each; sums of one do not wait for those of another.
+FEATURE_INLINE void f_moments_part(const float *x, ptrdiff_t stride, int32_t rows, int32_t left,
+                                   double *sums, vec16 *largest, int columns) {
+  vec16 sum[FEATURE_COLUMNS], squares[FEATURE_COLUMNS], most = *largest;
+  FEATURE_UNROLL
+  for (int j = 0; j < columns; ++j) sum[j] = squares[j] = f_set1(0.0f);
+  for (int32_t t = 0; t < rows; ++t) {
+    FEATURE_UNROLL
+    for (int j = 0; j < columns; ++j) {
+      const float *at = x + t * stride + j * FEATURE_LANES;
+      __builtin_prefetch(at + FEATURE_MOMENT_ROWS * stride);
+      vec16 y = columns > 1 ? f_load(at) : f_load_first(at, left);
+      sum[j] += y;
+      squares[j] += y * y;
+      most = f_max(most, columns > 1 ? y : f_first(y, left, most));
     }
-    sums[0] += (double)f_sum(sum);
-    sums[1] += (double)f_sum(squares);
   }
+  FEATURE_UNROLL
+  for (int j = 1; j < columns; ++j) {
+    sum[0] += sum[j];
+    squares[0] += squares[j];
+  }
+  sums[0] += (double)f_sum(sum[0]);
+  sums[1] += (double)f_sum(squares[0]);
+  *largest = most;
+}
+
+static float f_moments(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
+                       double *sums) {
+  vec16 largest = f_set1(-__builtin_inff());
+  for (int32_t first = 0; first < rows; first += FEATURE_MOMENT_ROWS) {
+    int32_t left = rows - first, count = left < FEATURE_MOMENT_ROWS ? left : FEATURE_MOMENT_ROWS;
+    const float *from = x + first * stride;
+#define FEATURE_PART(columns) \
+  f_moments_part(from + c, stride, count, width - c, sums, &largest, columns)
+    FEATURE_EACH_COLUMNS(width, FEATURE_PART)
+#undef FEATURE_PART
+  }
+  return f_largest(largest);
 }
 
 static float f_exponentials(float *values, int64_t count, float shift) {

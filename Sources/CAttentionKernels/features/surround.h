@@ -25,7 +25,7 @@ static void f_gelu_all(float *x, int64_t count) {
     .gaussians = f_gaussians, .scale_rows = f_scale_rows,                                \
     .divide_rows = f_divide_rows, .normalise_rows = f_normalise_rows,                    \
     .gate_rows = f_gate_rows, .rows_below = f_rows_below,                                \
-    .row_largest = f_largest_rows, .balance_rows = f_balance_rows,                       \
+    .row_factors = f_row_factors, .balance_rows = f_balance_rows,                       \
     .causal_flow = f_causal_flow, .depthwise = f_depthwise, .gelu = f_gelu_all,          \
     .gather = f_gather, .scatter = f_scatter,                                            \
   }

@@ -106,8 +106,11 @@ FEATURE_INLINE vec16 f_largest_each(vec16 r[FEATURE_LANES]) {
   return r[0];
 }
 
-#ifdef FEATURE_EXP2
+#ifdef FEATURE_EXP
 FEATURE_INLINE vec16 f_exp2(vec16 x) { return FEATURE_EXP2(x); }
+FEATURE_INLINE vec16 f_exp(vec16 x) { return FEATURE_EXP(x); }
+FEATURE_INLINE vec16 f_exp_below(vec16 x) { return FEATURE_EXP_BELOW(x); }
+FEATURE_INLINE vec16 f_exp_negative(vec16 x) { return FEATURE_EXP_NEGATIVE(x); }
 #else
 /// 2^x to 1e-7 relative; 2^-126 below, 2^127 above.
 FEATURE_INLINE vec16 f_exp2(vec16 x) {
@@ -123,9 +126,15 @@ FEATURE_INLINE vec16 f_exp2(vec16 x) {
   // Casts between vectors keep the bits.
   return (vec16)((lanes16)y + ((lanes16)shifted << 23));
 }
-#endif
 
 FEATURE_INLINE vec16 f_exp(vec16 x) { return f_exp2(x * f_set1(0x1.715476p+0f)); }
+
+/// e^x for x <= 0.
+FEATURE_INLINE vec16 f_exp_below(vec16 x) { return f_exp(x); }
+
+/// e^-x.
+FEATURE_INLINE vec16 f_exp_negative(vec16 x) { return f_exp(-x); }
+#endif
 
 #ifdef FEATURE_RECIPROCAL
 FEATURE_INLINE vec16 f_reciprocal(vec16 x) { return FEATURE_RECIPROCAL(x); }
@@ -190,15 +199,18 @@ FEATURE_INLINE void f_sigmoid_each(vec16 *x, int count) {
   f_reciprocal_each(x, count);
 }
 
-FEATURE_INLINE vec16 f_abs(vec16 x) { return f_max(x, -x); }
+FEATURE_INLINE vec16 f_abs(vec16 x) { return (vec16)((lanes16)x & (lanes16)0x7fffffff); }
 
-FEATURE_INLINE vec16 f_sigmoid(vec16 x) { return f_reciprocal(f_set1(1.0f) + f_exp(-x)); }
+FEATURE_INLINE vec16 f_sigmoid(vec16 x) { return f_reciprocal(f_set1(1.0f) + f_exp_negative(x)); }
 
 /// log(1 + e^x) = max(x, 0) + log(1 + e^-|x|).
 FEATURE_INLINE vec16 f_softplus(vec16 x) {
-  return f_max(x, f_set1(0.0f)) + f_log1p_unit(f_exp(-f_abs(x)));
+  return f_max(x, f_set1(0.0f)) + f_log1p_unit(f_exp_below((vec16)((lanes16)x | (lanes16)INT32_MIN)));
 }
 
+#ifdef FEATURE_GELU
+FEATURE_INLINE vec16 f_gelu(vec16 x) { return FEATURE_GELU(x); }
+#else
 /// x Phi(x); the error function by Abramowitz and Stegun, 7.1.26, to 1.5e-7 absolute.
 FEATURE_INLINE vec16 f_gelu(vec16 x) {
   vec16 z = f_abs(x) * f_set1(0.70710678f);
@@ -207,8 +219,9 @@ FEATURE_INLINE vec16 f_gelu(vec16 x) {
   y = t * y + f_set1(1.421413741f);
   y = t * y + f_set1(-0.284496736f);
   y = t * y + f_set1(0.254829592f);
-  vec16 tail = f_set1(0.5f) * t * y * f_exp(-z * z);
+  vec16 tail = f_set1(0.5f) * t * y * f_exp_below(-z * z);
   return x > f_set1(0.0f) ? x - x * tail : x * tail;
 }
+#endif
 
 #endif

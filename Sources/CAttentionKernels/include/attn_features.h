@@ -8,7 +8,7 @@
 typedef enum {
   ATTN_ROW_COPY = 0,
   ATTN_ROW_SCALE,          ///< a x
-  ATTN_ROW_CHANNELS,       ///< p[c] x[c], plus q[c] where q is given
+  ATTN_ROW_CHANNELS,       ///< p[c] x[c], or x[c], plus q[c], where p and q are given
   ATTN_ROW_PROJECT,        ///< W x + b: p packed by `pack`, q the bias (padded) or NULL
   ATTN_ROW_ADD_INPUT,      ///< x plus the row that the map began with
   /// Turns the pairs (2 i, 2 i + 1) by angles of which p[position] has cosine and sine, times a;
@@ -52,6 +52,7 @@ typedef struct {
   ptrdiff_t stride;
   float *sums;            ///< MARK: [width], added to (keys) or multiplied with (queries)
   float *products;        ///< MARK: where products go, by row; NULL for keys
+  float *factors;         ///< FOCUS, the last step: where factors left to do go, by row, or NULL
 } attn_row_scratch_t;
 
 /// Rows of a block at most.
@@ -106,8 +107,8 @@ typedef struct {
                    float eps, float *dots);
   /// The largest |x[row]|^2.
   float (*largest_norm)(const float *x, ptrdiff_t stride, int32_t rows, int32_t width);
-  /// Adds the sum and the sum of squares of all elements to sums[0], sums[1].
-  void (*moments)(const float *x, ptrdiff_t stride, int32_t rows, int32_t width, double *sums);
+  /// Adds the sum and the sum of squares of all elements to sums[0], sums[1]; returns the largest.
+  float (*moments)(const float *x, ptrdiff_t stride, int32_t rows, int32_t width, double *sums);
   /// values[i] = e^(values[i] - shift); returns their sum.
   float (*exponentials)(float *values, int64_t count, float shift);
   /// values[i] = 1 / (1 + e^(-factor values[i])).
@@ -135,9 +136,10 @@ typedef struct {
   /// Rows ahead of the first one that is above `limit` in any channel.
   int32_t (*rows_below)(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
                         const float *limit);
-  /// largest[row] = factor times the largest of x[row].
-  void (*row_largest)(const float *x, ptrdiff_t stride, int32_t rows, int32_t width, float factor,
-                      float *largest);
+  /// What products have to know of whole rows to do a step: EXP_ROW and SOFTMAX, the largest of each
+  /// row times p[0] or 1; UNIT, 1 / max(|x|, a).
+  void (*row_factors)(const attn_row_op_t *op, const float *x, ptrdiff_t stride, int32_t rows,
+                      float *factors);
   /// factor[row] = 1 / ((x[row] + eps) . (y + eps)) and sums[c] += factor[row] x[row][c].
   void (*balance_rows)(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
                        const float *y, float eps, float *factor, float *sums);

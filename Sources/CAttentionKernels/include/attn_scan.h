@@ -29,6 +29,7 @@ typedef enum {
   ATTN_SCAN_STEP_SIGMOID,    ///< 1 / (1 + e^-x)
   ATTN_SCAN_STEP_SILU,       ///< x / (1 + e^-x)
   ATTN_SCAN_STEP_EXP_ROW,    ///< e^(constant x - factor[row]), times no factor
+  ATTN_SCAN_STEP_SHIFT,      ///< x + shift[c]
 } attn_scan_step_kind_t;
 
 /// A step of every element, times a factor per row where one is given.
@@ -39,7 +40,7 @@ typedef enum {
 typedef struct {
   attn_scan_step_kind_t kind;
   float constant;
-  const float *scale, *shift;  ///< EXP: [feature_dim padded to 16]
+  const float *scale, *shift;  ///< EXP, SHIFT: [feature_dim padded to 16]
   const float *factor;         ///< of the rows, or NULL
   const float *table;          ///< of the rows, in whole vectors of 16, or NULL
   ptrdiff_t table_stride;      ///< floats between its rows
@@ -59,6 +60,7 @@ typedef struct {
   float input_scale;        ///< x' = input_scale * x ahead of a projection
   float feature_eps;        ///< added to every feature of RELU and EXP
   int32_t normalised;       ///< non-zero: output divided by (q'.z + denominator_eps)
+  int32_t sums_values;      ///< non-zero: a state has the sum of its values too
   int32_t shares;           ///< `scan`, STEP: non-zero: queries are divided by z, channel by channel
   float denominator_eps;
   float output_scale;       ///< factor of the output when not normalised
@@ -93,7 +95,7 @@ typedef struct {
 ///
 /// A state is a 64-byte aligned array of `attn_scan_state_floats(plan)` floats: S, that is
 /// `attn_scan_state_rows(feature_dim)` rows `attn_scan_stride(value_dim)` floats apart, then z
-/// (kept up only if normalised or by shares), then what a running maximum needs. It starts at `reset` and may be
+/// (kept up only if normalised or by shares), then what a running maximum needs and the sum of values. It starts at `reset` and may be
 /// carried from call to call. Scratch is 64-byte aligned and needs no initialisation.
 ///
 /// Any widths >= 1 and any token counts >= 0 work. A row of output does not depend on how the rows
@@ -154,7 +156,8 @@ static inline size_t attn_scan_normaliser_offset(const attn_scan_plan_t *plan) {
          * (size_t)attn_scan_stride(plan->value_dim);
 }
 
-/// Floats ahead of the running maximum and, 16 floats on, the column sums of v.
+/// Floats ahead of the running maximum and, 16 floats on, the column sums of v (kept up with a running
+/// maximum and by `sums_values`).
 static inline size_t attn_scan_running_offset(const attn_scan_plan_t *plan) {
   return attn_scan_normaliser_offset(plan) + (size_t)(plan->feature_dim + 15) / 16 * 16;
 }

@@ -92,6 +92,7 @@ SCAN_INLINE vec scan_map_step(const attn_scan_step_t *step, vec x, int32_t colum
       return scan_exp(vec_sub(vec_mul(vec_set1(step->constant), x), vec_set1(*factor)));
     case ATTN_SCAN_STEP_SIGMOID: x = scan_sigmoid(x); break;
     case ATTN_SCAN_STEP_SILU: x = vec_mul(x, scan_sigmoid(x)); break;
+    case ATTN_SCAN_STEP_SHIFT: x = vec_add(x, vec_load(step->shift + column)); break;
   }
   return factor ? vec_mul(x, vec_set1(*factor)) : x;
 }

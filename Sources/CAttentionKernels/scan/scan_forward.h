@@ -192,10 +192,27 @@ static inline void scan_add_normaliser(const scan_call_t *call, float factor) {
 static inline void scan_sum_values(const scan_call_t *call, const float *v, ptrdiff_t v_stride,
                                    int32_t tokens) {
   float *sums = call->state + attn_scan_running_offset(call->plan) + 16;
-  for (int32_t c = 0; c < call->plan->value_dim; c += SCAN_LANES) {
+  int32_t vectors = scan_ceil(call->plan->value_dim, SCAN_LANES), c = 0;
+  // Columns side by side, so that sums do not wait for each other.
+  for (; vectors - c >= 4; c += 4) {
+    vec sum[4] = {vec_zero(), vec_zero(), vec_zero(), vec_zero()};
+    for (int32_t t = 0; t < tokens; ++t) {
+      const float *row = v + t * v_stride + c * SCAN_LANES;
+      SCAN_UNROLL_ALL
+      for (int j = 0; j < 4; ++j) sum[j] = vec_add(sum[j], vec_load(row + j * SCAN_LANES));
+    }
+    SCAN_UNROLL_ALL
+    for (int j = 0; j < 4; ++j) {
+      float *at = sums + (c + j) * SCAN_LANES;
+      vec_store(at, vec_add(vec_load(at), sum[j]));
+    }
+  }
+  for (; c < vectors; ++c) {
     vec sum = vec_zero();
-    for (int32_t t = 0; t < tokens; ++t) sum = vec_add(sum, vec_load(v + t * v_stride + c));
-    vec_store(sums + c, vec_add(vec_load(sums + c), sum));
+    for (int32_t t = 0; t < tokens; ++t) {
+      sum = vec_add(sum, vec_load(v + t * v_stride + c * SCAN_LANES));
+    }
+    vec_store(sums + c * SCAN_LANES, vec_add(vec_load(sums + c * SCAN_LANES), sum));
   }
 }
 
@@ -223,7 +240,7 @@ SCAN_INLINE void scan_accumulate_blocks(const scan_call_t *call, scan_map_t map,
     if (ahead) scan_add_normaliser(call, factor);
     ptrdiff_t v_stride;
     const float *v = scan_values(call, start, tokens, &v_stride);
-    if (running) scan_sum_values(call, v, v_stride, tokens);
+    if (running || call->plan->sums_values) scan_sum_values(call, v, v_stride, tokens);
     const float *k = scan_block_keys(call, start, parity, map, flags);
     int32_t left = scan_min(count - start - tokens, SCAN_BLOCK);
     if (ahead) {

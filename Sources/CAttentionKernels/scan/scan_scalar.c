@@ -54,6 +54,7 @@ static float scan_step(const attn_scan_step_t *step, float x, int32_t channel, f
     case ATTN_SCAN_STEP_SIGMOID: return 1 / (1 + expf(-x));
     case ATTN_SCAN_STEP_SILU: return x / (1 + expf(-x));
     case ATTN_SCAN_STEP_EXP_ROW: return expf(step->constant * x - of_row);
+    case ATTN_SCAN_STEP_SHIFT: return x + step->shift[channel];
   }
   return x;
 }
@@ -141,9 +142,12 @@ static void scan_add(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
   float *z = scan_normaliser(plan, state);
   float *value_sums = state + attn_scan_running_offset(plan) + 16;
   float largest = scan_project(plan, k, f), maximum = rows->key_maximum, eps = plan->feature_eps;
-  if (plan->map == ATTN_SCAN_EXP && maximum == -INFINITY) {
+  int running = plan->map == ATTN_SCAN_EXP && maximum == -INFINITY;
+  if (running) {
     maximum = scan_raise(plan, state, largest);
     eps = 0;
+  }
+  if (running || plan->sums_values) {
     for (int32_t c = 0; c < plan->value_dim; ++c) value_sums[c] += v[c];
   }
   scan_map(plan, k, maximum, eps, f);

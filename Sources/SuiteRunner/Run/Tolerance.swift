@@ -83,7 +83,8 @@ public struct Tolerance: Hashable, Sendable {
       default: false
       }
     }
-    if isExponential || stage.normalizer == .none || stage.outputNorm != nil {
+    let isUndivided = stage.normalizer == .none || stage.normalizer == .means
+    if isExponential || isUndivided || stage.outputNorm != nil {
       return Tolerance(
         5e-5, "features span orders of magnitude, or sums without a denominator cancel")
     }

@@ -13,12 +13,15 @@ extension FeatureAttention {
     let passes = statistic.passes(shape: shape)
     let bytes = TensorBytes(shape)
     let readsQueries = passes.queryRows > 0
+    let isSample = statistic == .sampledKeyMean || statistic == .sampledKeyMaxima
     return StageWork(
       name: "statistics of the sequence",
       operations: OperationCounts([
         .exponential: passes.exponentials, .elementwise: passes.elementwise,
       ]),
-      bytesRead: bytes.key + (readsQueries ? bytes.query : 0), bytesWritten: 0,
+      bytesRead: isSample
+        ? 4 * passes.keyRows * shape.headDim : bytes.key + (readsQueries ? bytes.query : 0),
+      bytesWritten: 0,
       parallelUnits: shape.batch * shape.keyValueHeads * ((shape.keyLength + 63) / 64))
   }
 
@@ -53,6 +56,10 @@ extension FeatureAttention {
       operations =
         operations
         + OperationCounts([.float32: 2 * (queries + keys) * marked, .elementwise: outputs])
+    case .means:
+      operations =
+        operations
+        + OperationCounts([.elementwise: keys * (features + shape.valueDim) + outputs])
     case .keySums: operations = operations + OperationCounts([.elementwise: keys * features])
     }
     if let outputNorm {
@@ -101,9 +108,7 @@ extension FeatureAttention {
     }
     if let local {
       let keyHeads = shape.batch * shape.keyValueHeads
-      let values = 4 * shape.keyLength * shape.valueDim
-      counts.bytesRead +=
-        values * (shape.batch * shape.queryHeads + (local.passes - 1) * keyHeads)
+      counts.bytesRead += 4 * shape.batch * shape.queryHeads * shape.keyLength * shape.valueDim
       counts.exponentials += keyHeads * local.exponentials(shape: shape)
     }
     return counts

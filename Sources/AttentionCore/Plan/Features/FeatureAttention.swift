@@ -54,6 +54,9 @@ public struct FeatureAttention: Hashable, Sendable {
     case marked(epsilon: Double)
     /// Rows of the state are divided by the sum of their key features.
     case keySums
+    /// The mean key feature is taken off every key's and the mean value added to outputs: weights sum
+    /// to 1. Not causal.
+    case means
   }
 
   /// A norm of every output row over its channels, without gain.
@@ -103,6 +106,7 @@ public struct FeatureAttention: Hashable, Sendable {
     case (_, .runningSoftmax): sums = 2 * features
     case (.none, _): sums = 0
     case (.marked, _): sums = keyMap.markedDim(inputs: shape.headDim) ?? features
+    case (.means, _): sums = features + shape.valueDim
     default: sums = features
     }
     return heads * (features * shape.valueDim + sums)

@@ -71,13 +71,8 @@ public struct LocalConvolution: Hashable, Sendable {
     }
     // Outputs are still in cache when it adds to them; values have left it.
     return StageWork(
-      name: "convolve values", operations: operations, bytesRead: values * passes, bytesWritten: 0,
+      name: "convolve values", operations: operations, bytesRead: values, bytesWritten: 0,
       parallelUnits: heads * shape.keyLength)
-  }
-
-  /// Times that values are read.
-  public var passes: Int {
-    if case .fromMeanValue = kernel { 2 } else { 1 }
   }
 
   /// Exponentials of one key-value head.

@@ -2,10 +2,13 @@
 
 /// What a feature map must know of the whole sequence before its first row.
 public enum Statistic: Hashable, Sendable {
-  /// The largest key of every channel: the shift of exponentials over tokens.
-  case keyMaxima
-  /// The mean key, and how it is subtracted.
-  case keyMeans
+  /// About the largest key of every channel, that of a sample of 256 at equal distances: the shift of
+  /// exponentials over tokens, whose sums say whether it will do.
+  case sampledKeyMaxima
+  /// About the mean key, that of such a sample, which keys lose.
+  ///
+  /// What the mean of `n` keys is off by is at most `sqrt(n / 256)` deviations, whatever the keys.
+  case sampledKeyMean
   /// Scales of queries and keys that give exponential features the variance of a softmax.
   ///
   /// `s^2 = (sd_q^2 sd_k^2 - b) / 2 a`, queries times `s / sd_q`, keys times `s / sd_k`, standard
@@ -19,10 +22,13 @@ public enum Statistic: Hashable, Sendable {
   /// Conservation of flows, features by the sigmoid.
   case flow(epsilon: Double)
 
+  /// Keys of a sample.
+  public static let sampledKeys = 256
+
   /// Whether what is found for keys depends on the queries of a head.
   var readsQueries: Bool {
     switch self {
-    case .keyMaxima, .keyMeans, .logNormal, .largestNorms: false
+    case .sampledKeyMaxima, .sampledKeyMean, .logNormal, .largestNorms: false
     case .similarityToMeanQuery, .flow: true
     }
   }
@@ -37,12 +43,13 @@ public enum Statistic: Hashable, Sendable {
     let own = shape.batch * shape.queryHeads * shape.keyLength
     let width = shape.headDim
     switch self {
-    case .keyMaxima, .keyMeans:
+    case .sampledKeyMaxima, .sampledKeyMean:
+      let sampled = shape.batch * shape.keyValueHeads * min(shape.keyLength, Self.sampledKeys)
       return StatisticPasses(
-        queryRows: 0, keyRows: keys, exponentials: 0, elementwise: keys * width)
+        queryRows: 0, keyRows: sampled, exponentials: 0, elementwise: sampled * width)
     case .logNormal:
       return StatisticPasses(
-        queryRows: queries, keyRows: 2 * keys, exponentials: 0,
+        queryRows: queries, keyRows: keys, exponentials: 0,
         elementwise: 3 * queries * width + 4 * keys * width)
     case .largestNorms:
       return StatisticPasses(
@@ -53,8 +60,9 @@ public enum Statistic: Hashable, Sendable {
         queryRows: queries, keyRows: own, exponentials: (queries + own) * width + own,
         elementwise: queries * width + 2 * own * width + own)
     case .flow:
-      // The causal form reads every row once; otherwise the sums are needed ahead of the next pass.
-      let times = shape.isCausal ? 1 : 3
+      // The causal form reads every row once; otherwise the sums are needed ahead of the next pass,
+      // but for the last one, which goes beside the products.
+      let times = shape.isCausal ? 1 : 2
       let dots = 2 * (queries + own) * 2 * width
       return StatisticPasses(
         queryRows: times * queries, keyRows: times * own,
