@@ -85,6 +85,20 @@ import Testing
     }
   }
 
+  /// Exponentials of keys are taken relative to the largest of 256 keys; some may lie far above.
+  @Test(arguments: ["efficient", "lightnet"], [30, 60, 300] as [Float])
+  func keysFarAboveTheSampledOnesAgreeWithTheOracle(id: String, height: Float) throws {
+    let shape = try AttentionShape(queryHeads: 2, queryLength: 1000, headDim: 16)
+    let problem = try ContractProblem(ContractCase(id), shape: shape)
+    guard case .queryKeyValue(_, let key, _) = problem.inputs else { return }
+    // The sample takes every third key from 0 on. One channel of the first head has two keys above
+    // the others; at 60 their exponentials pass 2^60, at 300 the range of Float32.
+    for row in [1, 998] { key[row * shape.headDim + 2] = height + Float(row) / 1000 }
+    let output = try problem.run(Contexts.best).output
+    let error = OutputComparison(output, problem.oracle(nil)).relativeL2
+    #expect(error <= Tolerance(problem.mechanism.plan).relativeL2)
+  }
+
   @Test func oneBlockOfSanaIsTheNoncausalForm() throws {
     let noncausal = try AttentionShape(queryHeads: 2, queryLength: 75, headDim: 16)
     let causal = try noncausal.with(causality: .bottomRight)

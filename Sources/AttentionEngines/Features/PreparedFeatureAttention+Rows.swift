@@ -146,6 +146,9 @@ extension PreparedFeatureAttention {
     guard programs.leavesRowExponential || programs.rowFactors == .ofInputs else { return }
     context.kernels.features.row_factors(
       programs.steps(head), rows, sourceStride, Int32(count), factors)
+    // Rows that have a factor and nothing else are mapped by a kernel of their own.
+    let scale = programs.rowFactorScale(head)
+    if scale != 1 { for row in 0..<count { factors[row] *= scale } }
   }
 
   func map(

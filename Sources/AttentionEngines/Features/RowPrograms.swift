@@ -56,7 +56,8 @@ final class RowPrograms: @unchecked Sendable {
     operations = .allocate(capacity: heads * steps.count)
     operations.initialize(repeating: attn_row_op_t(), count: heads * steps.count)
     for (index, step) in steps.enumerated() {
-      let table = table(step, width: around[index], places: places, weights: weights)
+      let table = RowTable(step, width: around[index], places: places, weights: weights)
+      tensors += table.tensors
       for head in 0..<heads {
         var operation = attn_row_op_t()
         operation.width = Int32(around[index])
@@ -172,6 +173,11 @@ final class RowPrograms: @unchecked Sendable {
     return rowFactors != .none
   }
 
+  /// What factors of the inputs of a head are multiplied by.
+  func rowFactorScale(_ head: Int) -> Float {
+    rowFactors == .ofInputs && listed == 2 ? operations[head * listed + 1].a : 1
+  }
+
   /// Does all steps in blocks.
   func keepLastSteps() {
     rowFactors = .none
@@ -195,6 +201,8 @@ final class RowPrograms: @unchecked Sendable {
       } else if leavesRowExponential {
         step.kind = ATTN_SCAN_STEP_EXP_ROW
         step.constant = operation.largestFactor
+      } else if rowFactors == .ofInputs, operation.kind == ATTN_ROW_SCALE {
+        continue
       } else if operation.kind != ATTN_ROW_MARK, operation.kind != ATTN_ROW_UNIT {
         step.kind = operation.step ?? ATTN_SCAN_STEP_SCALE
         step.constant = operation.a
@@ -214,91 +222,12 @@ final class RowPrograms: @unchecked Sendable {
     case ofMap
   }
 
-  // MARK: - Tables
-
-  /// What a step points to: `first` and `second` have one part per weight head, or one for all.
-  private struct Table {
-    var first: Tensor<Float>?
-    var second: Tensor<Float>?
-    var part = 0
-    var secondPart = 0
-  }
-
-  private func table(
-    _ step: RowOperation, width: Int, places: PlaceTables, weights: WeightSet
-  ) -> Table {
-    var table = Table()
-    switch step {
-    case .project(let weight, let bias, let out):
-      table.first = packed(weights[weight], width: width, out: out)
-      table.part = attn_row_matrix_floats(Int32(width), Int32(out))
-      if let bias {
-        table.second = padded(weights[bias], width: out)
-        table.secondPart = Int(attn_row_padded(Int32(out)))
-      }
-    case .channels(let weight, let inverseSoftplus):
-      let rows = padded(weights[weight], width: width)
-      if inverseSoftplus {
-        for index in 0..<rows.count {
-          rows[index] = Float(1 / Double.log(onePlus: Double.exp(Double(rows[index]))))
-        }
-      }
-      table.first = rows
-      table.part = Int(attn_row_padded(Int32(width)))
-    case .rotate(let rotation):
-      table.first = places.rotation(rotation, width: width)
-    case .quarterWave:
-      (table.first, table.second) = places.quarterWave()
-    case .lengthPower(let weight, false):
-      table.first = places.powers(weights[weight])
-      table.part = places.count
-    case .lengthPower(let weight, true):
-      table.first = weights[weight]
-    default: break
-    }
-    tensors += [table.first, table.second].compactMap { $0 }
-    return table
-  }
-
-  private func packed(_ matrices: Tensor<Float>, width: Int, out: Int) -> Tensor<Float> {
-    let heads = matrices.count / (width * out)
-    let size = attn_row_matrix_floats(Int32(width), Int32(out))
-    let result = Tensor<Float>([heads, size])
-    for head in 0..<heads {
-      attn_row_pack(
-        matrices.base + head * width * out, Int32(width), Int32(out), result.base + head * size)
-    }
-    return result
-  }
-
-  private func padded(_ rows: Tensor<Float>, width: Int) -> Tensor<Float> {
-    let count = rows.count / width
-    let size = Int(attn_row_padded(Int32(width)))
-    let result = Tensor<Float>([count, size])
-    result.elements.update(repeating: 0)
-    for row in 0..<count {
-      (result.base + row * size).update(from: rows.base + row * width, count: width)
-    }
-    return result
-  }
-
-  /// The part of a head; a tensor of one part serves all heads.
-  private static func part(
-    _ head: Int, of tensor: Tensor<Float>?, size: Int
-  ) -> UnsafePointer<Float>? {
-    guard let tensor else { return nil }
-    guard size > 0 else { return UnsafePointer(tensor.base) }
-    return UnsafePointer(tensor.base + head % (tensor.count / size) * size)
-  }
-
-  // MARK: - Operations
-
   private func fill(
-    _ operation: inout attn_row_op_t, _ step: RowOperation, table: Table, head: Int,
+    _ operation: inout attn_row_op_t, _ step: RowOperation, table: RowTable, head: Int,
     weightHead: Int, statistics: StatisticStore.Side?, keyLength: Int
   ) {
-    operation.p = Self.part(weightHead, of: table.first, size: table.part)
-    operation.q = Self.part(weightHead, of: table.second, size: table.secondPart)
+    operation.p = table.first(head: weightHead)
+    operation.q = table.second(head: weightHead)
     switch step {
     case .scale(let factor): operation.set(ATTN_ROW_SCALE, factor)
     case .project: operation.kind = ATTN_ROW_PROJECT

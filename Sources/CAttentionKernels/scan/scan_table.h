@@ -52,12 +52,26 @@ static inline void scan_reset(const attn_scan_plan_t *plan, float *state) {
   state[attn_scan_running_offset(plan)] = -__builtin_inff();
 }
 
+/// Whether a step is a factor per row and nothing else.
+static inline int scan_is_factor(const attn_scan_step_t *step) {
+  return step->kind == ATTN_SCAN_STEP_SCALE && step->constant == 1 && step->factor && !step->table;
+}
+
+/// Whether the steps of both sides are.
+static inline int scan_has_factors_only(const attn_scan_plan_t *plan,
+                                        const attn_scan_rows_t *rows) {
+  return plan->map == ATTN_SCAN_STEP && !plan->shares && scan_is_factor(&rows->q_step)
+         && scan_is_factor(&rows->k_step);
+}
+
 static inline void scan_accumulate(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
                                    int32_t first, int32_t count, float *state, void *memory,
                                    attn_scan_counts_t *counts) {
   scan_call_t call = scan_call(plan, rows, first, count, state, memory);
   for (int32_t r = 0; r < scan_feature_stride(plan); ++r) call.scratch.normaliser[r] = 0;
-  if (plan->decay == 1) {
+  if (plan->decay == 1 && plan->map == ATTN_SCAN_STEP && scan_is_factor(&rows->k_step)) {
+    scan_accumulate_blocks(&call, SCAN_MAP_FACTOR, SCAN_KEYS | SCAN_NORM);
+  } else if (plan->decay == 1) {
 #define SCAN_BLOCKS(map) scan_accumulate_blocks(&call, map, SCAN_KEYS | SCAN_NORM)
     SCAN_FOR_MAP(plan, SCAN_BLOCKS)
 #undef SCAN_BLOCKS
@@ -98,7 +112,12 @@ static inline void scan_output(const attn_scan_plan_t *plan, const attn_scan_row
                                int32_t first, int32_t count, const float *state, void *memory,
                                attn_scan_counts_t *counts) {
   scan_call_t call = scan_call(plan, rows, first, count, state, memory);
-  if (plan->normalised) {
+  const int factors = plan->map == ATTN_SCAN_STEP && scan_is_factor(&rows->q_step);
+  if (factors && plan->normalised) {
+    scan_output_blocks(&call, SCAN_MAP_FACTOR, SCAN_QUERIES | SCAN_NORM);
+  } else if (factors) {
+    scan_output_blocks(&call, SCAN_MAP_FACTOR, SCAN_QUERIES);
+  } else if (plan->normalised) {
 #define SCAN_BLOCKS(map) scan_output_blocks(&call, map, SCAN_QUERIES | SCAN_NORM)
     SCAN_FOR_MAP(plan, SCAN_BLOCKS)
 #undef SCAN_BLOCKS
@@ -109,18 +128,6 @@ static inline void scan_output(const attn_scan_plan_t *plan, const attn_scan_row
   }
   counts->query_tokens += (uint64_t)count;
   scan_count(plan, count, 1, counts);
-}
-
-/// Whether the steps of both sides are a factor per row and nothing else.
-static inline int scan_has_factors_only(const attn_scan_plan_t *plan,
-                                        const attn_scan_rows_t *rows) {
-  const attn_scan_step_t *steps[] = {&rows->q_step, &rows->k_step};
-  int only = plan->map == ATTN_SCAN_STEP && !plan->shares;
-  for (int i = 0; i < 2; ++i) {
-    only = only && steps[i]->kind == ATTN_SCAN_STEP_SCALE && steps[i]->constant == 1
-           && steps[i]->factor && !steps[i]->table;
-  }
-  return only;
 }
 
 static inline void scan_scan(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
