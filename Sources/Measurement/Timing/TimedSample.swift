@@ -71,7 +71,7 @@ public struct TimedSample: Hashable, Codable, Sendable {
 
   /// Share of a core's issue rate below which another hardware thread must have had a part of it.
   ///
-  /// Readings of a core that nobody shares scatter by 2 %; a busy neighbour takes 10 % and more.
+  /// Readings of a core that nobody shares scatter by 0.5 %; a busy neighbour takes 10 % and more.
   public static let ownCoreShare = 0.97
 
   /// Whether somebody else's thread ran on the same core before or after the block.
