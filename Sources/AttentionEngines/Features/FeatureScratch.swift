@@ -11,6 +11,8 @@ struct FeatureScratch {
   let stride: Int
   /// Floats of a vector over features or over channels.
   let vector: Int
+  /// Floats beside a state: sums of marked features, or what flows add up to.
+  var marks: Int { vector + FlowShares.conserved }
   let kernelBytes: Int
   private let block: Int
   /// Floats of the gates of a chunk.
@@ -22,7 +24,8 @@ struct FeatureScratch {
     statistic: Int
   ) {
     self.stride = stride
-    chunk = Self.chunk(stage, features: stage.featureDim(shape: shape), maps: maps)
+    chunk = Self.chunk(
+      stage, features: stage.featureDim(shape: shape), maps: maps, isCausal: shape.isCausal)
     vector = max(stride, RowPrograms.stride(shape.valueDim))
     block = Int(ATTN_ROW_BLOCK) * stride
     gates = if case .gates = stage.recurrence { chunk * stride } else { 0 }
@@ -38,11 +41,14 @@ struct FeatureScratch {
 
   /// Tokens whose features stay in the second cache beside the state.
   ///
-  /// Where products take rows as they come, nothing has to stay but their outputs.
-  private static func chunk(_ stage: FeatureAttention, features: Int, maps: Bool) -> Int {
-    guard maps || stage.chunkLength < 256 else { return 1024 }
+  /// Where products take rows as they come, nothing has to stay but their outputs, and values that a
+  /// convolution reads.
+  private static func chunk(
+    _ stage: FeatureAttention, features: Int, maps: Bool, isCausal: Bool
+  ) -> Int {
+    guard maps || stage.local != nil || stage.chunkLength < 256 else { return 1024 }
     let fitting = max(32, (1 << 16) / features & ~63)
-    return max(1, min(stage.chunkLength, 256, fitting))
+    return max(1, min(stage.chunkLength, isCausal ? 256 : 512, fitting))
   }
 
   /// Bytes of a worker: kernels, features of queries and keys, rows between steps, gates, vectors.

@@ -3,20 +3,25 @@
 import AttentionCore
 import CAttentionKernels
 
-/// Incoming and outgoing flows of one head: factors of its queries and of its keys.
+/// Incoming and outgoing flows of one head, ahead of the products: mapped rows, factors of the queries,
+/// and what keys are judged by.
 ///
-/// Rows are mapped once; later passes and the products read what the first pass left.
+/// Rows are mapped once; ``FlowShares`` and the products read what is left here. Keys are judged beside
+/// their products, so that they come from memory once less.
 struct FlowPass {
-  /// Queries or keys of a head: their mapped rows, the factors to be found, and what the other side's
-  /// factors make of it.
+  /// Queries or keys of a head: their mapped rows, and factors to be found.
   struct Rows {
     let mapped: UnsafeMutablePointer<Float>
     let factor: UnsafeMutablePointer<Float>
+    /// The sum of the other side's rows.
+    let total: UnsafeMutablePointer<Float>
+    /// The sum of the other side's rows, each times its factor: what is conserved of their flow.
     let conserved: UnsafeMutablePointer<Float>
 
     init(_ side: StatisticStore.Side, head: Int) {
       mapped = side.rows(head)
       factor = side.factor(head)
+      total = side.scale(head)
       conserved = side.shift(head)
     }
   }
@@ -29,41 +34,17 @@ struct FlowPass {
   private var stride: Int { blocks.stride }
   private var width: Int32 { Int32(shape.headDim) }
 
-  /// - Requires: `scratch` is six rows.
-  func run(
-    _ head: AttendOperands.Head, _ queries: Rows, _ keys: Rows,
-    scratch: UnsafeMutablePointer<Float>
-  ) {
-    scratch.update(repeating: 0, count: 6 * stride)
-    everywhere(head, queries, keys, scratch)
-  }
-
-  /// Intake and outflow of every token, and what is conserved of either side; ``FlowShares`` does the
-  /// rest.
-  private func everywhere(
-    _ head: AttendOperands.Head, _ queries: Rows, _ keys: Rows,
-    _ sums: UnsafeMutablePointer<Float>
-  ) {
-    let (querySum, keySum) = (sums, sums + stride)
-    let (queryCount, keyCount) = (shape.queryLength, shape.keyLength)
-    blocks.map(head.query, queryCount, into: queries.mapped, sums: querySum)
-    blocks.map(head.key, keyCount, into: keys.mapped, sums: keySum)
-    keys.conserved.update(repeating: 0, count: stride)
-    queries.conserved.update(repeating: 0, count: stride)
-    // Every query takes in what the keys give out, every key gives to the queries.
-    balance(queries, queryCount, against: keySum, keys.conserved)
-    balance(keys, keyCount, against: querySum, queries.conserved)
-  }
-
-  /// Factors `1 / flow` of rows, and the sum of rows times their factors.
-  private func balance(
-    _ rows: Rows, _ count: Int, against other: UnsafeMutablePointer<Float>,
-    _ sum: UnsafeMutablePointer<Float>
-  ) {
-    blocks.walk(rows.mapped, count) { block, features in
+  func run(_ head: AttendOperands.Head, _ queries: Rows, _ keys: Rows) {
+    for sums in [queries.total, keys.total, keys.conserved] {
+      sums.update(repeating: 0, count: stride)
+    }
+    blocks.map(head.key, shape.keyLength, into: keys.mapped, sums: queries.total)
+    // Every query takes in what the keys give out. Its block is still in the nearest cache.
+    blocks.map(head.query, shape.queryLength, into: queries.mapped, sums: keys.total) {
+      block, features in
       kernels.balance_rows(
-        features, stride, Int32(block.count), width, other, epsilon,
-        rows.factor + block.lowerBound, sum)
+        features, stride, Int32(block.count), width, queries.total, epsilon,
+        queries.factor + block.lowerBound, keys.conserved)
     }
   }
 }
@@ -76,10 +57,23 @@ struct FlowShares {
   let kernels: attn_features_kernels_t
   let epsilon: Float
 
-  /// Makes factors of keys their competition, and returns the sum that they are to be divided by.
-  func compete(_ keys: Range<Int>, head: Int) -> Float {
-    let flows = store.keys.factor(head) + keys.lowerBound
-    dots(of: store.keys, keys, head: head, into: flows)
+  /// Where marks of a range of keys have what is conserved of its flow, behind the sum of its shares.
+  static let conserved = 16
+
+  /// Makes factors of keys their competition, adds what is conserved of their flow to `conserved`, and
+  /// returns the sum that the factors are to be divided by.
+  func compete(
+    _ keys: Range<Int>, head: Int, conserved: UnsafeMutablePointer<Float>
+  ) -> Float {
+    let side = store.keys
+    let flows = side.factor(head) + keys.lowerBound
+    for first in stride(from: keys.lowerBound, to: keys.upperBound, by: Int(ATTN_ROW_BLOCK)) {
+      let block = first..<min(first + Int(ATTN_ROW_BLOCK), keys.upperBound)
+      kernels.balance_rows(
+        side.rows(head) + first * side.padded, side.padded, Int32(block.count),
+        Int32(shape.headDim), side.scale(head), epsilon, side.factor(head) + first, conserved)
+      dots(of: side, block, head: head, into: side.factor(head) + first)
+    }
     for key in 0..<keys.count { flows[key] = min(max(flows[key], -1), 1) }
     return kernels.exponentials(flows, Int64(keys.count), 1)
   }

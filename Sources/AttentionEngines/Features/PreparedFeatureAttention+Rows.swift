@@ -101,7 +101,9 @@ extension PreparedFeatureAttention {
     marks: UnsafeMutablePointer<Float>, worker: Int
   ) {
     let parts = layout.parts(scratch[worker])
-    if let flowShares { marks[0] += flowShares.compete(keys, head: head) }
+    if let flowShares {
+      marks[0] += flowShares.compete(keys, head: head, conserved: marks + FlowShares.conserved)
+    }
     map(
       keyPrograms, head: head, source(keys: at, head: head) + keys.lowerBound * sourceStride,
       stride: sourceStride, count: keys.count, place: keys.lowerBound, into: parts.keys,

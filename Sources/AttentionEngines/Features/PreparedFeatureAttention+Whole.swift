@@ -12,7 +12,7 @@ extension PreparedFeatureAttention {
     let keys = split.keys(range: range, shape: shape)
     let at = operands.head(queryHead(ofState: head), shape: shape)
     let state = self.state(unit)
-    marks(unit).update(repeating: 0, count: layout.vector)
+    marks(unit).update(repeating: 0, count: layout.marks)
     context.kernels.scan.reset(plans.sum(0), state)
     add(keys, of: at, head: head, to: state, marks: marks(unit), worker: worker, plan: 0)
   }
@@ -24,7 +24,7 @@ extension PreparedFeatureAttention {
     for range in 1..<max(split.keyRanges, 1) {
       context.kernels.scan.merge(plan, state(first), state(first + range))
       let (mine, other) = (marks(first), marks(first + range))
-      for index in 0..<layout.vector { mine[index] += other[index] }
+      for index in 0..<layout.marks { mine[index] += other[index] }
     }
     if stage.sumsValues { takeMeans(head: head, worker: worker) }
     if flowShares != nil {
@@ -32,6 +32,8 @@ extension PreparedFeatureAttention {
       let factors = layout.parts(scratch[worker]).vectors
       factors.update(repeating: Float(shape.keyLength) / marks(first)[0], count: layout.vector)
       scale(state(first), by: factors)
+      store.queries.shift(head).update(
+        from: marks(first) + FlowShares.conserved, count: store.queries.padded)
     }
     guard case .keySums = stage.normalizer else { return }
     sumAgain(head: head, worker: worker)

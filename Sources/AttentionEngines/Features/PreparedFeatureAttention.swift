@@ -101,7 +101,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       }
     scratch = Workspace(bytesPerWorker: layout.bytes, workers: context.pool.count)
     states = Workspace(
-      bytesPerWorker: plans.stateBytes + 4 * layout.vector,
+      bytesPerWorker: plans.stateBytes + 4 * layout.marks,
       workers: shape.isCausal ? context.pool.count : stateHeads * split.keyRanges)
     board = CountBoard(workers: context.pool.count)
     expectedCounts = stage.expectedCounts(shape: shape)
@@ -234,6 +234,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       mapQueries(first..<first + count, of: at, head: head, marks: marks, worker: worker)
       let output = at.output + first * shape.valueDim
       var rows = rows(parts, value: nil, output: output)
+      if local != nil { rows.v_next = at.value + first * shape.valueDim }
       place(&rows, queries: first, count: count, of: at, head: head, worker: worker)
       var work = attn_scan_counts_t()
       context.kernels.scan.output(

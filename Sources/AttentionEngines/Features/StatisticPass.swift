@@ -29,7 +29,7 @@ final class StatisticPass: @unchecked Sendable {
     blocks = MappedBlocks(kind: kind, width: shape.headDim, kernels: kernels)
     // Sums, largest elements: of query heads, then of key-value heads.
     moments = Tensor([shape.batch * (shape.queryHeads + shape.keyValueHeads), 3])
-    scratchCount = (Int(ATTN_ROW_BLOCK) + 6) * blocks.stride
+    scratchCount = (Int(ATTN_ROW_BLOCK) + 1) * blocks.stride
   }
 
   private var stride: Int { blocks.stride }
@@ -54,8 +54,7 @@ final class StatisticPass: @unchecked Sendable {
       let flow = FlowPass(shape: shape, blocks: blocks, epsilon: Float(epsilon))
       flow.run(
         operands.head(unit, shape: shape),
-        FlowPass.Rows(store.queries, head: unit), FlowPass.Rows(store.keys, head: unit),
-        scratch: scratch)
+        FlowPass.Rows(store.queries, head: unit), FlowPass.Rows(store.keys, head: unit))
     }
   }
 
@@ -185,48 +184,29 @@ final class MappedBlocks: @unchecked Sendable {
     steps.deallocate()
   }
 
-  typealias Body = (_ block: Range<Int>, _ mapped: UnsafePointer<Float>) -> Void
-
-  /// Maps rows and calls `body` for every block of them.
-  func map(
-    _ rows: UnsafePointer<Float>, _ count: Int, into mapped: UnsafeMutablePointer<Float>,
-    _ body: Body
-  ) {
-    var scratch = attn_row_scratch_t()
-    let width = Int(steps.pointee.width)
-    walk(mapped, count) { block, _ in
-      let first = block.lowerBound
-      kernels.apply(
-        steps, 1, rows + first * width, width, Int32(block.count), Int64(first),
-        mapped + first * stride, stride, &scratch)
-      body(block, mapped + first * stride)
-    }
-  }
-
   /// Maps rows and adds them to `sums`, or finds their `products` with these.
   ///
-  /// Unless it `keeps` them, each block takes the place of the one before it.
+  /// Unless it `keeps` them, rows are left out, and `mapped` is scratch of one block; `body` is called for
+  /// every block that has been kept.
   func map(
     _ rows: UnsafePointer<Float>, _ count: Int, into mapped: UnsafeMutablePointer<Float>,
     keeps: Bool = true, sums: UnsafeMutablePointer<Float>,
-    products: UnsafeMutablePointer<Float>? = nil
+    products: UnsafeMutablePointer<Float>? = nil,
+    _ body: (_ block: Range<Int>, _ mapped: UnsafePointer<Float>) -> Void = { _, _ in }
   ) {
     var scratch = attn_row_scratch_t()
     scratch.sums = sums
+    scratch.first = mapped
+    scratch.stride = stride
     let width = Int(steps.pointee.width)
-    walk(mapped, count) { block, _ in
-      let first = block.lowerBound
+    for first in Swift.stride(from: 0, to: count, by: Int(ATTN_ROW_BLOCK)) {
+      let block = first..<min(first + Int(ATTN_ROW_BLOCK), count)
+      let kept = keeps ? mapped + first * stride : nil
       scratch.products = products.map { $0 + first }
       kernels.apply(
-        steps, 2, rows + first * width, width, Int32(block.count), Int64(first),
-        keeps ? mapped + first * stride : mapped, stride, &scratch)
-    }
-  }
-
-  /// Calls `body` for every block of rows that are mapped already.
-  func walk(_ mapped: UnsafePointer<Float>, _ count: Int, _ body: Body) {
-    for first in Swift.stride(from: 0, to: count, by: Int(ATTN_ROW_BLOCK)) {
-      body(first..<min(first + Int(ATTN_ROW_BLOCK), count), mapped + first * stride)
+        steps, 2, rows + first * width, width, Int32(block.count), Int64(first), kept, stride,
+        &scratch)
+      if let kept { body(block, kept) }
     }
   }
 }

@@ -104,9 +104,10 @@ public struct PlannedMemory {
     let features = stage.featureDim(shape: shape)
     let heads = stage.stateHeads(shape: shape)
     let vector = RowPrograms.stride(max(features, shape.valueDim))
-    var bytes = states(heads: heads) * stateBytes(features: features, marks: vector)
+    var bytes = states(heads: heads) * stateBytes(features: features, marks: vector + 16)
     // Blocks of features per worker.
-    bytes += 4 * workers * (2 * 256 + 3 * Int(ATTN_ROW_BLOCK)) * min(vector, 1 << 10)
+    let chunk = shape.isCausal ? 256 : 512
+    bytes += 4 * workers * (2 * chunk + 3 * Int(ATTN_ROW_BLOCK)) * min(vector, 1 << 10)
     if let statistic = stage.statistic, statistic.hasFactors,
       stage.causalFlow(shape: shape) == nil
     {

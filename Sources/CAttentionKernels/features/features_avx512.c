@@ -17,33 +17,6 @@ static inline __attribute__((always_inline)) __m512 exp2_table(void) {
       0x1.ea4afap+0f);
 }
 
-/// e^(scale x) to 4.2e-7 relative; 2^-126 below, 2^127 above.
-///
-/// With scale = log2(e) x = i / 16 + f and |f| <= 1/32: 2^(i mod 16 / 16) by a permute, whose table makes
-/// up for the bits of i mod 16 where i is added to the exponent; 2^f by a quadratic (minimax with
-/// constant term 1). Passes over rows are bound by the number of instructions, so that the product
-/// with log2(e) is a part of both sums that it belongs to.
-static inline __attribute__((always_inline)) __m512 exp_by_table(__m512 x, float scale,
-                                                                 int is_below) {
-  const __m512 magic = _mm512_set1_ps(0x1.8p+19f), base = _mm512_set1_ps(scale * 0x1.715476p+0f);
-  const __m512i table = _mm512_setr_epi32(
-      0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3,
-      0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
-      0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c,
-      0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d);
-  // The second operand is what a NaN comes through.
-  const float most = 127.0f / 0x1.715476p+0f, least = -126.0f / 0x1.715476p+0f;
-  x = _mm512_max_ps(_mm512_set1_ps(scale < 0 ? -most : least), x);
-  if (scale < 0 || !is_below) x = _mm512_min_ps(_mm512_set1_ps(scale < 0 ? -least : most), x);
-  __m512 shifted = _mm512_fmadd_ps(x, base, magic);
-  __m512 f = _mm512_fmsub_ps(x, base, _mm512_sub_ps(shifted, magic));
-  __m512i i = _mm512_castps_si512(shifted);
-  __m512 power = _mm512_castsi512_ps(
-      _mm512_add_epi32(_mm512_permutexvar_epi32(i, table), _mm512_slli_epi32(i, 19)));
-  __m512 slope = _mm512_fmadd_ps(f, _mm512_set1_ps(0.2402265f), _mm512_set1_ps(0.6931879f));
-  return _mm512_fmadd_ps(_mm512_mul_ps(f, slope), power, power);
-}
-
 /// 1 / x to 1e-7 relative for finite x: an estimate of 14 bits and one step of Newton's, which take a
 /// quarter of a division's time.
 static inline __attribute__((always_inline)) __m512 reciprocal_by_newton(__m512 x) {
@@ -216,6 +189,47 @@ static inline __attribute__((always_inline)) void exp2_each(__m512 *x, int count
   SIDE_BY_SIDE x[i] = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x[i]), part[i]));
 }
 
+/// e^(scale x) to 4.2e-7 relative; 2^-126 below, 2^127 above.
+///
+/// With scale = log2(e) x = i / 16 + f and |f| <= 1/32: 2^(i mod 16 / 16) by a permute, whose table makes
+/// up for the bits of i mod 16 where i is added to the exponent; 2^f by a quadratic (minimax with
+/// constant term 1). Passes over rows are bound by the number of instructions, so that the product
+/// with log2(e) is a part of both sums that it belongs to.
+static inline __attribute__((always_inline)) void exp_each(__m512 *x, float scale, int is_below,
+                                                           int count) {
+  const __m512 magic = _mm512_set1_ps(0x1.8p+19f), base = _mm512_set1_ps(scale * 0x1.715476p+0f);
+  const __m512i table = _mm512_setr_epi32(
+      0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3,
+      0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
+      0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c,
+      0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d);
+  // The second operand is what a NaN comes through.
+  const float most = 127.0f / 0x1.715476p+0f, least = -126.0f / 0x1.715476p+0f;
+  const __m512 low = _mm512_set1_ps(scale < 0 ? -most : least);
+  const __m512 high = _mm512_set1_ps(scale < 0 ? -least : most);
+  __m512 f[SIDE_BY_SIDE_VECTORS], slope[SIDE_BY_SIDE_VECTORS];
+  __m512i part[SIDE_BY_SIDE_VECTORS], power[SIDE_BY_SIDE_VECTORS];
+  SIDE_BY_SIDE x[i] = _mm512_max_ps(low, x[i]);
+  SIDE_BY_SIDE if (scale < 0 || !is_below) x[i] = _mm512_min_ps(high, x[i]);
+  SIDE_BY_SIDE f[i] = _mm512_fmadd_ps(x[i], base, magic);
+  SIDE_BY_SIDE part[i] = _mm512_castps_si512(f[i]);
+  SIDE_BY_SIDE f[i] = _mm512_sub_ps(f[i], magic);
+  SIDE_BY_SIDE power[i] = _mm512_permutexvar_epi32(part[i], table);
+  SIDE_BY_SIDE part[i] = _mm512_slli_epi32(part[i], 19);
+  SIDE_BY_SIDE f[i] = _mm512_fmsub_ps(x[i], base, f[i]);
+  SIDE_BY_SIDE power[i] = _mm512_add_epi32(power[i], part[i]);
+  SIDE_BY_SIDE slope[i] = _mm512_fmadd_ps(f[i], _mm512_set1_ps(0.2402265f),
+                                          _mm512_set1_ps(0.6931879f));
+  SIDE_BY_SIDE x[i] = _mm512_castsi512_ps(power[i]);
+  SIDE_BY_SIDE f[i] = _mm512_mul_ps(f[i], slope[i]);
+  SIDE_BY_SIDE x[i] = _mm512_fmadd_ps(f[i], x[i], x[i]);
+}
+
+static inline __attribute__((always_inline)) __m512 exp_one(__m512 x, float scale, int is_below) {
+  exp_each(&x, scale, is_below, 1);
+  return x;
+}
+
 /// log2(x) for normal x >= 1, to 6e-8 absolute and the rounding of the result: the mantissa is
 /// (1 + r) c with c at the middle of one of 32 parts.
 static inline __attribute__((always_inline)) void log2_each(__m512 *x, int count) {
@@ -242,6 +256,8 @@ static inline __attribute__((always_inline)) void reciprocal_each(__m512 *x, int
 }
 
 #define FEATURE_EXP2_EACH(x, count) exp2_each((__m512 *)(x), count)
+#define FEATURE_EXP_BELOW_EACH(x, count) exp_each((__m512 *)(x), 1, 1, count)
+#define FEATURE_EXP_NEGATIVE_EACH(x, count) exp_each((__m512 *)(x), -1, 0, count)
 #define FEATURE_LOG2_EACH(x, count) log2_each((__m512 *)(x), count)
 #define FEATURE_RECIPROCAL_EACH(x, count) reciprocal_each((__m512 *)(x), count)
 
@@ -254,9 +270,9 @@ static inline __attribute__((always_inline)) __m512 exp2_clamped(__m512 x) {
 }
 
 #define FEATURE_EXP2(x) ((vec16)exp2_clamped((__m512)(x)))
-#define FEATURE_EXP(x) ((vec16)exp_by_table((__m512)(x), 1, 0))
-#define FEATURE_EXP_BELOW(x) ((vec16)exp_by_table((__m512)(x), 1, 1))
-#define FEATURE_EXP_NEGATIVE(x) ((vec16)exp_by_table((__m512)(x), -1, 0))
+#define FEATURE_EXP(x) ((vec16)exp_one((__m512)(x), 1, 0))
+#define FEATURE_EXP_BELOW(x) ((vec16)exp_one((__m512)(x), 1, 1))
+#define FEATURE_EXP_NEGATIVE(x) ((vec16)exp_one((__m512)(x), -1, 0))
 #define FEATURE_RECIPROCAL(x) ((vec16)reciprocal_by_newton((__m512)(x)))
 
 #define FEATURE_LOG1P_UNIT(y) ((vec16)log1p_by_table((__m512)(y)))

@@ -73,34 +73,35 @@ FEATURE_INLINE int f_is_softmax_pairs(const attn_row_op_t *ops) {
 static void f_apply(const attn_row_op_t *ops, int32_t steps, const float *x, ptrdiff_t x_stride,
                     int32_t rows, int64_t position, float *out, ptrdiff_t out_stride,
                     const attn_row_scratch_t *scratch) {
+  f_turning_t turning = f_turning(ops, steps, position);
+  if (turning.steps == steps) {
+    feature_block_t in = {x, x_stride, rows, 1};
+    f_turn_steps(&turning, &in, out, out_stride, position, scratch);
+    return;
+  }
   for (int32_t first = 0; first < rows; first += FEATURE_ROWS_AT_ONCE) {
     int32_t left = rows - first, count = left < FEATURE_ROWS_AT_ONCE ? left : FEATURE_ROWS_AT_ONCE;
     const float *input = x + first * x_stride;
-    float *result = out + first * out_stride;
+    float *result = out ? out + first * out_stride : scratch->first;
+    ptrdiff_t result_stride = out ? out_stride : scratch->stride;
     feature_block_t in = {input, x_stride, count, 1};
     attn_row_scratch_t part = *scratch;
     if (part.products) part.products += first;
     if (part.factors) part.factors += first;
-    if (f_focus_steps(ops, steps, &in, result, out_stride, part.factors)) continue;
-    f_turning_t turning = f_turning(ops, steps, position + first);
-    int32_t begin = 0;
-    if (turning.steps == steps) {
-      f_turn_steps(&turning, &in, result, out_stride, position + first, &part);
-      begin = steps;
-    }
-    for (int32_t i = begin; i < steps; ++i) {
+    if (f_focus_steps(ops, steps, &in, result, result_stride, part.factors)) continue;
+    for (int32_t i = 0; i < steps; ++i) {
       if (i == steps - 2 && f_is_softmax_pairs(ops + i)) {
-        f_softmax_pairs(ops + i, &in, result, out_stride);
+        f_softmax_pairs(ops + i, &in, result, result_stride);
         break;
       }
       // A mark that ends the map leaves rows as they stand.
       int last = i == steps - 1 || (i == steps - 2 && ops[i + 1].kind == ATTN_ROW_MARK);
       float *to = last ? result : i % 2 == 0 ? scratch->first : scratch->second;
-      ptrdiff_t stride = last ? out_stride : scratch->stride;
+      ptrdiff_t stride = last ? result_stride : scratch->stride;
       f_step(ops + i, &in, to, stride, position + first, input, x_stride, &part);
       in = (feature_block_t){to, stride, count, 0};
     }
-    f_clear_rest(result, out_stride, count, ops[steps - 1].width_out);
+    f_clear_rest(result, result_stride, count, ops[steps - 1].width_out);
   }
 }
 

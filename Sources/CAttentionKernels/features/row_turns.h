@@ -83,16 +83,18 @@ static f_turning_t f_turning(const attn_row_op_t *ops, int32_t steps, int64_t po
   return turning;
 }
 
-FEATURE_INLINE vec16 f_turning_map(vec16 x, vec16 plus, attn_row_kind_t kind) {
-  const vec16 zero = f_set1(0.0f);
+/// The map of one row, whose vectors go side by side.
+FEATURE_INLINE void f_turning_map(vec16 *x, vec16 plus, attn_row_kind_t kind) {
   switch (kind) {
-    case ATTN_ROW_ELU1: return f_max(x, zero) + f_exp_below(f_min(x, zero));
-    case ATTN_ROW_SIGMOID: return f_sigmoid(x);
-    default: return f_max(x, zero) + plus;
+    case ATTN_ROW_ELU1: f_elu1_each(x, FEATURE_HELD); break;
+    case ATTN_ROW_SIGMOID: f_sigmoid_each(x, FEATURE_HELD); break;
+    default:
+      FEATURE_UNROLL for (int j = 0; j < FEATURE_HELD; ++j) x[j] = f_max(x[j], f_set1(0.0f)) + plus;
   }
 }
 
-/// The steps of `f_turning` for queries (`products`) or for keys.
+/// The steps of `f_turning` for rows of queries (`products`) or keys; rows that are not turned are left
+/// out where `out` is NULL.
 FEATURE_INLINE void f_turn_marked(const f_turning_t *turning, const feature_block_t *in,
                                   float *out, ptrdiff_t out_stride, int64_t position,
                                   const attn_row_scratch_t *scratch, attn_row_kind_t kind,
@@ -100,7 +102,7 @@ FEATURE_INLINE void f_turn_marked(const f_turning_t *turning, const feature_bloc
   enum { vectors = FEATURE_HELD, width = FEATURE_HELD * FEATURE_LANES };
   const vec16 plus = f_set1(turning->map->a);
   const attn_row_op_t *turn = turning->turn;
-  vec16 sums[FEATURE_HELD];
+  vec16 sums[FEATURE_HELD], products[FEATURE_LANES];
   FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
     sums[j] = f_load(scratch->sums + j * FEATURE_LANES);
   }
@@ -111,7 +113,9 @@ FEATURE_INLINE void f_turn_marked(const f_turning_t *turning, const feature_bloc
     vec16 x[FEATURE_HELD];
     FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
       x[j] = f_row(in, from + j * FEATURE_LANES, FEATURE_LANES);
-      x[j] = f_turning_map(x[j], plus, kind);
+    }
+    f_turning_map(x, plus, kind);
+    FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
       if (turns || turning->factor) x[j] *= before;
       if (queries) {
         product += x[j] * sums[j];
@@ -120,10 +124,15 @@ FEATURE_INLINE void f_turn_marked(const f_turning_t *turning, const feature_bloc
       }
       if (turns) x[j] = f_turn(x[j], f_load(table + j * FEATURE_LANES));
     }
-    if (queries) scratch->products[t] = f_sum(product);
+    products[t % FEATURE_LANES] = product;
+    if (queries && turns) scratch->products[t] = f_sum(product);
     vec16 factor = f_set1(turns ? f_turn_factor(turn, scratch->products, t) : 1.0f);
-    FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
+    FEATURE_UNROLL for (int j = 0; j < vectors && (turns || out); ++j) {
       f_store(out + t * out_stride + j * FEATURE_LANES, turns ? factor * x[j] : x[j]);
+    }
+    int32_t past = t % FEATURE_LANES + 1;
+    if (queries && !turns && (past == FEATURE_LANES || t + 1 == in->rows)) {
+      f_store_first(scratch->products + t + 1 - past, past, f_sum_each(products));
     }
   }
   FEATURE_UNROLL for (int j = 0; j < vectors && !queries; ++j) {

@@ -59,24 +59,35 @@ static void f_column_sum(const float *x, ptrdiff_t stride, int32_t rows, int32_t
 #undef FEATURE_PART
 }
 
+/// Products of sixteen rows of `vectors` whole vectors with a vector, both raised by the guard: `other`
+/// is raised already.
+FEATURE_INLINE vec16 f_dots_sixteen(const float *x, ptrdiff_t stride, const vec16 *other,
+                                    vec16 guard, int vectors) {
+  vec16 r[FEATURE_LANES];
+  FEATURE_UNROLL
+  for (int i = 0; i < FEATURE_LANES; ++i) {
+    r[i] = f_set1(0.0f);
+    FEATURE_UNROLL
+    for (int j = 0; j < vectors; ++j) {
+      r[i] += (f_load(x + i * stride + j * FEATURE_LANES) + guard) * other[j];
+    }
+  }
+  return f_sum_each(r);
+}
+
 static void f_row_dots(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
                        const float *y, float eps, float *dots) {
   const vec16 guard = f_set1(eps), zero = f_set1(0.0f);
+  int32_t t = 0;
   if (width == FEATURE_COLUMNS * FEATURE_LANES) {
     vec16 other[FEATURE_COLUMNS];
     FEATURE_UNROLL
     for (int j = 0; j < FEATURE_COLUMNS; ++j) other[j] = f_load(y + j * FEATURE_LANES) + guard;
-    for (int32_t t = 0; t < rows; ++t) {
-      vec16 sum = zero;
-      FEATURE_UNROLL
-      for (int j = 0; j < FEATURE_COLUMNS; ++j) {
-        sum += (f_load(x + t * stride + j * FEATURE_LANES) + guard) * other[j];
-      }
-      dots[t] = f_sum(sum);
+    for (; t + FEATURE_LANES <= rows; t += FEATURE_LANES) {
+      f_store(dots + t, f_dots_sixteen(x + t * stride, stride, other, guard, FEATURE_COLUMNS));
     }
-    return;
   }
-  for (int32_t t = 0; t < rows; ++t) {
+  for (; t < rows; ++t) {
     vec16 sum = zero;
     for (int32_t c = 0; c < width; c += FEATURE_LANES) {
       int32_t left = width - c;
@@ -125,16 +136,7 @@ static void f_row_factors(const attn_row_op_t *op, const float *x, ptrdiff_t str
 /// Sixteen rows of `vectors` whole vectors, read once.
 FEATURE_INLINE void f_balance_part(const float *x, ptrdiff_t stride, const vec16 *other,
                                    vec16 guard, float *factor, vec16 *sums, int vectors) {
-  vec16 r[FEATURE_LANES];
-  FEATURE_UNROLL
-  for (int i = 0; i < FEATURE_LANES; ++i) {
-    r[i] = f_set1(0.0f);
-    FEATURE_UNROLL
-    for (int j = 0; j < vectors; ++j) {
-      r[i] += (f_load(x + i * stride + j * FEATURE_LANES) + guard) * other[j];
-    }
-  }
-  f_store(factor, f_reciprocal(f_sum_each(r)));
+  f_store(factor, f_reciprocal(f_dots_sixteen(x, stride, other, guard, vectors)));
   for (int i = 0; i < FEATURE_LANES; ++i) {
     FEATURE_UNROLL
     for (int j = 0; j < vectors; ++j) {

@@ -164,6 +164,14 @@ FEATURE_INLINE vec16 f_log1p_unit(vec16 y) {
 /// 2^x for x in -126 ... 127 in `count` vectors, at most four, side by side.
 FEATURE_INLINE void f_exp2_each(vec16 *x, int count) { FEATURE_EXP2_EACH(x, count); }
 
+/// e^x for x <= 0.
+FEATURE_INLINE void f_exp_below_each(vec16 *x, int count) { FEATURE_EXP_BELOW_EACH(x, count); }
+
+/// e^-x.
+FEATURE_INLINE void f_exp_negative_each(vec16 *x, int count) {
+  FEATURE_EXP_NEGATIVE_EACH(x, count);
+}
+
 /// log2(x) for normal x >= 1, to 2e-7 absolute and the rounding of the result.
 FEATURE_INLINE void f_log2_each(vec16 *x, int count) { FEATURE_LOG2_EACH(x, count); }
 
@@ -172,6 +180,14 @@ FEATURE_INLINE void f_reciprocal_each(vec16 *x, int count) { FEATURE_RECIPROCAL_
 #else
 FEATURE_INLINE void f_exp2_each(vec16 *x, int count) {
   FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] = f_exp2(x[i]);
+}
+
+FEATURE_INLINE void f_exp_below_each(vec16 *x, int count) {
+  FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] = f_exp_below(x[i]);
+}
+
+FEATURE_INLINE void f_exp_negative_each(vec16 *x, int count) {
+  FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] = f_exp_negative(x[i]);
 }
 
 FEATURE_INLINE void f_log2_each(vec16 *x, int count) {
@@ -190,13 +206,20 @@ FEATURE_INLINE void f_reciprocal_each(vec16 *x, int count) {
 
 /// 1 / (1 + e^-x) in `count` vectors.
 FEATURE_INLINE void f_sigmoid_each(vec16 *x, int count) {
-  FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] *= f_set1(-0x1.715476p+0f);
-  FEATURE_UNROLL for (int i = 0; i < count; ++i) {
-    x[i] = f_min(f_max(x[i], f_set1(-126.0f)), f_set1(126.0f));
-  }
-  f_exp2_each(x, count);
+  f_exp_negative_each(x, count);
   FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] += f_set1(1.0f);
   f_reciprocal_each(x, count);
+}
+
+/// x + 1 for x > 0, else e^x, in `count` vectors.
+FEATURE_INLINE void f_elu1_each(vec16 *x, int count) {
+  vec16 positive[4];
+  FEATURE_UNROLL for (int i = 0; i < count; ++i) {
+    positive[i] = f_max(x[i], f_set1(0.0f));
+    x[i] = f_min(x[i], f_set1(0.0f));
+  }
+  f_exp_below_each(x, count);
+  FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] += positive[i];
 }
 
 FEATURE_INLINE vec16 f_abs(vec16 x) { return (vec16)((lanes16)x & (lanes16)0x7fffffff); }

@@ -92,7 +92,8 @@ typedef struct {
 typedef struct {
   /// Applies `steps` steps to `rows <= ATTN_ROW_BLOCK` rows whose first stands at `position` and
   /// writes the features, then zeros up to the width padded to 16. Rows of `out` have room for
-  /// them, and for one vector more after a TAYLOR step.
+  /// them, and for one vector more after a TAYLOR step. `out` may be NULL for a map of one step and a
+  /// MARK, of which only the sums or products are wanted.
   void (*apply)(const attn_row_op_t *ops, int32_t steps, const float *x, ptrdiff_t x_stride,
                 int32_t rows, int64_t position, float *out, ptrdiff_t out_stride,
                 const attn_row_scratch_t *scratch);

@@ -80,6 +80,9 @@ typedef struct {
   /// speed only.
   const float *q_next, *k_next;
   ptrdiff_t next_stride;
+  /// `output`: values, `v_stride` apart, fetched along with the rows for what follows the products, or
+  /// NULL; speed only.
+  const float *v_next;
   float key_maximum;  ///< EXP: what `key_maximum` returned for all keys; -inf: found on the way
 } attn_scan_rows_t;
 

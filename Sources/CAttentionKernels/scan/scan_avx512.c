@@ -88,9 +88,32 @@ SCAN_INLINE vec vec_turn(vec x, vec table) {
   return _mm512_fmaddsub_ps(x, _mm512_moveldup_ps(table), across);
 }
 
-/// Sums over the lanes of `rows` vectors.
+/// Sums over the lanes of `rows` vectors, sixteen at a time: there is room for whole sixteens.
 SCAN_INLINE void vec_sum_rows(const float *lanes, int32_t rows, float *sums) {
-  for (int32_t t = 0; t < rows; ++t) sums[t] = vec_sum(vec_load(lanes + t * SCAN_LANES));
+  for (int32_t t = 0; t < rows; t += SCAN_LANES, lanes += SCAN_LANES * SCAN_LANES) {
+    vec x[SCAN_LANES];
+    // Pairs of rows, then fours, whose sums by quarter of a register are joined twice.
+    SCAN_UNROLL_ALL
+    for (int i = 0; i < 8; ++i) {
+      vec a = vec_load(lanes + 2 * i * SCAN_LANES), b = vec_load(lanes + (2 * i + 1) * SCAN_LANES);
+      x[i] = vec_add(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    }
+    SCAN_UNROLL_ALL
+    for (int i = 0; i < 4; ++i) {
+      __m512d a = _mm512_castps_pd(x[2 * i]), b = _mm512_castps_pd(x[2 * i + 1]);
+      x[i] = vec_add(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
+                     _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+    }
+    SCAN_UNROLL_ALL
+    for (int count = 2; count > 0; --count) {
+      SCAN_UNROLL_ALL
+      for (int i = 0; i < count; ++i) {
+        vec a = x[2 * i], b = x[2 * i + 1];
+        x[i] = vec_add(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+      }
+    }
+    vec_store(sums + t, x[0]);
+  }
 }
 
 #include "scan_table.h"

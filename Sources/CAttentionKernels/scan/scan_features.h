@@ -44,7 +44,7 @@ typedef struct {
   ptrdiff_t k_ahead, q_ahead;  // bytes from the row mapped to the row fetched into cache
   ptrdiff_t k_drift, q_drift;  // READY and STEP: what these grow by from row to row
   int32_t fetched;             // READY: columns of the rows fetched
-  const char *v_fetched;       // row of v fetched along with the key mapped
+  const char *v_fetched;       // row of v fetched along with the key, or with a query alone
   char *o_fetched;             // row of o, along with the query
   ptrdiff_t v_stride, o_stride;  // bytes
 } scan_cursor_t;
@@ -148,6 +148,7 @@ SCAN_INLINE void scan_next_row(scan_cursor_t *c, scan_map_t map, int flags) {
     c->q += c->q_stride;
     c->q_features += c->feature_stride;
     c->o_fetched += c->o_stride;
+    if (!(flags & SCAN_KEYS)) c->v_fetched += c->v_stride;
     if (map == SCAN_MAP_EXP || map == SCAN_MAP_FACTOR) c->q_shift += 1;
     if (map == SCAN_MAP_STEP && c->q_shift) c->q_shift += 1;
     if (map == SCAN_MAP_STEP && c->q_table) c->q_table += c->q_step->table_stride;
@@ -186,6 +187,9 @@ SCAN_INLINE void scan_step_queries(scan_cursor_t *c, scan_map_t map, int flags) 
   if (map != SCAN_MAP_READY || column < c->fetched) {
     __builtin_prefetch((const char *)(c->q + column) + c->q_ahead);
     __builtin_prefetch(c->o_fetched + column * (ptrdiff_t)sizeof(float), 1);
+    // What follows the products reads values. Hints for the second cache alone were no faster, and took
+    // lines that were in the nearest one out of it.
+    if (!(flags & SCAN_KEYS)) __builtin_prefetch(c->v_fetched + column * (ptrdiff_t)sizeof(float));
   }
   if (map == SCAN_MAP_READY) __builtin_prefetch(c->q_features + column);
   if (map == SCAN_MAP_STEP && !(flags & SCAN_KEYS)) {

@@ -20,12 +20,13 @@ typedef struct {
   int32_t first, count;
   float *state;
   scan_scratch_t scratch;
+  const attn_scan_step_t *scale;  // what queries are scaled by, left to their outputs, or NULL
 } scan_call_t;
 
 static inline scan_call_t scan_call(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
                                     int32_t first, int32_t count, const float *state,
                                     void *memory) {
-  scan_call_t call = {plan, rows, first, count, (float *)(uintptr_t)state, {0}};
+  scan_call_t call = {plan, rows, first, count, (float *)(uintptr_t)state, {0}, NULL};
   scan_scratch_layout(plan, memory, &call.scratch);
   return call;
 }
@@ -139,6 +140,10 @@ SCAN_INLINE void scan_cursor_queries(scan_cursor_t *c, const scan_call_t *call, 
   c->o_fetched = (char *)(rows->o + (call->first + start) * rows->o_stride);
   c->o_stride = rows->o_stride * (ptrdiff_t)sizeof(float);
   c->o_fetched += scan_call_ahead(call) * c->o_stride;
+  // Where nothing follows, a row that is in the caches anyway.
+  const float *values = rows->v_next ? rows->v_next + (call->first + start) * rows->v_stride : c->q;
+  c->v_fetched = (const char *)values;
+  c->v_stride = (rows->v_next ? rows->v_stride : c->q_stride) * (ptrdiff_t)sizeof(float);
 }
 
 /// Features of the keys from `start` on: mapped into buffer `parity`, or where they stand.
@@ -263,22 +268,38 @@ SCAN_INLINE void scan_accumulate_blocks(const scan_call_t *call, scan_map_t map,
   }
 }
 
+/// What output rows are multiplied by: `factor` has products with z on entry if they are normalised.
+SCAN_INLINE void scan_output_factors(const scan_call_t *call, int32_t start, int32_t tokens,
+                                     float *factor, int flags) {
+  const float eps = call->plan->denominator_eps, scale = call->plan->output_scale;
+  if (!call->scale) {
+    for (int32_t t = 0; t < SCAN_BLOCK; ++t) {
+      factor[t] = (flags & SCAN_NORM) ? 1 / (factor[t] + eps) : scale;
+    }
+    return;
+  }
+  const float *rows = call->scale->factor, constant = call->scale->constant;
+  float scales[SCAN_BLOCK];
+  for (int32_t t = 0; t < SCAN_BLOCK; ++t) scales[t] = constant;
+  for (int32_t t = 0; t < tokens && rows; ++t) scales[t] *= rows[call->first + start + t];
+  for (int32_t t = 0; t < SCAN_BLOCK; ++t) {
+    factor[t] = (flags & SCAN_NORM) ? scales[t] / (scales[t] * factor[t] + eps) : scales[t] * scale;
+  }
+}
+
 SCAN_INLINE void scan_output_blocks(const scan_call_t *call, scan_map_t map, int flags) {
   const attn_scan_plan_t *plan = call->plan;
   const scan_scratch_t *scratch = &call->scratch;
   int32_t count = call->count, vectors = scan_ceil(plan->value_dim, SCAN_LANES);
   int ragged = plan->value_dim % SCAN_LANES != 0;
   float *factor = scratch->row_factor;
-  for (int32_t t = 0; t < SCAN_BLOCK; ++t) factor[t] = plan->output_scale;
   scan_work_t w = scan_work(call);
   scan_cursor_queries(&w.next, call, 0, scan_min(count, SCAN_BLOCK), SCAN_BLOCK, 0);
   scan_drain(&w.next, map, flags);
   for (int32_t start = 0, parity = 0; start < count; start += SCAN_BLOCK, parity ^= 1) {
     int32_t tokens = scan_min(count - start, SCAN_BLOCK);
-    if (flags & SCAN_NORM) {
-      vec_sum_rows(scratch->sums, tokens, factor);
-      for (int32_t t = 0; t < tokens; ++t) factor[t] = 1 / (factor[t] + plan->denominator_eps);
-    }
+    if (flags & SCAN_NORM) vec_sum_rows(scratch->sums, tokens, factor);
+    scan_output_factors(call, start, tokens, factor, flags);
     float *target = call->rows->o + (call->first + start) * call->rows->o_stride;
     float *o = ragged ? scratch->output : target;
     ptrdiff_t o_stride = ragged ? w.state_stride : call->rows->o_stride;

@@ -108,22 +108,30 @@ static inline void scan_finish(const attn_scan_plan_t *plan, float *state, int32
   }
 }
 
+/// Whether queries are only scaled, so that their outputs may be instead, and stand in whole vectors.
+static inline int scan_scales_only(const attn_scan_plan_t *plan, const attn_scan_step_t *step) {
+  return plan->map == ATTN_SCAN_STEP && step->kind == ATTN_SCAN_STEP_SCALE && !step->table
+         && plan->feature_dim % SCAN_LANES == 0;
+}
+
 static inline void scan_output(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
                                int32_t first, int32_t count, const float *state, void *memory,
                                attn_scan_counts_t *counts) {
   scan_call_t call = scan_call(plan, rows, first, count, state, memory);
-  const int factors = plan->map == ATTN_SCAN_STEP && scan_is_factor(&rows->q_step);
-  if (factors && plan->normalised) {
-    scan_output_blocks(&call, SCAN_MAP_FACTOR, SCAN_QUERIES | SCAN_NORM);
-  } else if (factors) {
-    scan_output_blocks(&call, SCAN_MAP_FACTOR, SCAN_QUERIES);
-  } else if (plan->normalised) {
+  attn_scan_plan_t ready = *plan;
+  if (scan_scales_only(plan, &rows->q_step)) {
+    ready.map = ATTN_SCAN_READY;
+    ready.ready_stride = (int32_t)rows->q_stride;
+    call = scan_call(&ready, rows, first, count, state, memory);
+    call.scale = &rows->q_step;
+  }
+  if (plan->normalised) {
 #define SCAN_BLOCKS(map) scan_output_blocks(&call, map, SCAN_QUERIES | SCAN_NORM)
-    SCAN_FOR_MAP(plan, SCAN_BLOCKS)
+    SCAN_FOR_MAP(call.plan, SCAN_BLOCKS)
 #undef SCAN_BLOCKS
   } else {
 #define SCAN_BLOCKS(map) scan_output_blocks(&call, map, SCAN_QUERIES)
-    SCAN_FOR_MAP(plan, SCAN_BLOCKS)
+    SCAN_FOR_MAP(call.plan, SCAN_BLOCKS)
 #undef SCAN_BLOCKS
   }
   counts->query_tokens += (uint64_t)count;

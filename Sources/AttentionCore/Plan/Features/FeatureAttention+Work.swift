@@ -17,7 +17,8 @@ extension FeatureAttention {
     return StageWork(
       name: "statistics of the sequence",
       operations: OperationCounts([
-        .exponential: passes.exponentials, .elementwise: passes.elementwise,
+        .float32: passes.products, .exponential: passes.exponentials,
+        .elementwise: passes.elementwise,
       ]),
       bytesRead: isSample
         ? 4 * passes.keyRows * shape.headDim : bytes.key + (readsQueries ? bytes.query : 0),

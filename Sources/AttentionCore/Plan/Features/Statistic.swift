@@ -58,16 +58,13 @@ public enum Statistic: Hashable, Sendable {
     case .similarityToMeanQuery:
       return StatisticPasses(
         queryRows: queries, keyRows: own, exponentials: (queries + own) * width + own,
-        elementwise: queries * width + 2 * own * width + own)
+        elementwise: queries * width + own, products: 2 * own * width)
     case .flow:
-      // The causal form reads every row once; otherwise the sums are needed ahead of the next pass,
-      // but for the last one, which goes beside the products.
-      let times = shape.isCausal ? 1 : 2
-      let dots = 2 * (queries + own) * 2 * width
+      // Every row is read once; without causality the last pass goes beside the products. Two products
+      // of a row with a vector, and one that adds it to a sum.
       return StatisticPasses(
-        queryRows: times * queries, keyRows: times * own,
-        exponentials: queries + own,
-        elementwise: dots + 2 * (queries + own) * width)
+        queryRows: queries, keyRows: own, exponentials: queries + own,
+        elementwise: (queries + own) * width, products: 6 * (queries + own) * width)
     }
   }
 }
@@ -86,4 +83,6 @@ struct StatisticPasses {
   let queryRows, keyRows: Int
   let exponentials: Int
   let elementwise: Int
+  /// Operations of products of rows with vectors, as those with the normaliser are counted.
+  var products = 0
 }
