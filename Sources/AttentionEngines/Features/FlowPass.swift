@@ -34,6 +34,8 @@ struct FlowPass {
   private var stride: Int { blocks.stride }
   private var width: Int32 { Int32(shape.headDim) }
 
+  /// Maps the rows of both sides, weighs the queries and sums what keys are judged by (flow attention,
+  /// arXiv:2202.06258, equations 4 to 8).
   func run(_ head: AttendOperands.Head, _ queries: Rows, _ keys: Rows) {
     for sums in [queries.total, keys.total, keys.conserved] {
       sums.update(repeating: 0, count: stride)

@@ -148,7 +148,7 @@ extension PreparedFeatureAttention {
     guard programs.leavesRowExponential || programs.rowFactors == .ofInputs else { return }
     context.kernels.features.row_factors(
       programs.steps(head), rows, sourceStride, Int32(count), factors)
-    // Rows that have a factor and nothing else are mapped by a kernel of their own.
+    // With the scale inside of the factor there is nothing else to do, for which there are kernels.
     let scale = programs.rowFactorScale(head)
     if scale != 1 { for row in 0..<count { factors[row] *= scale } }
   }
