@@ -38,7 +38,7 @@ void decode(const attn_kernel_table_t *t, attn_decode_format_t format, int32_t q
 
   attn_decode_cache_t cache = {k, v, d, dv, pages, scales};
   if (format == ATTN_DECODE_INT8) kernels->value_scales(&plan, v, dv, keys, scales);
-  for (int32_t page = 0; page < page_count && format != ATTN_DECODE_FLOAT32; page++)
+  for (int32_t page = 0; page < page_count; page++)
     kernels->pack_page(&plan, &cache, page * page_keys, keys, pages + page_bytes * (size_t)page);
   const attn_decode_queries_t heads = {q, (ptrdiff_t)queries * d, d, group, visible};
   const int32_t middle = keys / 2 / 64 * 64;

@@ -108,24 +108,19 @@ public enum DecodePrecision: String, Hashable, Sendable, Codable, ParameterChoic
     }
   }
 
-  /// Keys of a page: 1 where rows stay as they are.
-  public var pageKeys: Int {
-    switch self {
-    case .float32: 1
-    case .bfloat16: 32
-    case .int8: 64
-    }
-  }
+  /// Keys of a page.
+  public var pageKeys: Int { self == .int8 ? 64 : 32 }
 
   /// Bytes of the pages that hold the first `keys` keys of one head, padding and scales included.
   ///
-  /// Rows are padded to whole cache lines: keys to 32 bfloat16 or 64 INT8 elements, values to 32
-  /// elements. An INT8 key brings a Float32 scale; the scales of value channels are read once.
+  /// Rows are padded to whole cache lines: keys to 16 Float32, 32 bfloat16 or 64 INT8 elements, values
+  /// to 32 elements. An INT8 key brings a Float32 scale; the scales of value channels are read once.
   public func cacheBytes(keys: Int, shape: AttentionShape) -> Int {
     let pages = (keys + pageKeys - 1) / pageKeys
     let values = (shape.valueDim + 31) / 32 * 32
     switch self {
-    case .float32: return 4 * keys * (shape.headDim + shape.valueDim)
+    case .float32:
+      return pages * pageKeys * 4 * ((shape.headDim + 15) / 16 * 16 + values)
     case .bfloat16:
       return pages * pageKeys * 2 * ((shape.headDim + 31) / 32 * 32 + values)
     case .int8:

@@ -5,13 +5,13 @@ import CAttentionKernels
 
 /// Keys and values of every key-value head as the kernels read them.
 ///
-/// Float32 caches are the tensors themselves. Others are packed copies, made again only when other
-/// tensors come: storage that is changed in place is not looked at again.
+/// They are pages, packed from the tensors and packed again only when other tensors come: storage
+/// that is changed in place is not looked at again.
 final class DecodeCache: @unchecked Sendable {
   private let shape: AttentionShape
   private let kernels: attn_decode_kernels_t
   private let plan: UnsafePointer<attn_decode_plan_t>
-  private let pages: Workspace?
+  private let pages: Workspace
   private let scales: Workspace?
   private let pageCount: Int
   private let pageBytes: Int
@@ -21,7 +21,7 @@ final class DecodeCache: @unchecked Sendable {
   private var key: Tensor<Float>?
   private var value: Tensor<Float>?
   private var packBody: WorkerPool.UnitBody?
-  /// How often a packed copy was made.
+  /// How often the pages were made.
   private(set) var packings = 0
 
   init(
@@ -37,9 +37,7 @@ final class DecodeCache: @unchecked Sendable {
     pageKeys = Int(attn_decode_page_keys(plan.pointee.format))
     pageCount = (shape.keyLength + pageKeys - 1) / pageKeys
     pageBytes = attn_decode_page_bytes(plan)
-    let isPacked = plan.pointee.format != ATTN_DECODE_FLOAT32
-    pages =
-      isPacked ? Workspace(bytesPerWorker: pageCount * pageBytes, workers: headCount) : nil
+    pages = Workspace(bytesPerWorker: pageCount * pageBytes, workers: headCount)
     scales =
       plan.pointee.format == ATTN_DECODE_INT8
       ? Workspace(
@@ -51,8 +49,8 @@ final class DecodeCache: @unchecked Sendable {
     heads.deallocate()
   }
 
-  /// Bytes of the packed copies.
-  var bytes: Int { (pages?.bytes ?? 0) + (scales?.bytes ?? 0) }
+  /// Bytes of the pages.
+  var bytes: Int { pages.bytes + (scales?.bytes ?? 0) }
 
   /// The cache of key-value head `index`, counted over the whole batch.
   subscript(index: Int) -> UnsafePointer<attn_decode_cache_t> { UnsafePointer(heads + index) }
@@ -68,13 +66,12 @@ final class DecodeCache: @unchecked Sendable {
       heads[head].k_stride = shape.headDim
       heads[head].v_stride = shape.valueDim
     }
-    guard pages != nil, let packBody else { return }
+    guard let packBody else { return }
     pool.run(units: shape.batch * shape.keyValueHeads, packBody)
     packings += 1
   }
 
   private func pack(head: Int) {
-    guard let pages else { return }
     if let scales {
       let target = scales[head].assumingMemoryBound(to: Float.self)
       kernels.value_scales(

@@ -39,6 +39,9 @@ struct FeatureScratch {
     Int(attn_scan_stride(Int32(programs.map(\.stride).max() ?? 0)))
   }
 
+  /// Most tokens that are mapped at a time: with causality queries and keys of a chunk stay together.
+  static func longestChunk(isCausal: Bool) -> Int { isCausal ? 256 : 512 }
+
   /// Tokens whose features stay in the second cache beside the state.
   ///
   /// Where products take rows as they come, nothing has to stay but their outputs, and values that a
@@ -48,7 +51,7 @@ struct FeatureScratch {
   ) -> Int {
     guard maps || stage.local != nil || stage.chunkLength < 256 else { return 1024 }
     let fitting = max(32, (1 << 16) / features & ~63)
-    return max(1, min(stage.chunkLength, isCausal ? 256 : 512, fitting))
+    return max(1, min(stage.chunkLength, longestChunk(isCausal: isCausal), fitting))
   }
 
   /// Bytes of a worker: kernels, features of queries and keys, rows between steps, gates, vectors.

@@ -71,8 +71,6 @@ public struct PlannedMemory {
     let partial =
       4 * queryHeads * shape.queryLength * stage.rangeCount(keys: shape.keyLength)
       * (shape.valueDim + 2)
-    // Float32 caches are read where the inputs lie; others are copies.
-    guard stage.keyValuePrecision != .float32 else { return partial }
     return partial + keyHeads
       * stage.keyValuePrecision.cacheBytes(keys: shape.keyLength, shape: shape)
   }
@@ -104,9 +102,10 @@ public struct PlannedMemory {
     let features = stage.featureDim(shape: shape)
     let heads = stage.stateHeads(shape: shape)
     let vector = RowPrograms.stride(max(features, shape.valueDim))
-    var bytes = states(heads: heads) * stateBytes(features: features, marks: vector + 16)
+    let state = stateBytes(features: features, marks: vector + FlowShares.conserved)
+    var bytes = states(heads: heads) * state
     // Blocks of features per worker.
-    let chunk = shape.isCausal ? 256 : 512
+    let chunk = FeatureScratch.longestChunk(isCausal: shape.isCausal)
     bytes += 4 * workers * (2 * chunk + 3 * Int(ATTN_ROW_BLOCK)) * min(vector, 1 << 10)
     if let statistic = stage.statistic, statistic.hasFactors,
       stage.causalFlow(shape: shape) == nil

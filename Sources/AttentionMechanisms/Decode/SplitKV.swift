@@ -11,11 +11,13 @@ import RealModule
 /// joined in order by log-sum-exp. Ranges follow from the problem alone, never from the number of
 /// workers. Tensors are those of ``Flash``; any number of queries is exact, few are fast.
 ///
-/// With `keyValuePrecision` below Float32 the cache is a packed copy. With bfloat16 queries are
-/// rounded to it as well, products are summed and weights kept in Float32. INT8 keys carry a scale per key, values a scale per channel, queries a
-/// scale per row; weights are rounded to 255 steps against the largest of their 64 keys, and the
-/// denominator sums the rounded weights. A cache is converted as tokens arrive, not per step: the
-/// packing is left out of work and bytes, and is repeated only for other key or value tensors.
+/// The cache lies in pages of 32 or 64 keys, channel by channel in keys and panel by panel in values,
+/// and is packed as tokens arrive, not per step: the packing is left out of work and bytes, and is
+/// repeated only for other key or value tensors. `keyValuePrecision` is the type of its elements.
+/// With bfloat16 queries are rounded to it as well, products are summed and weights kept in Float32.
+/// INT8 keys carry a scale per key, values a scale per channel, queries a scale per row; weights are
+/// rounded to 255 steps against the largest of their 64 keys, and the denominator sums the rounded
+/// weights.
 ///
 /// One head does `2 pairs (headDim + valueDim)` operations and `pairs` exponentials; time is bound
 /// by the bytes of the cache.

@@ -5,11 +5,8 @@
 
 #define LANES 16
 #define PANEL 4
-// Vectors of a wide panel of natural rows, and rows that have it at once.
-#define WIDE_PANEL 8
-#define WIDE_ROWS 2
 // Vectors of keys whose scores are summed at once.
-#define BFLOAT16_SCORE_VECTORS 2
+#define FLOAT_SCORE_VECTORS 2
 #define INT8_SCORE_VECTORS 4
 #define MOST_SCORE_VECTORS 4
 #ifndef BFLOAT16_DOTS
@@ -45,10 +42,5 @@ INLINE vf page_power(vf x) {
   return (vf)_mm512_scalef_ps(_mm512_mul_ps(power, square), (__m512)x);
 }
 #define PAGE_POWER 1
-
-/// The first `count` floats, zeros after them.
-INLINE vf load_part(const float *at, int32_t count) {
-  return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), at);
-}
 
 #endif

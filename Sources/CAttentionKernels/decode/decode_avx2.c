@@ -6,9 +6,7 @@
 
 #define LANES 8
 #define PANEL 2
-#define WIDE_PANEL 16
-#define WIDE_ROWS 1
-#define BFLOAT16_SCORE_VECTORS 2
+#define FLOAT_SCORE_VECTORS 2
 #define INT8_SCORE_VECTORS 2
 #define MOST_SCORE_VECTORS 2
 #define BFLOAT16_DOTS 0
@@ -21,12 +19,6 @@ INLINE vf multiply_add(vf a, vf b, vf c) {
 }
 INLINE vf maximum(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
 INLINE int any_lane(vi mask) { return _mm256_movemask_ps((__m256)mask) != 0; }
-
-/// The first `count` floats, zeros after them.
-INLINE vf load_part(const float *at, int32_t count) {
-  const vi index = LANE_INDEX;
-  return (vf)_mm256_maskload_ps(at, (__m256i)(index < all_i(count)));
-}
 
 /// Adds four products of an unsigned and a signed byte to every 32-bit lane: even and odd bytes
 /// apart in 16 bits, where sums of pairs cannot saturate.

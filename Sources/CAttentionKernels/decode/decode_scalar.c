@@ -4,9 +4,7 @@
 
 #define LANES 4
 #define PANEL 2
-#define WIDE_PANEL 2
-#define WIDE_ROWS 4
-#define BFLOAT16_SCORE_VECTORS 2
+#define FLOAT_SCORE_VECTORS 2
 #define INT8_SCORE_VECTORS 2
 #define MOST_SCORE_VECTORS 2
 #define BFLOAT16_DOTS 0
@@ -17,13 +15,6 @@ INLINE vi all_i(int32_t x) { return (vi){x, x, x, x}; }
 INLINE vf multiply_add(vf a, vf b, vf c) { return a * b + c; }
 INLINE vf maximum(vf a, vf b) { return choose(a > b, a, b); }
 INLINE int any_lane(vi mask) { return (mask[0] | mask[1] | mask[2] | mask[3]) != 0; }
-
-/// The first `count` floats, zeros after them.
-INLINE vf load_part(const float *at, int32_t count) {
-  vf x = {0, 0, 0, 0};
-  for (int32_t i = 0; i < count; i++) x[i] = at[i];
-  return x;
-}
 
 /// Adds four products of an unsigned and a signed byte to every 32-bit lane.
 INLINE vi dot_bytes(vi sum, vi bytes, vi signed_bytes) {

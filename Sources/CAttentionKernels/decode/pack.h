@@ -5,23 +5,33 @@
 
 #include "layout.h"
 
-static void pack_bfloat16_page(const attn_decode_plan_t *plan, const attn_decode_cache_t *source,
-                               int32_t first, int32_t count, char *to) {
-  const int32_t page = attn_decode_page_keys(plan->format);
+/// Writes `x` as element `index` of an array of floats or bfloat16.
+INLINE void put_float(int format, void *array, ptrdiff_t index, float x) {
+  if (format == ATTN_DECODE_FLOAT32) {
+    ((float *)array)[index] = x;
+  } else {
+    ((uint16_t *)array)[index] = bfloat16(x);
+  }
+}
+
+static void pack_float_page(const attn_decode_plan_t *plan, const attn_decode_cache_t *source,
+                            int32_t first, int32_t count, char *to) {
+  const int format = plan->format, bytes = format == ATTN_DECODE_FLOAT32 ? 4 : 2;
+  const int32_t page = attn_decode_page_keys(format);
   const int32_t columns = attn_decode_value_columns(plan);
-  uint16_t *values = (uint16_t *)(to + page * attn_decode_key_bytes(plan));
+  char *values = to + page * attn_decode_key_bytes(plan);
   for (int32_t i = 0; i < count; i++) {
     const float *k = source->k + (first + i) * source->k_stride;
     const float *v = source->v + (first + i) * source->v_stride;
     for (int32_t c = 0; c < plan->head_dim; c++) {
-      *(uint16_t *)(to + key_place(plan, i, c)) = bfloat16(k[c]);
+      put_float(format, to, key_place(plan, i, c) / bytes, k[c]);
     }
     int32_t width = 0;
     for (int32_t from = 0; from < plan->value_dim; from += width) {
       width = panel_width(from, columns);
-      uint16_t *panel = values + (ptrdiff_t)page * from;
+      char *panel = values + (ptrdiff_t)page * from * bytes;
       for (int32_t c = 0; c < width && from + c < plan->value_dim; c++) {
-        panel[value_place(plan->format, width, i, c)] = bfloat16(v[from + c]);
+        put_float(format, panel, value_place(format, width, i, c), v[from + c]);
       }
     }
   }
@@ -60,8 +70,11 @@ static void pack_page(const attn_decode_plan_t *plan, const attn_decode_cache_t 
   const int32_t most = attn_decode_page_keys(plan->format);
   const int32_t count = keys - first < most ? keys - first : most;
   memset(page, 0, attn_decode_page_bytes(plan));
-  if (plan->format == ATTN_DECODE_BFLOAT16) pack_bfloat16_page(plan, source, first, count, page);
-  if (plan->format == ATTN_DECODE_INT8) pack_int8_page(plan, source, first, count, page);
+  if (plan->format == ATTN_DECODE_INT8) {
+    pack_int8_page(plan, source, first, count, page);
+  } else {
+    pack_float_page(plan, source, first, count, page);
+  }
 }
 
 static void value_scales(const attn_decode_plan_t *plan, const float *v, ptrdiff_t v_stride,

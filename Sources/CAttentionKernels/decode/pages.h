@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// bfloat16 and INT8 pages: lanes are keys in the scores and channels in the values, and a page is
-// read from its first byte to its last in order.
+// Pages of a cache: lanes are keys in the scores and channels in the values, and a page is read from
+// its first byte to its last in order.
 #ifndef DECODE_PAGES_H
 #define DECODE_PAGES_H
 
@@ -16,41 +16,53 @@ INLINE vf page_power(vf x) { return power_of_2(x); }
 INLINE vf low_halves(vi words) { return (vf)((vu)words << 16); }
 INLINE vf high_halves(vi words) { return (vf)(words & (int32_t)0xffff0000); }
 
+#if !BFLOAT16_DOTS
+/// Adds two products of bfloat16 to every 32-bit lane.
+INLINE vf dot_pairs(vf sum, vi a, vi b) {
+  const vf even = multiply_add(low_halves(a), low_halves(b), sum);
+  return multiply_add(high_halves(a), high_halves(b), even);
+}
+#endif
+
+/// Vector `i` of channel `channel` among the words of a run of keys.
+INLINE vf float_keys(const int format, const char *keys, int i, int32_t channel) {
+  if (format == ATTN_DECODE_FLOAT32) return load_f((const float *)keys + i * LANES);
+  const vi pairs = load_i(keys + i * 4 * LANES);
+  return channel % 2 ? high_halves(pairs) : low_halves(pairs);
+}
+
 /// Scores of `count` vectors of keys, which lie channel by channel; from `scores` on for row 0,
 /// `page` floats further for the next.
-INLINE void bfloat16_scores(const int rows, const int count, const attn_decode_plan_t *plan,
-                            const tile_t *tile, const char *keys, int32_t words, int32_t page,
-                            float *scores) {
+INLINE void float_scores(const int rows, const int format, const int count,
+                         const attn_decode_plan_t *plan, const tile_t *tile, const char *keys,
+                         int32_t words, int32_t page, float *scores) {
+  const int dots = BFLOAT16_DOTS && format == ATTN_DECODE_BFLOAT16;
+  const int channels = format == ATTN_DECODE_BFLOAT16 && !dots ? 2 : 1;
   vf sums[TILE_ROWS][MOST_SCORE_VECTORS];
   UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int i = 0; i < count; i++) sums[r][i] = all_f(0);
   }
   const ptrdiff_t stride = query_stride(plan);
   for (int32_t word = 0; word < words; word++, keys += count * 4 * LANES) {
-#if BFLOAT16_DOTS
-    UNROLL for (int r = 0; r < rows; r++) {
-      const vi q = all_i(((const int32_t *)(tile->query + r * stride))[word]);
-      UNROLL for (int i = 0; i < count; i++) {
-        sums[r][i] = dot_pairs(sums[r][i], load_i(keys + i * 4 * LANES), q);
-      }
-    }
-#else
-    UNROLL for (int half = 0; half < 2; half++) {
+    UNROLL for (int channel = 0; channel < channels; channel++) {
       vf k[MOST_SCORE_VECTORS];
       UNROLL for (int i = 0; i < count; i++) {
-        const vi pairs = load_i(keys + i * 4 * LANES);
-        k[i] = half ? high_halves(pairs) : low_halves(pairs);
+        k[i] = dots ? (vf)load_i(keys + i * 4 * LANES) : float_keys(format, keys, i, channel);
       }
       UNROLL for (int r = 0; r < rows; r++) {
-        const vf q = all_f(tile->query[r * stride + 2 * word + half]);
-        UNROLL for (int i = 0; i < count; i++) sums[r][i] = multiply_add(k[i], q, sums[r][i]);
+        const vf q = all_f(tile->query[r * stride + channels * word + channel]);
+        UNROLL for (int i = 0; i < count; i++) {
+          sums[r][i] = dots ? dot_pairs(sums[r][i], (vi)k[i], (vi)q)
+                            : multiply_add(k[i], q, sums[r][i]);
+        }
       }
     }
-#endif
   }
+  // Queries of Float32 pages carry the scale already.
+  const vf scale = all_f(format == ATTN_DECODE_FLOAT32 ? 1 : plan->scale);
   UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int i = 0; i < count; i++) {
-      store_f(scores + r * page + i * LANES, sums[r][i] * all_f(plan->scale));
+      store_f(scores + r * page + i * LANES, sums[r][i] * scale);
     }
   }
 }
@@ -92,7 +104,7 @@ INLINE void page_scores(const int rows, const int format, const attn_decode_plan
       int8_scores(rows, count, plan, tile, keys, words, page, block->key_scales + key,
                   scores + key);
     } else {
-      bfloat16_scores(rows, count, plan, tile, keys, words, page, scores + key);
+      float_scores(rows, format, count, plan, tile, keys, words, page, scores + key);
     }
   }
 }
@@ -120,23 +132,23 @@ INLINE void largest_page_scores(const int rows, const int page, const tile_t *ti
 /// One vector for all rows, lane i that of row i mod rows.
 INLINE vf lanes_of_rows(const int rows, const vf *x) {
   const vi index = LANE_INDEX;
-  vf joined = row_maximum(1, x[0]);
+  vf joined = lane_maximum(x[0]);
   UNROLL for (int r = 1; r < rows; r++) {
-    joined = choose((index & all_i(rows - 1)) == all_i(r), row_maximum(1, x[r]), joined);
+    joined = choose((index & all_i(rows - 1)) == all_i(r), lane_maximum(x[r]), joined);
   }
   return joined;
 }
 
-INLINE void bfloat16_weights(const int rows, const int page, tile_t *tile, float *scores) {
+INLINE void float_weights(const int rows, const int page, tile_t *tile, float *scores) {
   UNROLL for (int r = 0; r < rows; r++) {
     const vf top = grounded(all_f(tile->maximum[r]));
-    vf sum = load_f(tile->page_sums[r]);
+    vf sum = load_f(tile->denominator[r]);
     for (int32_t i = 0; i < page; i += LANES) {
       const vf weight = page_power(load_f(scores + r * page + i) - top);
       store_f(scores + r * page + i, weight);
       sum += weight;
     }
-    store_f(tile->page_sums[r], sum);
+    store_f(tile->denominator[r], sum);
   }
 }
 
@@ -158,29 +170,33 @@ INLINE void int8_weights(const int rows, const int page, tile_t *tile, vf larges
       const codes_t code = __builtin_convertvector((vi)shifted & all_i(255), codes_t);
       memcpy(codes + r * page + i, &code, sizeof code);
     }
-    store_f(tile->page_sums[r],
-            multiply_add(sum, all_f(factors[r]), load_f(tile->page_sums[r])));
+    store_f(tile->denominator[r],
+            multiply_add(sum, all_f(factors[r]), load_f(tile->denominator[r])));
   }
 }
 
 /// `count` vectors of columns from `column` on.
-INLINE void bfloat16_panel(const int rows, const int count, const int page,
-                           const attn_decode_plan_t *plan, tile_t *tile, const block_t *block,
-                           const float *weights, int32_t column) {
+INLINE void float_panel(const int rows, const int format, const int count, const int page,
+                        const attn_decode_plan_t *plan, tile_t *tile, const block_t *block,
+                        const float *weights, int32_t column) {
   const ptrdiff_t columns = attn_decode_value_columns(plan);
-  const char *row = (const char *)block->values + (ptrdiff_t)page * column * 2;
+  const int bytes = format == ATTN_DECODE_FLOAT32 ? 4 : 2;
+  const char *row = (const char *)block->values + (ptrdiff_t)page * column * bytes;
   vf sums[TILE_ROWS][PANEL];
   UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int i = 0; i < count; i++) {
       sums[r][i] = load_f(tile->output + r * columns + column + i * LANES);
     }
   }
-  for (int32_t key = 0; key < block->count; key++, row += count * 2 * LANES) {
+  for (int32_t key = 0; key < block->count; key++, row += count * bytes * LANES) {
     vf v[PANEL];
-    UNROLL for (int i = 0; i < count; i += 2) {
-      const vi pairs = load_i(row + i * 2 * LANES);
-      v[i] = low_halves(pairs);
-      v[i + 1] = high_halves(pairs);
+    UNROLL for (int i = 0; i < count; i++) {
+      if (format == ATTN_DECODE_FLOAT32) {
+        v[i] = load_f((const float *)row + i * LANES);
+      } else {
+        const vi pairs = load_i(row + i / 2 * 4 * LANES);
+        v[i] = i % 2 ? high_halves(pairs) : low_halves(pairs);
+      }
     }
     UNROLL for (int r = 0; r < rows; r++) {
       const vf weight = all_f(weights[r * page + key]);
@@ -243,7 +259,7 @@ INLINE void attend_page(const int rows, const int format, const attn_decode_plan
     if (__builtin_expect(any_lane(above), 0)) {
       follow_maximum(tile, plan, lanes_of_rows(rows, largest), counts);
     }
-    bfloat16_weights(rows, page, tile, scores);
+    float_weights(rows, page, tile, scores);
   }
   const int32_t columns = attn_decode_value_columns(plan);
   int32_t column = 0;
@@ -251,14 +267,14 @@ INLINE void attend_page(const int rows, const int format, const attn_decode_plan
     if (int8) {
       int8_panel(rows, PANEL, page, plan, tile, block, codes, factors, column);
     } else {
-      bfloat16_panel(rows, PANEL, page, plan, tile, block, scores, column);
+      float_panel(rows, format, PANEL, page, plan, tile, block, scores, column);
     }
   }
   for (; column < columns; column += TAIL_PANEL * LANES) {
     if (int8) {
       int8_panel(rows, TAIL_PANEL, page, plan, tile, block, codes, factors, column);
     } else {
-      bfloat16_panel(rows, TAIL_PANEL, page, plan, tile, block, scores, column);
+      float_panel(rows, format, TAIL_PANEL, page, plan, tile, block, scores, column);
     }
   }
 }

@@ -17,16 +17,14 @@ enum { TILE_ROWS = 4, MOST_TILES = ATTN_DECODE_ROWS / TILE_ROWS, MOST_PAGE_KEYS 
 typedef struct {
   const void *keys, *values;
   const float *key_scales;  ///< INT8
-  ptrdiff_t key_bytes, value_bytes;  ///< natural rows: between rows
   int32_t count;    ///< keys that exist
 } block_t;
 
-/// Maximum (log2 units) and denominator of a tile. Lanes: row i mod rows; the denominators of a
-/// row's lanes are still to be added up.
+/// Maximum (log2 units) and denominator of a tile. Lanes of maxima: row i mod rows; of denominators:
+/// keys, still to be added up.
 typedef struct {
   _Alignas(64) float maximum[LANES];
-  _Alignas(64) float denominator[LANES];
-  _Alignas(64) float page_sums[TILE_ROWS][LANES];  ///< pages: denominators, lanes are keys
+  _Alignas(64) float denominator[TILE_ROWS][LANES];
   _Alignas(64) int32_t visible[LANES];
   _Alignas(64) float query_scale[LANES];   ///< INT8
   _Alignas(64) int32_t query_offset[LANES];  ///< INT8: 128 x the sum of the row's codes
@@ -113,10 +111,9 @@ static void load_row(tile_t *tile, const attn_decode_plan_t *plan, const float *
       scale = largest / 127;
     }
   }
-  memset(tile->page_sums[row], 0, sizeof tile->page_sums[row]);
+  memset(tile->denominator[row], 0, sizeof tile->denominator[row]);
   for (int lane = row; lane < LANES; lane += tile->rows) {
     tile->maximum[lane] = -INFINITY;
-    tile->denominator[lane] = 0;
     tile->visible[lane] = visible;
     tile->query_scale[lane] = scale;
     tile->query_offset[lane] = 128 * sum;
@@ -167,8 +164,7 @@ static void store(void *memory, const attn_decode_plan_t *plan, const attn_decod
     const int row = index % TILE_ROWS;
     const float *from = tile->output + row * (ptrdiff_t)attn_decode_value_columns(plan);
     float sum = 0;
-    for (int lane = row; lane < LANES; lane += tile->rows) sum += tile->denominator[lane];
-    for (int lane = 0; lane < LANES; lane++) sum += tile->page_sums[row][lane];
+    for (int lane = 0; lane < LANES; lane++) sum += tile->denominator[row][lane];
     sums[2 * index] = tile->maximum[row];
     sums[2 * index + 1] = sum;
     for (int32_t i = 0; i < plan->value_dim; i++) {

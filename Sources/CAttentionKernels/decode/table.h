@@ -5,24 +5,13 @@
 
 #include "pack.h"
 #include "pages.h"
-#include "rows.h"
 
-/// One tile against one block of keys from `first` on.
-INLINE void attend_block(const int rows, const int format, const attn_decode_plan_t *plan,
-                         tile_t *tile, const block_t *block, int32_t first,
-                         attn_counts_t *counts) {
-  if (format == ATTN_DECODE_FLOAT32) {
-    attend_rows(rows, plan, tile, block, first, counts);
-  } else {
-    attend_page(rows, format, plan, tile, block, first, counts);
-  }
-}
-
+/// One tile against one page of keys from `first` on.
 #define ATTEND_BLOCK(name, rows, format)                                                       \
   __attribute__((noinline)) static void name(                                                  \
       const attn_decode_plan_t *plan, tile_t *tile, const block_t *block, int32_t first,       \
       attn_counts_t *counts) {                                                                 \
-    attend_block(rows, format, plan, tile, block, first, counts);                              \
+    attend_page(rows, format, plan, tile, block, first, counts);                               \
   }
 
 ATTEND_BLOCK(attend_f32_1, 1, ATTN_DECODE_FLOAT32)
@@ -46,26 +35,15 @@ static attend_block_t block_kernel(attn_decode_format_t format, int32_t rows) {
   return kernels[format][rows == 4 ? 2 : rows - 1];
 }
 
-/// Keys of a block: a page. Natural rows: a vector of scores of a tile of one row holds 16 keys.
-static int32_t block_keys(const attn_decode_plan_t *plan, const state_t *state) {
-  const int32_t page = attn_decode_page_keys(plan->format);
-  const int single = state->tiles[state->tile_count - 1].rows == 1;
-  return single && page < 16 ? 16 : page;
-}
-
 static block_t block_at(const attn_decode_plan_t *plan, const attn_decode_cache_t *cache,
                         int32_t first, int32_t last, int32_t page) {
   const int32_t count = last - first < page ? last - first : page;
-  if (plan->format == ATTN_DECODE_FLOAT32) {
-    return (block_t){cache->k + first * cache->k_stride, cache->v + first * cache->v_stride, NULL,
-                     4 * cache->k_stride, 4 * cache->v_stride, count};
-  }
   const size_t index = (size_t)(first / page);
   const char *at = (const char *)cache->pages + index * attn_decode_page_bytes(plan);
   const int int8 = plan->format == ATTN_DECODE_INT8;
   const char *keys = at + (int8 ? MOST_PAGE_KEYS * sizeof(float) : 0);
   const char *values = keys + (size_t)page * attn_decode_key_bytes(plan);
-  return (block_t){keys, values, int8 ? (const float *)at : NULL, 0, 0, count};
+  return (block_t){keys, values, int8 ? (const float *)at : NULL, count};
 }
 
 static void count_pairs(const tile_t *tile, int32_t first, int32_t last, attn_counts_t *counts) {
@@ -80,7 +58,7 @@ static void count_pairs(const tile_t *tile, int32_t first, int32_t last, attn_co
 static void attend(void *memory, const attn_decode_plan_t *plan, const attn_decode_cache_t *cache,
                    int32_t first, int32_t last, attn_counts_t *counts) {
   state_t *state = memory;
-  const int32_t page = block_keys(plan, state);
+  const int32_t page = attn_decode_page_keys(plan->format);
   attend_block_t kernels[MOST_TILES];
   for (int32_t i = 0; i < state->tile_count; i++) {
     kernels[i] = block_kernel(plan->format, state->tiles[i].rows);
@@ -121,19 +99,10 @@ INLINE vi read_bytes(const char *at, size_t bytes) {
 
 static int32_t read(const attn_decode_plan_t *plan, const attn_decode_cache_t *cache,
                     int32_t first, int32_t last) {
-  const size_t keys = (size_t)(last - first);
-  vi folded;
-  if (plan->format == ATTN_DECODE_FLOAT32) {
-    folded = read_bytes((const char *)(cache->k + first * cache->k_stride),
-                        4 * keys * (size_t)cache->k_stride)
-             ^ read_bytes((const char *)(cache->v + first * cache->v_stride),
-                          4 * keys * (size_t)cache->v_stride);
-  } else {
-    const int32_t page = attn_decode_page_keys(plan->format);
-    const size_t bytes = attn_decode_page_bytes(plan);
-    folded = read_bytes((const char *)cache->pages + (size_t)(first / page) * bytes,
-                        (size_t)((last + page - 1) / page - first / page) * bytes);
-  }
+  const int32_t page = attn_decode_page_keys(plan->format);
+  const size_t bytes = attn_decode_page_bytes(plan);
+  const vi folded = read_bytes((const char *)cache->pages + (size_t)(first / page) * bytes,
+                               (size_t)((last + page - 1) / page - first / page) * bytes);
   int32_t all = 0;
   for (int lane = 0; lane < LANES; lane++) all ^= folded[lane];
   return all;

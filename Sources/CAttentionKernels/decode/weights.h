@@ -26,17 +26,16 @@ INLINE vf power_of_2(vf x) {
   return (vf)(((vi)p + ((vi)shifted << 23)) & normal);
 }
 
-/// The largest lane of every row, in all of the row's lanes.
-INLINE vf row_maximum(const int rows, vf x) {
+/// The largest lane, in all lanes.
+INLINE vf lane_maximum(vf x) {
 #if LANES == 16
   x = maximum(x, ROTATE_8(x));
 #endif
 #if LANES >= 8
   x = maximum(x, ROTATE_4(x));
 #endif
-  if (rows <= 2) x = maximum(x, ROTATE_2(x));
-  if (rows == 1) x = maximum(x, ROTATE_1(x));
-  return x;
+  x = maximum(x, ROTATE_2(x));
+  return maximum(x, ROTATE_1(x));
 }
 
 /// Raises the maxima that `largest` exceeds by more than the slack and rescales what was summed.
@@ -49,9 +48,8 @@ __attribute__((noinline)) static void raise_maxima(tile_t *tile, const attn_deco
     const float factor = old == -INFINITY ? 0 : exp2f(old - top);
     for (int lane = row; lane < LANES; lane += tile->rows) {
       tile->maximum[lane] = top;
-      tile->denominator[lane] *= factor;
     }
-    for (int lane = 0; lane < LANES; lane++) tile->page_sums[row][lane] *= factor;
+    for (int lane = 0; lane < LANES; lane++) tile->denominator[row][lane] *= factor;
     if (old == -INFINITY) continue;
     if (row < tile->valid) counts->rescales += 1;
     float *o = tile->output + row * (ptrdiff_t)columns;

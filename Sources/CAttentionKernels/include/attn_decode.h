@@ -6,7 +6,7 @@
 
 /// How keys and values of a decode step lie in memory.
 typedef enum {
-  ATTN_DECODE_FLOAT32 = 0,   ///< natural rows, read where they are
+  ATTN_DECODE_FLOAT32 = 0,   ///< Pages of 32 keys.
   /// Pages of 32 keys; queries are rounded to bfloat16 too, weights stay in float32.
   ATTN_DECODE_BFLOAT16 = 1,
   /// Pages of 64 keys: keys as code + 128 with a scale per key, values as codes with a scale per
@@ -20,7 +20,7 @@ typedef struct {
   float scale;  ///< softmax scale times log2 e
 } attn_decode_plan_t;
 
-/// Keys and values of one key-value head. FLOAT32 uses the rows, the others the pages.
+/// Keys and values of one key-value head: natural rows to be packed, pages to be read.
 typedef struct {
   const float *k, *v;
   ptrdiff_t k_stride, v_stride;  ///< in floats
@@ -82,9 +82,14 @@ typedef struct {
 /// Most rows of a state.
 enum { ATTN_DECODE_ROWS = 64 };
 
-/// Keys of a page: 8 KB of keys at a headDim of 128; or of a block of natural rows, 4 KB.
+/// Keys of a page.
 static inline int32_t attn_decode_page_keys(attn_decode_format_t format) {
-  return format == ATTN_DECODE_FLOAT32 ? 8 : format == ATTN_DECODE_BFLOAT16 ? 32 : 64;
+  return format == ATTN_DECODE_INT8 ? 64 : 32;
+}
+
+/// Channels of a key in a 32-bit word.
+static inline int32_t attn_decode_word_channels(attn_decode_format_t format) {
+  return format == ATTN_DECODE_FLOAT32 ? 1 : format == ATTN_DECODE_BFLOAT16 ? 2 : 4;
 }
 
 /// Columns of a packed value row including padding.
@@ -94,15 +99,15 @@ static inline int32_t attn_decode_value_columns(const attn_decode_plan_t *plan) 
 
 /// Bytes of a packed key row.
 static inline size_t attn_decode_key_bytes(const attn_decode_plan_t *plan) {
-  const size_t elements = plan->format == ATTN_DECODE_BFLOAT16 ? 32 : 64;
+  const size_t elements = 16 * (size_t)attn_decode_word_channels(plan->format);
   return ((size_t)plan->head_dim + elements - 1) / elements * 64;
 }
 
 /// Bytes of a page: key scales (INT8), keys, values.
 static inline size_t attn_decode_page_bytes(const attn_decode_plan_t *plan) {
-  const int bf16 = plan->format == ATTN_DECODE_BFLOAT16;
-  const size_t values = (size_t)attn_decode_value_columns(plan) * (bf16 ? 2 : 1);
-  const size_t scales = bf16 ? 0 : sizeof(float);
+  const size_t element = 4 / (size_t)attn_decode_word_channels(plan->format);
+  const size_t values = (size_t)attn_decode_value_columns(plan) * element;
+  const size_t scales = plan->format == ATTN_DECODE_INT8 ? sizeof(float) : 0;
   return (size_t)attn_decode_page_keys(plan->format)
          * (scales + attn_decode_key_bytes(plan) + values);
 }
