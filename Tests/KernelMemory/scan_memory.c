@@ -186,6 +186,23 @@ void scan_maps(const attn_kernel_table_t *t, attn_scan_map_t map, int32_t tokens
     reference_row(&keys, &queries, q + (size_t)i * d, k, v, i + 1, dv, expected + (size_t)i * dv);
   check(t->name, "causal scan", distance(o, expected, (size_t)tokens * dv), 2e-5);
 
+  // The same without knowing the largest key ahead of them, but for the keys of a prefix.
+  if (projects) {
+    float *owed = guarded((size_t)(tokens * ATTN_SCAN_OWED) * sizeof(float), 4);
+    const float maximum = rows.key_maximum;
+    rows.key_maximum = -INFINITY;
+    kernels->reset(&plan, state);
+    kernels->accumulate(&plan, &rows, 0, middle, state, scratch, &counts);
+    rows.owed = owed;
+    kernels->scan(&plan, &rows, middle, tokens - middle, state, scratch, &counts);
+    rows.key_maximum = maximum;
+    kernels->settle(&plan, &rows, middle, tokens - middle, middle, state);
+    check(t->name, "settled scan",
+          distance(o + middle * dv, expected + middle * dv, (size_t)(tokens - middle) * dv), 2e-5);
+    rows.owed = NULL;
+    release(owed, (size_t)(tokens * ATTN_SCAN_OWED) * sizeof(float), 4);
+  }
+
   // Tokens of a block see each other.
   if (map == ATTN_SCAN_STEP) {
     const int32_t lengths[] = {1, 7, 64, 100};

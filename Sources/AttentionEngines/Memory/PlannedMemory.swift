@@ -96,6 +96,7 @@ public struct PlannedMemory {
     ScanSplit(shape: shape).stateCount(
       ScanPieces(stage, shape: shape), shape: shape, workers: workers)
       * stateBytes(features: stage.featureMap.featureDim(headDim: shape.headDim))
+      + workers * stage.owedBytes(shape: shape)
   }
 
   private func mapping(_ stage: FeatureAttention) -> Int {

@@ -7,7 +7,8 @@ import CAttentionKernels
 ///
 /// Without causality three short jobs follow each other: states of key ranges, their sums in order,
 /// reads by ranges of queries. A causal head is one unit, token by token in registers; a long one is
-/// cut into pieces, see `ScanPieces`.
+/// cut into pieces, see `ScanPieces`. The largest projection of random features is found on the way,
+/// and outputs get what it changes once it is known; only pieces look for it ahead of everything.
 final class PreparedScan: PreparedAttention, @unchecked Sendable {
   private let shape: AttentionShape
   private let context: ExecutionContext
@@ -20,6 +21,8 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
   /// One per piece of a head or per worker with causality, else one per key range of every
   /// key-value head.
   private let states: Workspace
+  /// What outputs of a causal head are owed until its largest projection is known, per worker.
+  private let owed: Workspace?
   /// Largest projections of pieces of keys, by head.
   private let maxima: Tensor<Float>?
   private let board: CountBoard
@@ -49,6 +52,9 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
     states = Workspace(
       bytesPerWorker: plans.stateBytes,
       workers: split.stateCount(pieces, shape: shape, workers: context.pool.count))
+    let owedBytes = stage.owedBytes(shape: shape)
+    owed =
+      owedBytes > 0 ? Workspace(bytesPerWorker: owedBytes, workers: context.pool.count) : nil
     maxima = isExponential ? pieces.map { Tensor([queryHeads, $0.maximumCount]) } : nil
     board = CountBoard(workers: context.pool.count)
     expectedCounts = stage.expectedCounts(shape: shape)
@@ -89,7 +95,7 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
   }
 
   var workspaceBytes: Int {
-    scratch.bytes + states.bytes + plans.bytes + (maxima?.byteCount ?? 0)
+    scratch.bytes + states.bytes + plans.bytes + (maxima?.byteCount ?? 0) + (owed?.bytes ?? 0)
   }
 
   func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {
@@ -154,14 +160,27 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
     let state = state(worker)
     let memory = scratch[worker]
     var work = attn_scan_counts_t()
-    if isExponential {
+    let unseen = shape.keyLength - tokens.keys
+    if owed != nil {
+      rows.key_maximum = -.infinity
+    } else if isExponential {
       rows.key_maximum = kernels.key_maximum(plan, &rows, 0, Int32(shape.keyLength), memory, &work)
     }
     kernels.reset(plan, state)
     kernels.accumulate(plan, &rows, 0, Int32(tokens.prefixKeys), state, memory, &work)
     rows.o.update(repeating: 0, count: tokens.blindQueries * shape.valueDim)
     rows.align(query: tokens.blindQueries, key: tokens.prefixKeys)
+    rows.owed = owed?[worker].assumingMemoryBound(to: Float.self)
     kernels.scan(plan, &rows, 0, Int32(tokens.pairs), state, memory, &work)
+    if owed != nil {
+      let running = state[attn_scan_running_offset(plan)]
+      let beyond = kernels.key_maximum(
+        plan, &rows, Int32(tokens.pairs), Int32(unseen), memory, &work)
+      rows.key_maximum = max(running, beyond)
+      kernels.settle(plan, &rows, 0, Int32(tokens.pairs), Int32(tokens.prefixKeys), state)
+      rows.owed = nil
+      kernels.finish(plan, state, Int32(tokens.keys))
+    }
     kernels.output(
       plan, &rows, Int32(tokens.pairs), Int32(tokens.lateQueries), state, memory, &work)
     count(work, worker: worker)
@@ -271,6 +290,17 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
     let queryBytes = Int(work.query_tokens) * shape.headDim
     board[worker].pointee.exponentials += work.exponentials
     board.add(worker: worker, bytesRead: 4 * (keyBytes + queryBytes), bytesWritten: 0)
+  }
+}
+
+extension Scan {
+  /// Bytes per worker of what outputs are owed until the largest projection of a head is known; 0 where
+  /// it is known from the start, or where there is none.
+  func owedBytes(shape: AttentionShape) -> Int {
+    guard shape.isCausal, featureMap.isExponential, normalizer != .none, decay == .none,
+      ScanPieces(self, shape: shape) == nil
+    else { return 0 }
+    return MemoryLayout<Float>.stride * Int(ATTN_SCAN_OWED) * CausalTokens(shape: shape).pairs
   }
 }
 

@@ -5,21 +5,45 @@
 #include "attn_features.h"
 #include "vector16.h"
 
+/// Rows to be fetched into cache, a line at a time.
+typedef struct {
+  const float *at;
+  ptrdiff_t stride;
+  int32_t width, column, rows;
+} feature_fetch_t;
+
 /// A block of rows between two steps; lanes beyond the width hold anything.
 typedef struct {
   const float *x;
   ptrdiff_t stride;
   int32_t rows;
   int32_t is_input;  // rows of the input end at the width
+  // Two kinds of rows that a projection fetches between its products, for no step needs as many of
+  // them; NULL: every step fetches what it reads.
+  feature_fetch_t *fetch;
 } feature_block_t;
 
 /// Rows that go through all steps together: what stands between the steps stays in the nearest cache.
 /// Inputs are fetched as many rows ahead.
 enum { FEATURE_ROWS_AT_ONCE = 16 };
 
+/// Fetches the next line.
+FEATURE_INLINE void f_fetch(feature_fetch_t *fetch) {
+  if (fetch->rows <= 0) return;
+  __builtin_prefetch(fetch->at + fetch->column);
+  fetch->column += FEATURE_LANES;
+  if (fetch->column < fetch->width) return;
+  fetch->column = 0;
+  fetch->at += fetch->stride;
+  fetch->rows -= 1;
+}
+
+/// Whether a step fetches inputs ahead of itself.
+FEATURE_INLINE int f_fetches(const feature_block_t *in) { return in->is_input && !in->fetch; }
+
 /// A vector of an input row; only what belongs to it is read.
 FEATURE_INLINE vec16 f_input(const feature_block_t *in, const float *x, int32_t left) {
-  __builtin_prefetch(x + FEATURE_ROWS_AT_ONCE * in->stride);
+  if (!in->fetch) __builtin_prefetch(x + FEATURE_ROWS_AT_ONCE * in->stride);
   return f_load_first(x, left);
 }
 

@@ -35,7 +35,7 @@ FEATURE_INLINE void f_hold(const feature_block_t *in, int32_t t, vec16 x[][2 * F
     FEATURE_UNROLL
     for (int j = 0; j < vectors; ++j) {
       const float *at = from + j * FEATURE_LANES;
-      if (in->is_input) __builtin_prefetch(at + FEATURE_ROWS_AT_ONCE * in->stride);
+      if (f_fetches(in)) __builtin_prefetch(at + FEATURE_ROWS_AT_ONCE * in->stride);
       x[i][j] = f_load(at);
     }
   }
@@ -175,7 +175,7 @@ FEATURE_INLINE vec16 f_largest_sixteen(const feature_block_t *in, int32_t t, int
     FEATURE_UNROLL for (int j = 1; j < vectors; ++j) {
       r[i] = f_max(r[i], f_load(x + j * FEATURE_LANES));
     }
-    if (in->is_input) {
+    if (f_fetches(in)) {
       FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
         __builtin_prefetch(x + FEATURE_ROWS_AT_ONCE * in->stride + j * FEATURE_LANES);
       }
@@ -193,7 +193,7 @@ FEATURE_INLINE vec16 f_squares_sixteen(const feature_block_t *in, int32_t t, int
       vec16 y = f_load(x + j * FEATURE_LANES);
       r[i] += y * y;
     }
-    if (in->is_input) {
+    if (f_fetches(in)) {
       FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
         __builtin_prefetch(x + FEATURE_ROWS_AT_ONCE * in->stride + j * FEATURE_LANES);
       }

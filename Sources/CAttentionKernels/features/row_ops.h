@@ -70,12 +70,34 @@ FEATURE_INLINE int f_is_softmax_pairs(const attn_row_op_t *ops) {
          && ops[0].width == FEATURE_HELD * FEATURE_LANES;
 }
 
+/// Whether a projection is among the steps.
+FEATURE_INLINE int f_projects(const attn_row_op_t *ops, int32_t steps) {
+  for (int32_t i = 0; i < steps; ++i) {
+    if (ops[i].kind == ATTN_ROW_PROJECT) return 1;
+  }
+  return 0;
+}
+
+/// What the first step of the next block reads: inputs, and the table of a turn.
+FEATURE_INLINE feature_fetch_t *f_fetched_rows(feature_fetch_t *fetch, const attn_row_op_t *ops,
+                                               const feature_block_t *in, int64_t position) {
+  const ptrdiff_t padded = attn_row_padded(ops[0].width);
+  const int32_t rows = FEATURE_ROWS_AT_ONCE;
+  fetch[0] = (feature_fetch_t){in->x + rows * in->stride, in->stride, ops[0].width, 0, rows};
+  fetch[1] = (feature_fetch_t){NULL, 0, 0, 0, 0};
+  if (ops[0].kind == ATTN_ROW_ROTATE) {
+    const float *table = ops[0].p + (position + rows) * padded;
+    fetch[1] = (feature_fetch_t){table, padded, ops[0].width, 0, rows};
+  }
+  return fetch;
+}
+
 static void f_apply(const attn_row_op_t *ops, int32_t steps, const float *x, ptrdiff_t x_stride,
                     int32_t rows, int64_t position, float *out, ptrdiff_t out_stride,
                     const attn_row_scratch_t *scratch) {
   f_turning_t turning = f_turning(ops, steps, position);
   if (turning.steps == steps) {
-    feature_block_t in = {x, x_stride, rows, 1};
+    feature_block_t in = {x, x_stride, rows, 1, NULL};
     f_turn_steps(&turning, &in, out, out_stride, position, scratch);
     return;
   }
@@ -84,7 +106,9 @@ static void f_apply(const attn_row_op_t *ops, int32_t steps, const float *x, ptr
     const float *input = x + first * x_stride;
     float *result = out ? out + first * out_stride : scratch->first;
     ptrdiff_t result_stride = out ? out_stride : scratch->stride;
-    feature_block_t in = {input, x_stride, count, 1};
+    feature_fetch_t fetch[2];
+    feature_block_t in = {input, x_stride, count, 1, NULL};
+    if (f_projects(ops, steps)) in.fetch = f_fetched_rows(fetch, ops, &in, position + first);
     attn_row_scratch_t part = *scratch;
     if (part.products) part.products += first;
     if (part.factors) part.factors += first;
@@ -99,7 +123,7 @@ static void f_apply(const attn_row_op_t *ops, int32_t steps, const float *x, ptr
       float *to = last ? result : i % 2 == 0 ? scratch->first : scratch->second;
       ptrdiff_t stride = last ? result_stride : scratch->stride;
       f_step(ops + i, &in, to, stride, position + first, input, x_stride, &part);
-      in = (feature_block_t){to, stride, count, 0};
+      in = (feature_block_t){to, stride, count, 0, in.fetch};
     }
     f_clear_rest(result, result_stride, count, ops[steps - 1].width_out);
   }

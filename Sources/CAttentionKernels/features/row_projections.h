@@ -6,8 +6,8 @@
 
 /// y[row] = W x[row] + b for `tile` rows and `vectors` vectors of channels from `r` on.
 FEATURE_INLINE void f_project_part(const attn_row_op_t *op, const float *x, ptrdiff_t stride,
-                                   float *out, ptrdiff_t out_stride, int32_t r, int tile,
-                                   int vectors) {
+                                   float *out, ptrdiff_t out_stride, int32_t r,
+                                   feature_fetch_t *fetch, int tile, int vectors) {
   int32_t padded = attn_row_padded(op->width_out);
   vec16 sum[FEATURE_TILE][FEATURE_TILE_VECTORS];
   FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
@@ -20,6 +20,7 @@ FEATURE_INLINE void f_project_part(const attn_row_op_t *op, const float *x, ptrd
     FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
       column[j] = f_load(w + j * FEATURE_LANES);
     }
+    if (fetch) f_fetch(fetch + c % 2);
     FEATURE_UNROLL for (int i = 0; i < tile; ++i) {
       vec16 scalar = f_set1(x[i * stride + c]);
       FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
@@ -36,14 +37,15 @@ FEATURE_INLINE void f_project_part(const attn_row_op_t *op, const float *x, ptrd
 
 /// y[row] = W x[row] + b for `tile` rows.
 FEATURE_INLINE void f_project_tile(const attn_row_op_t *op, const float *x, ptrdiff_t stride,
-                                   float *out, ptrdiff_t out_stride, int tile) {
+                                   float *out, ptrdiff_t out_stride, feature_fetch_t *fetch,
+                                   int tile) {
   int32_t padded = attn_row_padded(op->width_out), r = 0;
   enum { step = FEATURE_TILE_VECTORS * FEATURE_LANES };
   for (; r + step <= padded; r += step) {
-    f_project_part(op, x, stride, out, out_stride, r, tile, FEATURE_TILE_VECTORS);
+    f_project_part(op, x, stride, out, out_stride, r, fetch, tile, FEATURE_TILE_VECTORS);
   }
   for (; r < padded; r += FEATURE_LANES) {
-    f_project_part(op, x, stride, out, out_stride, r, tile, 1);
+    f_project_part(op, x, stride, out, out_stride, r, fetch, tile, 1);
   }
 }
 
@@ -51,15 +53,12 @@ static void f_project(const attn_row_op_t *op, const feature_block_t *in, float 
                       ptrdiff_t out_stride) {
   int32_t t = 0;
   for (; t + FEATURE_TILE <= in->rows; t += FEATURE_TILE) {
-    for (int32_t i = 0; in->is_input && i < FEATURE_TILE; ++i) {
-      const float *ahead = in->x + (t + i + FEATURE_ROWS_AT_ONCE) * in->stride;
-      for (int32_t c = 0; c < op->width; c += FEATURE_LANES) __builtin_prefetch(ahead + c);
-    }
     f_project_tile(op, in->x + t * in->stride, in->stride, out + t * out_stride, out_stride,
-                   FEATURE_TILE);
+                   in->fetch, FEATURE_TILE);
   }
   for (; t < in->rows; ++t) {
-    f_project_tile(op, in->x + t * in->stride, in->stride, out + t * out_stride, out_stride, 1);
+    f_project_tile(op, in->x + t * in->stride, in->stride, out + t * out_stride, out_stride,
+                   in->fetch, 1);
   }
 }
 

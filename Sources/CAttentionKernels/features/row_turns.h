@@ -56,6 +56,7 @@ static void f_rotate(const attn_row_op_t *op, const feature_block_t *in, float *
     vec16 factor = f_set1(f_turn_factor(op, scratch->products, t));
     for (int32_t c = 0; c < op->width; c += FEATURE_LANES) {
       vec16 x = f_row(in, from + c, op->width - c);
+      if (!in->fetch) __builtin_prefetch(table + c + FEATURE_ROWS_AT_ONCE * padded);
       f_store(out + t * out_stride + c, factor * f_turn(x, f_load(table + c)));
     }
   }

@@ -100,7 +100,7 @@ static void f_row_dots(const float *x, ptrdiff_t stride, int32_t rows, int32_t w
 
 static void f_largest_rows(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
                            float factor, float *largest) {
-  feature_block_t in = {x, stride, rows, 1};
+  feature_block_t in = {x, stride, rows, 1, NULL};
   int32_t t = 0;
   for (; width == FEATURE_HELD * FEATURE_LANES && t + FEATURE_LANES <= rows; t += FEATURE_LANES) {
     f_store(largest + t, f_set1(factor) * f_largest_sixteen(&in, t, FEATURE_HELD));
@@ -111,7 +111,7 @@ static void f_largest_rows(const float *x, ptrdiff_t stride, int32_t rows, int32
 /// 1 / max(|x|, least) of each row.
 static void f_inverse_norms(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
                             float least, float *inverse) {
-  feature_block_t in = {x, stride, rows, 1};
+  feature_block_t in = {x, stride, rows, 1, NULL};
   int32_t t = 0;
   for (; width == FEATURE_HELD * FEATURE_LANES && t + FEATURE_LANES <= rows; t += FEATURE_LANES) {
     vec16 norm = __builtin_elementwise_sqrt(f_squares_sixteen(&in, t, FEATURE_HELD));
@@ -168,7 +168,7 @@ static void f_balance_rows(const float *x, ptrdiff_t stride, int32_t rows, int32
 }
 
 static float f_largest_norm(const float *x, ptrdiff_t stride, int32_t rows, int32_t width) {
-  feature_block_t in = {x, stride, rows, 1};
+  feature_block_t in = {x, stride, rows, 1, NULL};
   float largest = 0;
   for (int32_t t = 0; t < rows; ++t) {
     float norm = f_row_squares(&in, x + t * stride, width);

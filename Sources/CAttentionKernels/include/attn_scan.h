@@ -84,7 +84,11 @@ typedef struct {
   /// NULL; speed only.
   const float *v_next;
   float key_maximum;  ///< EXP: what `key_maximum` returned for all keys; -inf: found on the way
+  float *owed;        ///< `scan`, EXP, maximum found on the way: ATTN_SCAN_OWED floats per token, else NULL
 } attn_scan_rows_t;
+
+/// Floats that `scan` leaves to `settle` per token: q'.z, the sum of q', the maximum of their keys.
+enum { ATTN_SCAN_OWED = 3 };
 
 /// What the scan kernels did, added up once per block.
 typedef struct {
@@ -140,8 +144,16 @@ typedef struct {
   /// Causal pass over the tokens `first ..< first + count`: each token is added to the state, read,
   /// and the state decays. On return the state is as the next token will see it, decay included.
   /// With a block length the tokens of a block are all added ahead of their queries.
+  ///
+  /// EXP with a `key_maximum` of -inf: normalised only; outputs are not finished before `settle`.
   void (*scan)(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows, int32_t first,
                int32_t count, float *state, void *scratch, attn_scan_counts_t *counts);
+
+  /// Finishes the outputs of a `scan` that found its maximum on the way, now that `key_maximum` is
+  /// that of all keys: adds what feature_eps contributes and divides. `seen` keys are ahead of token
+  /// `first`, whose values the state has the sum of; on return it has those of these tokens too.
+  void (*settle)(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows, int32_t first,
+                 int32_t count, int32_t seen, float *state);
 } attn_scan_kernels_t;
 
 /// Floats between rows of S: whole cache lines, an odd number of them so that rows that follow each

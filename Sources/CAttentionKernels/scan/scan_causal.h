@@ -2,7 +2,7 @@
 #ifndef ATTN_SCAN_CAUSAL_H
 #define ATTN_SCAN_CAUSAL_H
 
-#include "scan_forward.h"
+#include "scan_owed.h"
 
 /// One block of tokens of a causal pass, in whole vectors.
 typedef struct {
@@ -139,7 +139,9 @@ SCAN_INLINE void scan_cursor_both(scan_cursor_t *c, const scan_call_t *call, int
 static inline void scan_causal_factors(const scan_call_t *call, const float *decay, int32_t tokens,
                                        float *factor, int flags) {
   const attn_scan_plan_t *plan = call->plan;
-  if (flags & SCAN_NORM) {
+  if (flags & SCAN_OWES) {
+    for (int32_t t = 0; t < tokens; ++t) factor[t] = 1;
+  } else if (flags & SCAN_NORM) {
     vec_sum_rows(call->scratch.sums, tokens, factor);
     for (int32_t t = 0; t < tokens; ++t) {
       factor[t] = decay[t] / (decay[t] * factor[t] + plan->denominator_eps);
@@ -173,11 +175,17 @@ SCAN_INLINE void scan_causal_blocks(const scan_call_t *call, scan_map_t map, int
     if ((flags & SCAN_DECAY) && t < length) scratch->key_factor[t] = (float)(1 / power);
   }
   scan_work_t w = scan_work(call);
+  scan_running_t running = {call->state[attn_scan_running_offset(plan)], 1};
   scan_cursor_both(&w.next, call, 0, length, 0);
+  if (flags & SCAN_OWES) scan_follow_normaliser(call, &running);
   scan_drain(&w.next, map, flags);
   for (int32_t start = 0, parity = 0; start < call->count; start += length, parity ^= 1) {
     int32_t tokens = scan_min(call->count - start, length);
     float *factor = scratch->row_factor;
+    if (flags & SCAN_OWES) {
+      scan_follow_state(call, &running);
+      scan_owe(call, start, tokens, running.maximum);
+    }
     scan_causal_factors(call, decay, tokens, factor, flags);
     float *target = call->rows->o + (call->first + start) * call->rows->o_stride;
     scan_block_t block = {scan_block_keys(call, start, parity, map, flags),
@@ -187,6 +195,7 @@ SCAN_INLINE void scan_causal_blocks(const scan_call_t *call, scan_map_t map, int
                           decay[tokens]};
     block.v = scan_values(call, start, tokens, &block.v_stride);
     scan_cursor_both(&w.next, call, start + tokens, length, parity ^ 1);
+    if (flags & SCAN_OWES) scan_follow_normaliser(call, &running);
     for (int32_t j = 0, width; j < vectors; j += width) {
       width = scan_panel_width(vectors, j, limit);
 #define SCAN_PANEL_OF(constant) \
@@ -199,101 +208,6 @@ SCAN_INLINE void scan_causal_blocks(const scan_call_t *call, scan_map_t map, int
                      plan->value_dim);
     }
     scan_drain(&w.next, map, flags);
-  }
-}
-
-/// Points a cursor at keys or queries that stand `start` tokens into the call, up to `end`.
-SCAN_INLINE void scan_cursor_piece(scan_cursor_t *c, const scan_call_t *call, int32_t start,
-                                   int32_t end, int parity, int flags) {
-  int32_t tokens = scan_min(end - start, SCAN_BLOCK);
-  if (flags & SCAN_KEYS) {
-    scan_cursor_keys(c, call, start, tokens, SCAN_BLOCK, parity);
-    c->z = call->scratch.normaliser;
-  } else {
-    scan_cursor_queries(c, call, start, tokens, SCAN_BLOCK, parity);
-  }
-}
-
-/// Adds keys to the state and maps what comes next: `flags` says of which kind it is.
-SCAN_INLINE void scan_add_piece(const scan_call_t *call, scan_work_t *w, int32_t start,
-                                int32_t tokens, int parity, int flags) {
-  int32_t vectors = scan_ceil(call->plan->value_dim, SCAN_LANES);
-  ptrdiff_t v_stride;
-  const float *k = call->scratch.keys[parity], *v = scan_values(call, start, tokens, &v_stride);
-  for (int32_t j = 0, width; j < vectors; j += width) {
-    width = scan_panel_width(vectors, j, SCAN_PANEL);
-#define SCAN_PANEL_OF(constant)                                                                   \
-  scan_update_panel(w, call->state + j * SCAN_LANES, k, v + j * SCAN_LANES, v_stride, tokens, 1,  \
-                    SCAN_MAP_STEP, flags, constant)
-    SCAN_FOR_WIDTH(width, SCAN_PANEL_OF)
-#undef SCAN_PANEL_OF
-  }
-  scan_drain(&w->next, SCAN_MAP_STEP, flags);
-}
-
-/// Reads the state for queries, in the same way.
-SCAN_INLINE void scan_read_piece(const scan_call_t *call, scan_work_t *w, int32_t start,
-                                 int32_t tokens, int parity, const float *factor, int flags) {
-  int32_t dim = call->plan->value_dim, vectors = scan_ceil(dim, SCAN_LANES);
-  float *target = call->rows->o + (call->first + start) * call->rows->o_stride;
-  int ragged = dim % SCAN_LANES != 0;
-  float *o = ragged ? call->scratch.output : target;
-  ptrdiff_t o_stride = ragged ? w->state_stride : call->rows->o_stride;
-  const float *q = call->scratch.queries[parity];
-  for (int32_t j = 0, width; j < vectors; j += width) {
-    width = scan_panel_width(vectors, j, SCAN_PANEL);
-#define SCAN_PANEL_OF(constant)                                                                   \
-  scan_output_panel(w, o + j * SCAN_LANES, o_stride, q, call->state + j * SCAN_LANES, factor,     \
-                    tokens, SCAN_MAP_STEP, flags, constant)
-    SCAN_FOR_WIDTH(width, SCAN_PANEL_OF)
-#undef SCAN_PANEL_OF
-  }
-  if (ragged) scan_copy_rows(target, call->rows->o_stride, o, o_stride, tokens, dim);
-  scan_drain(&w->next, SCAN_MAP_STEP, flags);
-}
-
-/// Blocks of tokens that see each other: the keys of a block, then its queries, in pieces.
-///
-/// The last keys of a block have its first queries mapped beside their products, and the last queries
-/// the keys of the next block. `norm` is SCAN_NORM or 0.
-SCAN_INLINE void scan_mutual_blocks(const scan_call_t *call, int norm) {
-  enum { keys = SCAN_KEYS | SCAN_NORM };
-  const attn_scan_plan_t *plan = call->plan;
-  int32_t count = call->count, length = plan->block_length;
-  float *factor = call->scratch.row_factor;
-  for (int32_t t = 0; t < SCAN_BLOCK; ++t) factor[t] = plan->output_scale;
-  for (int32_t r = 0; r < scan_feature_stride(plan); ++r) call->scratch.normaliser[r] = 0;
-  scan_work_t w = scan_work(call);
-  int parity = 0, queries = SCAN_QUERIES | norm;
-  scan_cursor_piece(&w.next, call, 0, scan_min(count, length), parity, keys);
-  scan_drain(&w.next, SCAN_MAP_STEP, keys);
-  for (int32_t first = 0, end; first < count; first = end) {
-    end = first + scan_min(length, count - first);
-    for (int32_t start = first; start < end; start += SCAN_BLOCK, parity ^= 1) {
-      int32_t tokens = scan_min(end - start, SCAN_BLOCK);
-      scan_add_normaliser(call, 1);
-      if (tokens == end - start) {
-        scan_cursor_piece(&w.next, call, first, end, parity ^ 1, queries);
-        scan_add_piece(call, &w, start, tokens, parity, queries);
-      } else {
-        scan_cursor_piece(&w.next, call, start + tokens, end, parity ^ 1, keys);
-        scan_add_piece(call, &w, start, tokens, parity, keys);
-      }
-    }
-    for (int32_t start = first; start < end; start += SCAN_BLOCK, parity ^= 1) {
-      int32_t tokens = scan_min(end - start, SCAN_BLOCK);
-      if (norm) {
-        vec_sum_rows(call->scratch.sums, tokens, factor);
-        for (int32_t t = 0; t < tokens; ++t) factor[t] = 1 / (factor[t] + plan->denominator_eps);
-      }
-      if (tokens == end - start) {
-        scan_cursor_piece(&w.next, call, end, end + scan_min(length, count - end), parity ^ 1, keys);
-        scan_read_piece(call, &w, start, tokens, parity, factor, keys);
-      } else {
-        scan_cursor_piece(&w.next, call, start + tokens, end, parity ^ 1, queries);
-        scan_read_piece(call, &w, start, tokens, parity, factor, queries);
-      }
-    }
   }
 }
 

@@ -22,6 +22,7 @@ enum {
   SCAN_NORM = 4,     ///< keys: adds to z; queries: sums q'.z
   SCAN_DECAY = 8,    ///< multiplies key rows by their factor, and S by a factor per block
   SCAN_SHARES = 16,  ///< keys: adds to z; queries: divides by z
+  SCAN_OWES = 32,    ///< queries: sums q', and outputs are left undivided
 };
 
 /// Produces the features of one block of rows, a vector at a time.
@@ -37,9 +38,9 @@ typedef struct {
   const attn_scan_step_t *k_step, *q_step;
   const float *k_table, *q_table;  // next row of the tables of steps
   float *z;    // [features]
-  float *sums; // next row of [rows][SCAN_LANES]: q'.z by lane
-  vec sum;
-  float floor, eps;
+  float *sums, *masses;  // next rows of [rows][SCAN_LANES]: q'.z and the sum of q' by lane
+  vec sum, mass;
+  float floor, k_eps, q_eps;
   int32_t features, column, rows_left;
   ptrdiff_t k_ahead, q_ahead;  // bytes from the row mapped to the row fetched into cache
   ptrdiff_t k_drift, q_drift;  // READY and STEP: what these grow by from row to row
@@ -49,13 +50,14 @@ typedef struct {
   ptrdiff_t v_stride, o_stride;  // bytes
 } scan_cursor_t;
 
-SCAN_INLINE vec scan_map(const scan_cursor_t *c, vec x, const float *shift, scan_map_t map) {
+SCAN_INLINE vec scan_map(const scan_cursor_t *c, vec x, const float *shift, float eps,
+                         scan_map_t map) {
   vec exponent = map == SCAN_MAP_EXP ? vec_sub(x, vec_set1(*shift))
                                      : vec_mul(vec_min(vec_zero(), x), vec_set1(0x1.715476p+0f));
   switch (map) {
-    case SCAN_MAP_FLOOR: return vec_add(vec_max(vec_set1(c->floor), x), vec_set1(c->eps));
+    case SCAN_MAP_FLOOR: return vec_add(vec_max(vec_set1(c->floor), x), vec_set1(eps));
     case SCAN_MAP_ELU1: return vec_add(vec_max(vec_zero(), x), vec_exp2(exponent));
-    case SCAN_MAP_EXP: return vec_add(vec_exp2(exponent), vec_set1(c->eps));
+    case SCAN_MAP_EXP: return vec_add(vec_exp2(exponent), vec_set1(eps));
     case SCAN_MAP_READY:
     case SCAN_MAP_STEP: return x;
     case SCAN_MAP_FACTOR: return vec_mul(x, vec_set1(*shift));
@@ -99,7 +101,7 @@ SCAN_INLINE vec scan_map_step(const attn_scan_step_t *step, vec x, int32_t colum
 
 SCAN_INLINE vec scan_map_any(const scan_cursor_t *c, vec x, scan_map_t map, int keys) {
   const float *shift = keys ? c->k_shift : c->q_shift;
-  if (map != SCAN_MAP_STEP) return scan_map(c, x, shift, map);
+  if (map != SCAN_MAP_STEP) return scan_map(c, x, shift, keys ? c->k_eps : c->q_eps, map);
   return scan_map_step(keys ? c->k_step : c->q_step, x, c->column, shift);
 }
 
@@ -159,6 +161,11 @@ SCAN_INLINE void scan_next_row(scan_cursor_t *c, scan_map_t map, int flags) {
     c->sums += SCAN_LANES;
     c->sum = vec_zero();
   }
+  if (flags & SCAN_OWES) {
+    vec_store(c->masses, c->mass);
+    c->masses += SCAN_LANES;
+    c->mass = vec_zero();
+  }
 }
 
 /// Maps the next vector of keys.
@@ -198,6 +205,7 @@ SCAN_INLINE void scan_step_queries(scan_cursor_t *c, scan_map_t map, int flags) 
   if (map == SCAN_MAP_READY && !(flags & SCAN_NORM)) return;
   vec q = scan_map_part(c, c->q, map, 0);
   if (flags & SCAN_NORM) c->sum = vec_fma(q, vec_load(c->z + column), c->sum);
+  if (flags & SCAN_OWES) c->mass = vec_add(q, c->mass);
   if (flags & SCAN_SHARES) {
     // Sums are zero beyond the features.
     vec share = vec_reciprocal(vec_load(c->z + column));

@@ -31,6 +31,11 @@ static inline scan_call_t scan_call(const attn_scan_plan_t *plan, const attn_sca
   return call;
 }
 
+/// Whether keys are mapped relative to the largest so far.
+static inline int scan_runs(const scan_call_t *call) {
+  return call->plan->map == ATTN_SCAN_EXP && call->rows->key_maximum == -__builtin_inff();
+}
+
 /// A cursor without rows yet.
 static inline scan_cursor_t scan_cursor(const scan_call_t *call) {
   const attn_scan_plan_t *plan = call->plan;
@@ -38,9 +43,12 @@ static inline scan_cursor_t scan_cursor(const scan_call_t *call) {
   int identity = plan->map == ATTN_SCAN_IDENTITY;
   c.feature_stride = scan_feature_stride(plan);
   c.sums = call->scratch.sums;
-  c.sum = vec_zero();
+  c.masses = call->scratch.masses;
+  c.sum = c.mass = vec_zero();
   c.floor = identity ? -__builtin_inff() : 0;
-  c.eps = identity ? 0 : plan->feature_eps;
+  c.q_eps = identity ? 0 : plan->feature_eps;
+  // What it adds is relative to the largest of all keys: it comes when that is known.
+  c.k_eps = scan_runs(call) ? 0 : c.q_eps;
   c.features = plan->feature_dim;
   c.fetched = plan->input_dim > plan->value_dim ? plan->input_dim : plan->value_dim;
   return c;
@@ -137,6 +145,7 @@ SCAN_INLINE void scan_cursor_queries(scan_cursor_t *c, const scan_call_t *call, 
   if (call->plan->map == ATTN_SCAN_READY) c->q_features = (float *)(uintptr_t)c->q;
   c->z = scan_normaliser(call->plan, call->state);
   c->sums = call->scratch.sums;
+  c->masses = call->scratch.masses;
   c->o_fetched = (char *)(rows->o + (call->first + start) * rows->o_stride);
   c->o_stride = rows->o_stride * (ptrdiff_t)sizeof(float);
   c->o_fetched += scan_call_ahead(call) * c->o_stride;
@@ -224,11 +233,10 @@ static inline void scan_sum_values(const scan_call_t *call, const float *v, ptrd
 SCAN_INLINE void scan_accumulate_blocks(const scan_call_t *call, scan_map_t map, int flags) {
   const scan_scratch_t *scratch = &call->scratch;
   int32_t count = call->count, vectors = scan_ceil(call->plan->value_dim, SCAN_LANES);
-  int running = map == SCAN_MAP_EXP && call->rows->key_maximum == -__builtin_inff();
+  int running = scan_runs(call);
   float *maximum = call->state + attn_scan_running_offset(call->plan), reached = *maximum;
   scan_work_t w = scan_work(call);
   w.next.z = scratch->normaliser;
-  if (running) w.next.eps = 0;
   int32_t tokens = scan_min(count, SCAN_BLOCK);
   scan_cursor_keys(&w.next, call, 0, tokens, SCAN_BLOCK, 0);
   if (flags & SCAN_DECAY) w.next.k_factor += SCAN_BLOCK - tokens;

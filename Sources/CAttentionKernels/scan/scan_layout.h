@@ -30,7 +30,7 @@ typedef struct {
   float *raw_keys, *raw_queries;                             // the same, only with a projection
   float *values, *output;                                    // [SCAN_BLOCK][stride of value_dim]
   float *normaliser;                                         // [feature stride]: z of one block
-  float *sums, *maxima;                                      // [SCAN_BLOCK][SCAN_LANES]
+  float *sums, *masses, *maxima;                             // [SCAN_BLOCK][SCAN_LANES]
   float *key_shift, *query_shift, *key_factor, *row_factor;  // [SCAN_BLOCK]
 } scan_scratch_t;
 
@@ -51,6 +51,7 @@ static inline size_t scan_scratch_layout(const attn_scan_plan_t *plan, char *bas
       {&scratch->raw_keys, raw},            {&scratch->raw_queries, raw},
       {&scratch->values, rows},             {&scratch->output, rows},
       {&scratch->normaliser, features},     {&scratch->sums, lanes},
+      {&scratch->masses, raw > 0 ? lanes : 0},
       {&scratch->maxima, lanes},            {&scratch->key_shift, SCAN_BLOCK},
       {&scratch->query_shift, SCAN_BLOCK},  {&scratch->key_factor, SCAN_BLOCK},
       {&scratch->row_factor, SCAN_BLOCK},

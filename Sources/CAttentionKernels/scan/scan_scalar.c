@@ -147,7 +147,7 @@ static void scan_add(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,
     maximum = scan_raise(plan, state, largest);
     eps = 0;
   }
-  if (running || plan->sums_values) {
+  if (!rows->owed && (running || plan->sums_values)) {
     for (int32_t c = 0; c < plan->value_dim; ++c) value_sums[c] += v[c];
   }
   scan_map(plan, k, maximum, eps, f);
@@ -182,6 +182,8 @@ static void scan_finish(const attn_scan_plan_t *plan, float *state, int32_t coun
 }
 
 /// o = phi(q) S, divided by phi(q).z + eps or scaled, for one token.
+///
+/// Where the largest key is not known yet, the row stays undivided, and what it is owed is noted.
 static void scan_read(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows, int32_t token,
                       const float *state, float *f, attn_scan_counts_t *counts) {
   float *o = rows->o + token * rows->o_stride;
@@ -190,13 +192,21 @@ static void scan_read(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows
   float largest = scan_project(plan, q, f);
   scan_map(plan, q, largest, plan->feature_eps, f);
   scan_step_row(plan, &rows->q_step, token, f);
-  float denominator = 0;
+  float denominator = 0, mass = 0;
   for (int32_t r = 0; r < plan->feature_dim; ++r) {
     denominator += f[r] * z[r];
+    mass += f[r];
     if (plan->shares) f[r] /= z[r];
   }
   scan_turn_row(plan, &rows->q_step, token, f);
   float factor = plan->normalised ? 1 / (denominator + plan->denominator_eps) : plan->output_scale;
+  if (rows->owed) {
+    float *owed = rows->owed + token * (ptrdiff_t)ATTN_SCAN_OWED;
+    owed[0] = denominator;
+    owed[1] = mass;
+    owed[2] = state[attn_scan_running_offset(plan)];
+    factor = 1;
+  }
   for (int32_t c = 0; c < plan->value_dim; ++c) {
     float sum = 0;
     for (int32_t r = 0; r < plan->feature_dim; ++r) {
@@ -243,6 +253,22 @@ static void scan_scan(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows
   }
 }
 
+static void scan_settle(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows, int32_t first,
+                        int32_t count, int32_t seen, float *state) {
+  float *sums = state + attn_scan_running_offset(plan) + 16;
+  for (int32_t t = 0; t < count; ++t) {
+    const float *owed = rows->owed + (first + t) * (ptrdiff_t)ATTN_SCAN_OWED;
+    const float *v = rows->v + (first + t) * rows->v_stride;
+    float *o = rows->o + (first + t) * rows->o_stride;
+    float scale = exp2f(owed[2] - rows->key_maximum), eps = plan->feature_eps * owed[1];
+    float divisor = scale * owed[0] + eps * (float)(seen + t + 1) + plan->denominator_eps;
+    for (int32_t c = 0; c < plan->value_dim; ++c) {
+      sums[c] += v[c];
+      o[c] = (scale * o[c] + eps * sums[c]) / divisor;
+    }
+  }
+}
+
 const attn_scan_kernels_t attn_scan_scalar = {
   .scratch_bytes = scan_scratch_bytes,
   .projection_floats = scan_projection_floats,
@@ -254,4 +280,5 @@ const attn_scan_kernels_t attn_scan_scalar = {
   .finish = scan_finish,
   .output = scan_output,
   .scan = scan_scan,
+  .settle = scan_settle,
 };

@@ -3,6 +3,7 @@
 #define ATTN_SCAN_TABLE_H
 
 #include "scan_causal.h"
+#include "scan_mutual.h"
 
 // Entry points of a table. Each picks the kernel whose map and flags are constants.
 
@@ -160,6 +161,13 @@ static inline void scan_scan(const attn_scan_plan_t *plan, const attn_scan_rows_
     counts->query_tokens += (uint64_t)count;
     return;
   }
+  if (scan_runs(&call)) {
+    scan_causal_blocks(&call, SCAN_MAP_EXP, both | SCAN_NORM | SCAN_OWES);
+    counts->key_tokens += (uint64_t)count;
+    counts->query_tokens += (uint64_t)count;
+    scan_count(plan, count, 2, counts);
+    return;
+  }
   if (plan->shares && plan->map == ATTN_SCAN_STEP) {
     scan_causal_blocks(&call, SCAN_MAP_STEP, both | SCAN_SHARES);
     counts->key_tokens += (uint64_t)count;
@@ -186,6 +194,7 @@ static inline void scan_scan(const attn_scan_plan_t *plan, const attn_scan_rows_
     .pack_projection = scan_pack_projection, .key_maximum = scan_key_maximum,          \
     .reset = scan_reset, .accumulate = scan_accumulate, .merge = scan_merge,           \
     .finish = scan_finish, .output = scan_output, .scan = scan_scan,                   \
+    .settle = scan_settle,                                                             \
   }
 
 #endif
