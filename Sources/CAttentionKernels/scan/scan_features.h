@@ -43,8 +43,8 @@ typedef struct {
   float floor, k_eps, q_eps;
   int32_t features, column, rows_left;
   ptrdiff_t k_ahead, q_ahead;  // bytes from the row mapped to the row fetched into cache
-  ptrdiff_t k_drift, q_drift;  // READY and STEP: what these grow by from row to row
-  int32_t fetched;             // READY: columns of the rows fetched
+  ptrdiff_t k_drift, q_drift;  // `scan_drifts`: what these grow by from row to row
+  int32_t fetched;             // `scan_widens`: columns of the rows fetched
   const char *v_fetched;       // row of v fetched along with the key, or with a query alone
   char *o_fetched;             // row of o, along with the query
   ptrdiff_t v_stride, o_stride;  // bytes
@@ -129,7 +129,12 @@ SCAN_INLINE void scan_fetch_table(const attn_scan_step_t *step, const float *tab
 
 /// Whether rows of a map may be other ones than those that are fetched beside them.
 SCAN_INLINE int scan_drifts(scan_map_t map) {
-  return map == SCAN_MAP_READY || map == SCAN_MAP_STEP || map == SCAN_MAP_FACTOR;
+  return map != SCAN_MAP_FLOOR && map != SCAN_MAP_ELU1;
+}
+
+/// Whether a row may have more features than there are inputs and values to be fetched beside them.
+SCAN_INLINE int scan_widens(scan_map_t map) {
+  return map == SCAN_MAP_READY || map == SCAN_MAP_EXP;
 }
 
 /// Moves on to the next row.
@@ -171,7 +176,7 @@ SCAN_INLINE void scan_next_row(scan_cursor_t *c, scan_map_t map, int flags) {
 /// Maps the next vector of keys.
 SCAN_INLINE void scan_step_keys(scan_cursor_t *c, scan_map_t map, int flags) {
   int32_t column = c->column;
-  if (map != SCAN_MAP_READY || column < c->fetched) {
+  if (!scan_widens(map) || column < c->fetched) {
     __builtin_prefetch((const char *)(c->k + column) + c->k_ahead);
     __builtin_prefetch(c->v_fetched + column * (ptrdiff_t)sizeof(float));
   }
@@ -191,7 +196,7 @@ SCAN_INLINE void scan_step_keys(scan_cursor_t *c, scan_map_t map, int flags) {
 /// Maps the next vector of queries; z must be complete up to their token.
 SCAN_INLINE void scan_step_queries(scan_cursor_t *c, scan_map_t map, int flags) {
   int32_t column = c->column;
-  if (map != SCAN_MAP_READY || column < c->fetched) {
+  if (!scan_widens(map) || column < c->fetched) {
     __builtin_prefetch((const char *)(c->q + column) + c->q_ahead);
     __builtin_prefetch(c->o_fetched + column * (ptrdiff_t)sizeof(float), 1);
     // What follows the products reads values. Hints for the second cache alone were no faster, and took

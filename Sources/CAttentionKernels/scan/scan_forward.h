@@ -90,9 +90,11 @@ SCAN_INLINE void scan_cursor_keys(scan_cursor_t *c, const scan_call_t *call, int
   if (call->plan->projection) {
     scan_raw_keys(call->plan, c->k, c->k_stride, tokens, rows->key_maximum,
                   call->state + attn_scan_running_offset(call->plan), &call->scratch);
+    const float *later = c->k + block * c->k_stride;
     c->k = call->scratch.raw_keys;
+    c->k_ahead = (ptrdiff_t)((uintptr_t)later - (uintptr_t)c->k);
+    c->k_drift = (c->k_stride - c->feature_stride) * (ptrdiff_t)sizeof(float);
     c->k_stride = c->feature_stride;
-    c->k_ahead = 0;
     c->k_shift = call->scratch.key_shift;
   }
   if (rows->k_next) {
@@ -126,9 +128,11 @@ SCAN_INLINE void scan_cursor_queries(scan_cursor_t *c, const scan_call_t *call, 
   c->q_ahead = block * rows->q_stride * (ptrdiff_t)sizeof(float);
   if (call->plan->projection) {
     scan_raw_queries(call->plan, c->q, c->q_stride, tokens, &call->scratch);
+    const float *later = c->q + block * c->q_stride;
     c->q = call->scratch.raw_queries;
+    c->q_ahead = (ptrdiff_t)((uintptr_t)later - (uintptr_t)c->q);
+    c->q_drift = (c->q_stride - c->feature_stride) * (ptrdiff_t)sizeof(float);
     c->q_stride = c->feature_stride;
-    c->q_ahead = 0;
     c->q_shift = call->scratch.query_shift;
   }
   if (rows->q_next) {
