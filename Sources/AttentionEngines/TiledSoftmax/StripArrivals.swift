@@ -7,16 +7,18 @@ import AttentionCore
 /// A kernel fetches these rows while the strip before is at work; they only steer prefetches, so the
 /// lists may be cut short.
 final class StripArrivals: @unchecked Sendable {
-  /// Rows per strip that are worth a prefetch: more would push the rows at hand out of the
-  /// second-level cache.
-  private static let most = 160
+  /// Bytes of keys and values per strip that are worth a prefetch: more would push the rows at hand out
+  /// of the second-level cache.
+  private static let mostBytes = 320 << 10
 
   private let ranges: [Range<Int>]
   private let keys: UnsafeMutablePointer<Int32>
   private let keyCount: Int
 
-  /// `ascends` tells whether strips are executed from the first to the last or the other way.
-  init(_ schedule: TileSchedule, ascends: Bool) {
+  /// `ascends` tells whether strips are executed from the first to the last or the other way; `rowBytes`
+  /// are those of a key and its value.
+  init(_ schedule: TileSchedule, ascends: Bool, rowBytes: Int) {
+    let most = max(Self.mostBytes / rowBytes, 1)
     var ranges: [Range<Int>] = []
     var keys: [Int32] = []
     var before: [ClosedRange<Int32>] = []
@@ -25,7 +27,7 @@ final class StripArrivals: @unchecked Sendable {
       let strip = schedule.strips[index]
       let first = keys.count
       for run in schedule.runs[strip.runs] {
-        Self.append(run, without: before, to: &keys, limit: first + Self.most)
+        Self.append(run, without: before, to: &keys, limit: first + most)
       }
       before = schedule.runs[strip.runs].compactMap(Self.span)
       ranges.append(first..<keys.count)

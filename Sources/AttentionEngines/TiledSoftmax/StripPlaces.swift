@@ -29,7 +29,10 @@ final class StripPlaces: @unchecked Sendable {
     weights: WeightSet
   ) {
     schedules = heads.schedules.map(ScheduleMemory.init)
-    arrivals = zip(heads.schedules, schedules).map { StripArrivals($0, ascends: $1.ascends) }
+    let rowBytes = MemoryLayout<Float>.stride * (shape.headDim + shape.valueDim)
+    arrivals = zip(heads.schedules, schedules).map {
+      StripArrivals($0, ascends: $1.ascends, rowBytes: rowBytes)
+    }
     ofHead = (0..<shape.batch).flatMap { _ in heads.ofHead }
     firsts = [Int](repeating: 0, count: ofHead.count + 1)
     defer { place() }

@@ -6,8 +6,10 @@
 
 enum {
   /// The tiles that fetch what was announced, the last ones of an `attend`: enough to keep the
-  /// fetches sparse, few enough for the rows to survive in the second-level cache.
+  /// fetches sparse, few enough for the rows to survive in the second-level cache. More where a tile
+  /// would fetch more than TILED_FETCH_ROWS.
   TILED_FETCH_TILES = 24,
+  TILED_FETCH_ROWS = 8,
   TILED_LINE = 16  ///< floats per cache line
 };
 
@@ -24,7 +26,9 @@ TILED_INLINE tiled_fetch_t tiled_fetch_plan(const tiled_strip_t *strip, const at
   int32_t keys = 0;
   for (int32_t r = 0; r < run_count; ++r) keys += runs[r].count;
   const int32_t tiles = keys / tile_keys + 1;
-  const int32_t active = tiles < TILED_FETCH_TILES ? tiles : TILED_FETCH_TILES;
+  const int32_t sparse = rows / TILED_FETCH_ROWS;
+  const int32_t wanted = sparse > TILED_FETCH_TILES ? sparse : TILED_FETCH_TILES;
+  const int32_t active = tiles < wanted ? tiles : wanted;
   return (tiled_fetch_t){tiles - active, (rows + active - 1) / active};
 }
 
