@@ -199,11 +199,14 @@ TILED_INLINE int32_t tiled_whole_tiles(tiled_block_t *block, const tiled_steps_t
         tile->biases[i] = bias.first + (done + i) * bias.step;
       }
     }
+    // `key` is the first one of the next tile. Fetching beyond the last key harms nobody. The first line
+    // of a row is what the memory system does not foresee; from there it reads on by itself.
     if (block->view.head_dim >= steps->fetched_head_dim) {
-      // `key` is the first one of the next tile. Fetching beyond the last key harms nobody.
       for (int32_t i = 0; i < steps->tile_keys; ++i) {
         tiled_fetch_row(key + i * key_step, block->view.head_dim);
       }
+    } else {
+      for (int32_t i = 0; i < steps->tile_keys; ++i) __builtin_prefetch(key + i * key_step, 0, 3);
     }
     tiled_score(block, steps);
   }
