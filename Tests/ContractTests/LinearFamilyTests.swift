@@ -99,6 +99,33 @@ import Testing
     #expect(error <= Tolerance(problem.mechanism.plan).relativeL2)
   }
 
+  /// What epsilon adds to a feature is relative to the largest projection of all keys, which a causal
+  /// pass may meet at its beginning, late, or among the keys that no query sees.
+  @Test(arguments: [0, 45, 299])
+  func theLargestKeyOfPerformerMayStandAnywhere(place: Int) throws {
+    let sizes: [(Int, Causality)] = [
+      (300, .bottomRight), (111, .bottomRight), (333, .topLeft), (200, .topLeft),
+    ]
+    for (queries, causality) in sizes {
+      let shape = try AttentionShape(
+        queryHeads: 2, queryLength: queries, keyLength: 300, headDim: 16, causality: causality)
+      for height in [4, 12] as [Float] {
+        let problem = try ContractProblem(ContractCase("performer"), shape: shape)
+        guard case .queryKeyValue(_, let key, _) = problem.inputs else { continue }
+        // Projections grow with the key; those of the others fall to a millionth of epsilon and below.
+        for channel in 0..<shape.headDim { key[place * shape.headDim + channel] *= height }
+        let oracle = problem.oracle(nil)
+        for context in Contexts.single {
+          let (output, engine) = try problem.run(context)
+          #expect(engine.counts.exact == engine.expectedCounts)
+          let error = OutputComparison(output, oracle).relativeL2
+          #expect(
+            error <= Tolerance(problem.mechanism.plan).relativeL2, "\(shape) at \(height): \(error)")
+        }
+      }
+    }
+  }
+
   @Test func oneBlockOfSanaIsTheNoncausalForm() throws {
     let noncausal = try AttentionShape(queryHeads: 2, queryLength: 75, headDim: 16)
     let causal = try noncausal.with(causality: .bottomRight)

@@ -10,22 +10,22 @@ import CAttentionKernels
 /// cut into pieces, see `ScanPieces`. The largest projection of random features is found on the way,
 /// and outputs get what it changes once it is known; only pieces look for it ahead of everything.
 final class PreparedScan: PreparedAttention, @unchecked Sendable {
-  private let shape: AttentionShape
-  private let context: ExecutionContext
-  private let plans: ScanKernelPlans
+  let shape: AttentionShape
+  let context: ExecutionContext
+  let plans: ScanKernelPlans
   private let split: ScanSplit
   private let pieces: ScanPieces?
   /// Positive random features: maxima are found on the way, and an epsilon is added at the end.
-  private let isExponential: Bool
-  private let scratch: Workspace
+  let isExponential: Bool
+  let scratch: Workspace
   /// One per piece of a head or per worker with causality, else one per key range of every
   /// key-value head.
-  private let states: Workspace
+  let states: Workspace
   /// What outputs of a causal head are owed until its largest projection is known, per worker.
   private let owed: Workspace?
   /// Largest projections of pieces of keys, by head.
-  private let maxima: Tensor<Float>?
-  private let board: CountBoard
+  let maxima: Tensor<Float>?
+  let board: CountBoard
   private var operands: AttendOperands?
   private var jobs: [WorkerPool.Job] = []
 
@@ -75,21 +75,6 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
       WorkerPool.Job(units: keyHeads) { [unowned self] in merge(keyHead: $1) },
       WorkerPool.Job(units: queryHeads * split.queryRanges) { [unowned self] in
         read(worker: $0, unit: $1)
-      },
-    ]
-  }
-
-  private func makeJobs(_ pieces: ScanPieces, heads: Int) -> [WorkerPool.Job] {
-    let find = WorkerPool.Job(units: isExponential ? heads * pieces.maximumCount : 0) {
-      [unowned self] in findMaximum(pieces, worker: $0, unit: $1)
-    }
-    return (isExponential ? [find] : []) + [
-      WorkerPool.Job(units: heads * (pieces.count - 1)) { [unowned self] in
-        sum(pieces, worker: $0, unit: $1)
-      },
-      WorkerPool.Job(units: heads) { [unowned self] in carry(pieces, head: $1) },
-      WorkerPool.Job(units: heads * pieces.pairCount) { [unowned self] in
-        scan(pieces, worker: $0, unit: $1)
       },
     ]
   }
@@ -188,89 +173,16 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
       worker: worker, bytesRead: 0, bytesWritten: 4 * shape.queryLength * shape.valueDim)
   }
 
-  // MARK: - Causal in pieces
-
-  private func findMaximum(_ pieces: ScanPieces, worker: Int, unit: Int) {
-    let (head, index) = unit.quotientAndRemainder(dividingBy: pieces.maximumCount)
-    guard let rows = rows(queryHead: head) else { return }
-    var (operands, work) = (rows, attn_scan_counts_t())
-    let keys = pieces.maximumKeys(index, keyLength: shape.keyLength)
-    maxima?[unit] = context.kernels.scan.key_maximum(
-      plans.plan(head: head), &operands, Int32(keys.lowerBound), Int32(keys.count),
-      scratch[worker], &work)
-    count(work, worker: worker)
-  }
-
-  /// Rows of a head whose largest projection is known.
-  private func measuredRows(_ pieces: ScanPieces, head: Int) -> attn_scan_rows_t? {
-    guard var rows = rows(queryHead: head) else { return nil }
-    guard let maxima else { return rows }
-    rows.key_maximum = -.infinity
-    for index in 0..<pieces.maximumCount {
-      rows.key_maximum = max(rows.key_maximum, maxima[head * pieces.maximumCount + index])
-    }
-    return rows
-  }
-
-  /// What one piece of keys adds up to by itself.
-  private func sum(_ pieces: ScanPieces, worker: Int, unit: Int) {
-    let (head, piece) = unit.quotientAndRemainder(dividingBy: pieces.count - 1)
-    guard var rows = measuredRows(pieces, head: head) else { return }
-    let plan = plans.plan(head: head)
-    let state = state(head * pieces.count + piece)
-    let keys = pieces.keys(piece)
-    var work = attn_scan_counts_t()
-    context.kernels.scan.reset(plan, state)
-    context.kernels.scan.accumulate(
-      plan, &rows, Int32(keys.lowerBound), Int32(keys.count), state, scratch[worker], &work)
-    count(work, worker: worker)
-  }
-
-  private func carry(_ pieces: ScanPieces, head: Int) {
-    let plan = plans.plan(head: head)
-    let first = head * pieces.count
-    context.kernels.scan.reset(plan, state(first + pieces.count - 1))
-    pieces.carry(
-      state(first), stride: states.bytesPerWorker / MemoryLayout<Float>.stride,
-      size: attn_scan_running_offset(plan))
-  }
-
-  private func scan(_ pieces: ScanPieces, worker: Int, unit: Int) {
-    let (head, index) = unit.quotientAndRemainder(dividingBy: pieces.pairCount)
-    guard var rows = measuredRows(pieces, head: head) else { return }
-    let kernels = context.kernels.scan
-    let plan = plans.plan(head: head)
-    let tokens = pieces.tokens
-    let pairs = pieces.pairs(index)
-    let state = state(head * pieces.count + pieces.prefixCount + index)
-    var work = attn_scan_counts_t()
-    var written = pairs.count
-    if index == 0 {
-      rows.o.update(repeating: 0, count: tokens.blindQueries * shape.valueDim)
-      written += tokens.blindQueries
-    }
-    rows.align(query: tokens.blindQueries, key: tokens.prefixKeys)
-    kernels.scan(
-      plan, &rows, Int32(pairs.lowerBound), Int32(pairs.count), state, scratch[worker], &work)
-    if index == pieces.pairCount - 1 {
-      kernels.output(
-        plan, &rows, Int32(tokens.pairs), Int32(tokens.lateQueries), state, scratch[worker], &work)
-      written += tokens.lateQueries
-    }
-    count(work, worker: worker)
-    board.add(worker: worker, bytesRead: 0, bytesWritten: 4 * written * shape.valueDim)
-  }
-
   // MARK: - Operands
 
-  private func state(_ index: Int) -> UnsafeMutablePointer<Float> {
+  func state(_ index: Int) -> UnsafeMutablePointer<Float> {
     states[index].assumingMemoryBound(to: Float.self)
   }
 
   /// The first query head, over the whole batch, that reads a key-value head.
   private func firstQueryHead(of keyHead: Int) -> Int { keyHead * shape.headGroup }
 
-  private func rows(queryHead: Int) -> attn_scan_rows_t? {
+  func rows(queryHead: Int) -> attn_scan_rows_t? {
     guard let head = operands?.head(queryHead, shape: shape) else { return nil }
     var rows = attn_scan_rows_t()
     rows.q = head.query
@@ -285,7 +197,7 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
   }
 
   /// Adds up what a unit did; the bytes are those of the tokens that the kernels say they read.
-  private func count(_ work: attn_scan_counts_t, worker: Int) {
+  func count(_ work: attn_scan_counts_t, worker: Int) {
     let keyBytes = Int(work.key_tokens) * (shape.headDim + shape.valueDim)
     let queryBytes = Int(work.query_tokens) * shape.headDim
     board[worker].pointee.exponentials += work.exponentials
@@ -313,7 +225,7 @@ extension FeatureMap {
 
 extension attn_scan_rows_t {
   /// Moves row 0 of the queries and of the keys.
-  fileprivate mutating func align(query: Int, key: Int) {
+  mutating func align(query: Int, key: Int) {
     q += query * q_stride
     o += query * o_stride
     k += key * k_stride

@@ -2,7 +2,7 @@
 #ifndef ATTN_SCAN_MUTUAL_H
 #define ATTN_SCAN_MUTUAL_H
 
-#include "scan_forward.h"
+#include "scan_blocks.h"
 
 // A causal pass over blocks of tokens that see each other.
 

@@ -2,6 +2,7 @@
 #ifndef ATTN_SCAN_TABLE_H
 #define ATTN_SCAN_TABLE_H
 
+#include "scan_blocks.h"
 #include "scan_causal.h"
 #include "scan_mutual.h"
 
