@@ -120,7 +120,8 @@ import Testing
           #expect(engine.counts.exact == engine.expectedCounts)
           let error = OutputComparison(output, oracle).relativeL2
           #expect(
-            error <= Tolerance(problem.mechanism.plan).relativeL2, "\(shape) at \(height): \(error)")
+            error <= Tolerance(problem.mechanism.plan).relativeL2, "\(shape) at \(height): \(error)"
+          )
         }
       }
     }
