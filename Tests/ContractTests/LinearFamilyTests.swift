@@ -112,7 +112,7 @@ import Testing
       for height in [4, 12] as [Float] {
         let problem = try ContractProblem(ContractCase("performer"), shape: shape)
         guard case .queryKeyValue(_, let key, _) = problem.inputs else { continue }
-        // Projections grow with the key; those of the others fall to a millionth of epsilon and below.
+        // Projections grow with the key, and exponentials of the others fall beside epsilon.
         for channel in 0..<shape.headDim { key[place * shape.headDim + channel] *= height }
         let oracle = problem.oracle(nil)
         for context in Contexts.single {

@@ -42,9 +42,8 @@ struct PeakShareTests {
     let yardstick = PoolYardstick(pool: pool, cpus: 2, peak: peak)
     let reading = yardstick.read()
     let rate = try #require(reading.multiplyAddRate)
-    // At most a thousand multiply-adds per nanosecond and worker; on a loaded machine workers wait for
-    // their core, so that there is no least rate but one that a wrong unit would miss.
-    #expect((2e6...4e12).contains(rate))
+    // One to a thousand multiply-adds per nanosecond and worker.
+    #expect((2e9...4e12).contains(rate))
     #expect(yardstick.spentNanoseconds > 0)
     if let share = reading.issueShare { #expect(share > 0 && share < 2) }
   }

@@ -32,7 +32,8 @@ typedef struct {
   int32_t lanes;
   int32_t part_lanes;  ///< lanes of part 0; the others, if any, are part 1
   int32_t tile_keys;
-  /// From this head dimension on, the keys of the next tile are fetched while one is scored.
+  /// From this head dimension on, whole keys of the next tile are fetched while one is scored, below it
+  /// their first lines.
   int32_t fetched_head_dim;
   /// Writes the scores of `tile` and, meanwhile, the weights of `pending` (may be NULL). Returns
   /// non-zero, with those weights void and not in the denominators, when a score of `pending`
