@@ -85,8 +85,9 @@ import Testing
     }
   }
 
-  /// Exponentials of keys are taken relative to the largest of 256 keys; some may lie far above.
-  @Test(arguments: ["efficient", "lightnet"], [30, 60, 300] as [Float])
+  /// Exponentials of keys, and of what weighs them, are taken relative to the largest of 256 keys; some
+  /// may lie far above.
+  @Test(arguments: ["efficient", "lightnet", "rala"], [30, 60, 300] as [Float])
   func keysFarAboveTheSampledOnesAgreeWithTheOracle(id: String, height: Float) throws {
     let shape = try AttentionShape(queryHeads: 2, queryLength: 1000, headDim: 16)
     let problem = try ContractProblem(ContractCase(id), shape: shape)

@@ -247,7 +247,8 @@ static void walks(const attn_kernel_table_t *t, int32_t rows, int32_t width) {
   float *sums = guarded((size_t)width * sizeof(float), 4);
   for (int32_t c = 0; c < width; c++) sums[c] = 0;
   for (int32_t i = 0; i < rows * width; i++) x[i] = fabsf(x[i]) + 0.5f;
-  t->features->balance_rows(x, width, rows, width, limit, 1, largest, sums);
+  // Products with the same vector as the flow, so that what it gives is known.
+  t->features->balance_rows(x, width, rows, width, limit, 1, largest, sums, limit, largest);
   worst = 0;
   for (int32_t c = 0; c < width; c++) {
     double sum = 0;
@@ -255,6 +256,7 @@ static void walks(const attn_kernel_table_t *t, int32_t rows, int32_t width) {
       double flow = 0;
       for (int32_t d = 0; d < width; d++) flow += 3 * ((double)x[i * width + d] + 1);
       sum += (double)x[i * width + c] / flow;
+      worst = fmax(worst, fabs(1 - (double)largest[i] / flow));
     }
     worst = fmax(worst, fabs(sum - (double)sums[c]));
   }
@@ -326,6 +328,63 @@ static void gates(const attn_kernel_table_t *t, int32_t rows, int32_t width, flo
   release(keys, bytes, 64);
   release(opening, part, 4);
   release(total, part, 4);
+}
+
+/// Flows without causality: rows of one side, then those of the other, weighed by the sums of the first.
+static void flow_rows(const attn_kernel_table_t *t, int32_t rows, int32_t width) {
+  const int32_t padded = attn_row_padded(width);
+  const size_t bytes = (size_t)(rows * padded) * sizeof(float);
+  const size_t part = (size_t)padded * sizeof(float);
+  float *q = random_matrix(rows, width), *k = random_matrix(rows, width);
+  float *queries = guarded(bytes, 64), *keys = guarded(bytes, 64);
+  float *of_keys = guarded(part, 4), *of_queries = guarded(part, 4), *conserved = guarded(part, 4);
+  float *factor = guarded((size_t)rows * sizeof(float), 4);
+  for (int32_t c = 0; c < padded; c++) of_keys[c] = of_queries[c] = conserved[c] = 0;
+  const attn_flow_t flow = {.width = width, .eps = 0.5f};
+  t->features->flow_rows(&flow, k, width, rows, keys, padded, of_keys, NULL, NULL, NULL);
+  t->features->flow_rows(&flow, q, width, rows, queries, padded, of_queries, of_keys, factor,
+                         conserved);
+  double *sums = calloc((size_t)(3 * width), sizeof(double)), worst = 0, rest = 0;
+  for (int32_t i = 0; i < rows; i++) {
+    for (int32_t c = 0; c < width; c++) {
+      const double b = 1 / (1 + exp(-(double)k[i * width + c]));
+      worst = fmax(worst, fabs((double)keys[i * padded + c] - b));
+      sums[c] += b;
+    }
+  }
+  for (int32_t i = 0; i < rows; i++) {
+    double in = 0;
+    for (int32_t c = 0; c < width; c++) {
+      const double a = 1 / (1 + exp(-(double)q[i * width + c]));
+      worst = fmax(worst, fabs((double)queries[i * padded + c] - a));
+      in += (a + 0.5) * (sums[c] + 0.5);
+      sums[width + c] += a;
+    }
+    worst = fmax(worst, fabs((double)factor[i] * in - 1));
+    for (int32_t c = 0; c < width; c++) {
+      sums[2 * width + c] += 1 / in / (1 + exp(-(double)q[i * width + c]));
+    }
+    for (int32_t c = width; c < padded; c++) {
+      rest += fabs((double)queries[i * padded + c]) + fabs((double)keys[i * padded + c]);
+    }
+  }
+  for (int32_t c = 0; c < width; c++) {
+    worst = fmax(worst, fabs((double)of_keys[c] / sums[c] - 1));
+    worst = fmax(worst, fabs((double)of_queries[c] / sums[width + c] - 1));
+    worst = fmax(worst, fabs((double)conserved[c] / sums[2 * width + c] - 1));
+  }
+  // Sums of as many terms as there are rows, one after the other.
+  check(t->name, "flows of all rows", worst, 1e-5);
+  check(t->name, "lanes beyond flows of all rows", rest, 0);
+  free(sums);
+  release_matrix(q, rows, width);
+  release_matrix(k, rows, width);
+  release(queries, bytes, 64);
+  release(keys, bytes, 64);
+  release(of_keys, part, 4);
+  release(of_queries, part, 4);
+  release(conserved, part, 4);
+  release(factor, (size_t)rows * sizeof(float), 4);
 }
 
 /// Causal flows against their sums, token by token, in two calls.
@@ -402,6 +461,8 @@ void features_memory(const attn_kernel_table_t *t) {
     gates(t, 37, widths[i], 10);
     flows(t, 1, widths[i]);
     flows(t, 37, widths[i]);
+    flow_rows(t, 1, widths[i]);
+    flow_rows(t, 37, widths[i]);
   }
   columns(t, 1, 1);
   columns(t, 37, 16);

@@ -27,27 +27,24 @@ struct FlowPass {
   }
 
   let shape: AttentionShape
-  let blocks: MappedBlocks
+  let kernels: attn_features_kernels_t
   let epsilon: Float
-
-  private var kernels: attn_features_kernels_t { blocks.kernels }
-  private var stride: Int { blocks.stride }
-  private var width: Int32 { Int32(shape.headDim) }
 
   /// Maps the rows of both sides, weighs the queries and sums what keys are judged by (flow attention,
   /// arXiv:2202.06258, equations 4 to 8).
   func run(_ head: AttendOperands.Head, _ queries: Rows, _ keys: Rows) {
+    let stride = Int(attn_row_padded(Int32(shape.headDim)))
     for sums in [queries.total, keys.total, keys.conserved] {
       sums.update(repeating: 0, count: stride)
     }
-    blocks.map(head.key, shape.keyLength, into: keys.mapped, sums: queries.total)
-    // Every query takes in what the keys give out. Its block is still in the nearest cache.
-    blocks.map(head.query, shape.queryLength, into: queries.mapped, sums: keys.total) {
-      block, features in
-      kernels.balance_rows(
-        features, stride, Int32(block.count), width, queries.total, epsilon,
-        queries.factor + block.lowerBound, keys.conserved)
-    }
+    var flow = attn_flow_t(width: Int32(shape.headDim), eps: epsilon)
+    kernels.flow_rows(
+      &flow, head.key, shape.headDim, Int32(shape.keyLength), keys.mapped, stride,
+      queries.total, nil, nil, nil)
+    // Every query takes in what the keys give out.
+    kernels.flow_rows(
+      &flow, head.query, shape.headDim, Int32(shape.queryLength), queries.mapped, stride,
+      keys.total, queries.total, queries.factor, keys.conserved)
   }
 }
 
@@ -69,13 +66,9 @@ struct FlowShares {
   ) -> Float {
     let side = store.keys
     let flows = side.factor(head) + keys.lowerBound
-    for first in stride(from: keys.lowerBound, to: keys.upperBound, by: Int(ATTN_ROW_BLOCK)) {
-      let block = first..<min(first + Int(ATTN_ROW_BLOCK), keys.upperBound)
-      kernels.balance_rows(
-        side.rows(head) + first * side.padded, side.padded, Int32(block.count),
-        Int32(shape.headDim), side.scale(head), epsilon, side.factor(head) + first, conserved)
-      dots(of: side, block, head: head, into: side.factor(head) + first)
-    }
+    kernels.balance_rows(
+      side.rows(head) + keys.lowerBound * side.padded, side.padded, Int32(keys.count),
+      Int32(shape.headDim), side.scale(head), epsilon, flows, conserved, side.shift(head), flows)
     for key in 0..<keys.count { flows[key] = min(max(flows[key], -1), 1) }
     return kernels.exponentials(flows, Int64(keys.count), 1)
   }
@@ -85,18 +78,12 @@ struct FlowShares {
     to queries: Range<Int>, head: Int, scratch flows: UnsafeMutablePointer<Float>
   ) {
     let factors = store.queries.factor(head) + queries.lowerBound
-    dots(of: store.queries, queries, head: head, into: flows)
+    let side = store.queries
+    kernels.row_dots(
+      side.rows(head) + queries.lowerBound * side.padded, side.padded, Int32(queries.count),
+      Int32(shape.headDim), side.shift(head), epsilon, flows)
     kernels.sigmoids(
       flows, Int64(queries.count), Float(shape.queryLength) / Float(shape.keyLength))
     for query in 0..<queries.count { factors[query] *= flows[query] }
-  }
-
-  private func dots(
-    of side: StatisticStore.Side, _ rows: Range<Int>, head: Int,
-    into flows: UnsafeMutablePointer<Float>
-  ) {
-    kernels.row_dots(
-      side.rows(head) + rows.lowerBound * side.padded, side.padded, Int32(rows.count),
-      Int32(shape.headDim), side.shift(head), epsilon, flows)
   }
 }

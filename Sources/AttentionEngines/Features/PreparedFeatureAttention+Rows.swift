@@ -40,6 +40,9 @@ extension PreparedFeatureAttention {
   /// Whether gates or flows make rows of features out of inputs.
   var makesRows: Bool { gates != nil || causalFlow != nil }
 
+  /// Whether features of keys are in the scratch before the first of their steps.
+  private var makesKeys: Bool { makesRows || keyWeights != nil }
+
   /// Rows of a chunk as the scan kernels take them.
   func rows(
     _ parts: FeatureScratch.Parts, value: UnsafePointer<Float>?,
@@ -68,9 +71,12 @@ extension PreparedFeatureAttention {
       rows.k_step = keyPrograms.lastStep(head, place: first)
       if keyPrograms.rowFactors != .none { rows.k_step.factor = UnsafePointer(factors) }
     }
-    if keyPrograms.stepCount > 0 || makesRows {
+    let isInScratch = keyPrograms.stepCount > 0 || makesKeys
+    // What reads keys ahead of their products has those of the next chunk fetched by these.
+    if isInScratch || flowShares != nil {
       rows.k_next = source(keys: at, head: head) + (first + count) * sourceStride
-    } else {
+    }
+    if !isInScratch {
       rows.k = source(keys: at, head: head) + first * sourceStride
       rows.k_stride = sourceStride
     }
@@ -87,9 +93,11 @@ extension PreparedFeatureAttention {
         rows.q_step.factor = UnsafePointer(layout.parts(scratch[worker]).products)
       }
     }
-    if queryPrograms.stepCount > 0 || makesRows {
+    let isInScratch = queryPrograms.stepCount > 0 || makesRows
+    if isInScratch || flowShares != nil {
       rows.q_next = source(queries: at, head: head) + (first + count) * sourceStride
-    } else {
+    }
+    if !isInScratch {
       rows.q = source(queries: at, head: head) + first * sourceStride
       rows.q_stride = sourceStride
     }
@@ -103,6 +111,9 @@ extension PreparedFeatureAttention {
     let parts = layout.parts(scratch[worker])
     if let flowShares {
       marks[0] += flowShares.compete(keys, head: head, conserved: marks + FlowShares.conserved)
+    }
+    if let keyWeights {
+      marks[0] += keyWeights.weigh(keys, of: at, head: head, into: parts.keys, layout.stride)
     }
     map(
       keyPrograms, head: head, source(keys: at, head: head) + keys.lowerBound * sourceStride,

@@ -35,6 +35,7 @@ extension PreparedFeatureAttention {
       store.queries.shift(head).update(
         from: marks(first) + FlowShares.conserved, count: store.queries.padded)
     }
+    if keyWeights != nil { shareOut(head: head, worker: worker) }
     guard case .keySums = stage.normalizer else { return }
     sumAgain(head: head, worker: worker)
     let sums = state(first) + attn_scan_normaliser_offset(plan)
@@ -50,14 +51,37 @@ extension PreparedFeatureAttention {
   /// that sums have come near the end of Float32's range.
   private func sumAgain(head: Int, worker: Int) {
     guard let statistic, let operands, stage.statistic == .sampledKeyMaxima else { return }
-    let first = head * split.keyRanges
     let plan = plans.sum(0)
-    let sums = state(first) + attn_scan_normaliser_offset(plan)
+    let sums = state(head * split.keyRanges) + attn_scan_normaliser_offset(plan)
     guard !(0..<Int(plan.pointee.feature_dim)).allSatisfy({ sums[$0] < 0x1p60 }) else { return }
-    // The plan counts a sum once.
-    let counted = board[worker].pointee
     statistic.findLargest(keyHead: head, operands: operands)
-    context.kernels.scan.reset(plan, state(first))
+    addAgain(head: head, operands: operands, worker: worker)
+  }
+
+  /// Makes weights of keys add up to their number, as `sumAgain` where the largest is far off.
+  private func shareOut(head: Int, worker: Int) {
+    guard let keyWeights, let operands else { return }
+    let first = head * split.keyRanges
+    if !(marks(first)[0] < 0x1p60) {
+      keyWeights.findLargest(
+        of: operands.head(queryHead(ofState: head), shape: shape), head: head,
+        scratch: layout.parts(scratch[worker]).keys)
+      addAgain(head: head, operands: operands, worker: worker)
+    }
+    let plan = plans.sum(0)
+    let factors = layout.parts(scratch[worker]).vectors
+    factors.update(repeating: Float(shape.keyLength) / marks(first)[0], count: layout.vector)
+    scale(state(first), by: factors)
+    let sums = state(first) + attn_scan_normaliser_offset(plan)
+    for feature in 0..<Int(plan.pointee.feature_dim) { sums[feature] *= factors[0] }
+  }
+
+  /// Adds all keys of a head to its first state anew, which the plan counts once.
+  private func addAgain(head: Int, operands: AttendOperands, worker: Int) {
+    let first = head * split.keyRanges
+    let counted = board[worker].pointee
+    context.kernels.scan.reset(plans.sum(0), state(first))
+    marks(first).update(repeating: 0, count: layout.marks)
     add(
       0..<shape.keyLength, of: operands.head(queryHead(ofState: head), shape: shape), head: head,
       to: state(first), marks: marks(first), worker: worker, plan: 0)

@@ -23,6 +23,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
   let layout: FeatureScratch
   let local: LocalTerm?
   let flowShares: FlowShares?
+  let keyWeights: KeyWeights?
   let scratch, states: Workspace
   let board: CountBoard
   let store: StatisticStore
@@ -48,11 +49,11 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     let stateHeads = stage.stateHeads(shape: shape)
     let perKeyHead = stateHeads / (shape.batch * keyHeads)
     queryPrograms = RowPrograms(
-      store.rest(of: stage.queryMap), inputs: shape.headDim, heads: shape.batch * queryHeads,
+      store.rest(ofQueries: stage.queryMap), inputs: shape.headDim, heads: shape.batch * queryHeads,
       weightHead: { $0 % queryHeads }, places: places, statistics: store.queries,
       weights: weights, markEpsilon: stage.markEpsilon)
     keyPrograms = RowPrograms(
-      store.rest(of: stage.keyMap), inputs: shape.headDim, heads: stateHeads,
+      store.rest(ofKeys: stage.keyMap), inputs: shape.headDim, heads: stateHeads,
       weightHead: { $0 / perKeyHead % keyHeads }, places: places, statistics: store.keys,
       weights: weights)
     if case .gates(let steps) = stage.recurrence {
@@ -73,6 +74,9 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     leavesSteps = Self.leaveSteps(
       stage, queryPrograms, keyPrograms, areMapped: store.mapsRows, areMade: causalFlow != nil,
       isCausal: shape.isCausal)
+    precondition(
+      !store.weighsKeys || leavesSteps && keyPrograms.stepCount == 0,
+      "keys that are weighed are turned and multiplied beside the products")
     plans = FeatureKernelPlans(
       stage, shape: shape, weights: weights, stride: leavesSteps ? nil : stride,
       sumsMarked: keyPrograms.leavesTurn, sumsQueries: queryPrograms.leavesRowExponential,
@@ -86,7 +90,7 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     layout = FeatureScratch(
       stage, shape: shape, stride: stride,
       maps: queryPrograms.stepCount + keyPrograms.stepCount > 0 || gates != nil
-        || causalFlow != nil,
+        || causalFlow != nil || store.weighsKeys,
       kernelBytes: plans.scratchBytes(context.kernels.scan),
       statistic: statistic?.scratchCount ?? 0)
     local = stage.local.map {
@@ -99,6 +103,9 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       } else {
         nil
       }
+    keyWeights =
+      store.weighsKeys
+      ? KeyWeights(shape: shape, store: store, kernels: context.kernels.features) : nil
     scratch = Workspace(bytesPerWorker: layout.bytes, workers: context.pool.count)
     states = Workspace(
       bytesPerWorker: plans.stateBytes + 4 * layout.marks,

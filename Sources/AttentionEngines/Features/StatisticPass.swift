@@ -11,7 +11,7 @@ final class StatisticPass: @unchecked Sendable {
   private let store: StatisticStore
   private let stateHeads: Int
   private let moments: Tensor<Double>
-  private let blocks: MappedBlocks
+  private let weights: KeyWeights
 
   /// Floats of scratch per worker.
   let scratchCount: Int
@@ -25,14 +25,12 @@ final class StatisticPass: @unchecked Sendable {
     self.store = store
     self.kernels = kernels
     stateHeads = stage.stateHeads(shape: shape)
-    let kind = if case .flow = statistic { ATTN_ROW_SIGMOID } else { ATTN_ROW_ELU1 }
-    blocks = MappedBlocks(kind: kind, width: shape.headDim, kernels: kernels)
     // Sums, largest elements: of query heads, then of key-value heads.
     moments = Tensor([shape.batch * (shape.queryHeads + shape.keyValueHeads), 3])
-    scratchCount = (Int(ATTN_ROW_BLOCK) + 1) * blocks.stride
+    weights = KeyWeights(shape: shape, store: store, kernels: kernels)
+    scratchCount = Int(ATTN_ROW_BLOCK) * Int(attn_row_padded(Int32(shape.headDim)))
   }
 
-  private var stride: Int { blocks.stride }
   private var queryHeads: Int { shape.batch * shape.queryHeads }
   private var keyHeads: Int { shape.batch * shape.keyValueHeads }
 
@@ -49,9 +47,10 @@ final class StatisticPass: @unchecked Sendable {
     switch statistic {
     case .sampledKeyMaxima, .sampledKeyMean: describe(keyHead: unit, operands)
     case .logNormal, .largestNorms: measure(unit, operands)
-    case .similarityToMeanQuery: weigh(head: unit, operands, scratch)
+    case .similarityToMeanQuery:
+      weights.describe(operands.head(unit, shape: shape), head: unit, scratch: scratch)
     case .flow(let epsilon):
-      let flow = FlowPass(shape: shape, blocks: blocks, epsilon: Float(epsilon))
+      let flow = FlowPass(shape: shape, kernels: kernels, epsilon: Float(epsilon))
       flow.run(
         operands.head(unit, shape: shape),
         FlowPass.Rows(store.queries, head: unit), FlowPass.Rows(store.keys, head: unit))
@@ -142,71 +141,5 @@ final class StatisticPass: @unchecked Sendable {
     let sums = moments.base + 3 * unit
     sums.update(repeating: 0, count: 3)
     sums[2] = Double(kernels.moments(rows, shape.headDim, count, width, sums))
-  }
-
-  private func weigh(
-    head: Int, _ operands: AttendOperands, _ scratch: UnsafeMutablePointer<Float>
-  ) {
-    let mean = scratch + Int(ATTN_ROW_BLOCK) * stride
-    let at = operands.head(head, shape: shape)
-    mean.update(repeating: 0, count: stride)
-    blocks.map(at.query, shape.queryLength, into: scratch, keeps: false, sums: mean)
-    let factor = Float(shape.softmaxScale / Double(shape.queryLength))
-    for channel in 0..<shape.headDim { mean[channel] *= factor }
-    let weights = store.keys.factor(head)
-    blocks.map(at.key, shape.keyLength, into: scratch, keeps: false, sums: mean, products: weights)
-    let largest = kernels.largest(weights, Int64(shape.keyLength))
-    let sum = kernels.exponentials(weights, Int64(shape.keyLength), largest)
-    let share = Float(shape.keyLength) / sum
-    for key in 0..<shape.keyLength { weights[key] *= share }
-  }
-}
-
-/// Rows mapped by one step, block by block.
-final class MappedBlocks: @unchecked Sendable {
-  let kernels: attn_features_kernels_t
-  let stride: Int
-  private let steps: UnsafeMutablePointer<attn_row_op_t>
-
-  init(kind: attn_row_kind_t, width: Int, kernels: attn_features_kernels_t) {
-    self.kernels = kernels
-    stride = Int(attn_row_padded(Int32(width)))
-    var step = attn_row_op_t()
-    step.kind = kind
-    step.width = Int32(width)
-    step.width_out = step.width
-    steps = .allocate(capacity: 2)
-    steps.initialize(repeating: step, count: 2)
-    steps[1].kind = ATTN_ROW_MARK
-  }
-
-  deinit {
-    steps.deallocate()
-  }
-
-  /// Maps rows and adds them to `sums`, or finds their `products` with these.
-  ///
-  /// Unless it `keeps` them, rows are left out, and `mapped` is scratch of one block; `body` is called for
-  /// every block that has been kept.
-  func map(
-    _ rows: UnsafePointer<Float>, _ count: Int, into mapped: UnsafeMutablePointer<Float>,
-    keeps: Bool = true, sums: UnsafeMutablePointer<Float>,
-    products: UnsafeMutablePointer<Float>? = nil,
-    _ body: (_ block: Range<Int>, _ mapped: UnsafePointer<Float>) -> Void = { _, _ in }
-  ) {
-    var scratch = attn_row_scratch_t()
-    scratch.sums = sums
-    scratch.first = mapped
-    scratch.stride = stride
-    let width = Int(steps.pointee.width)
-    for first in Swift.stride(from: 0, to: count, by: Int(ATTN_ROW_BLOCK)) {
-      let block = first..<min(first + Int(ATTN_ROW_BLOCK), count)
-      let kept = keeps ? mapped + first * stride : nil
-      scratch.products = products.map { $0 + first }
-      kernels.apply(
-        steps, 2, rows + first * width, width, Int32(block.count), Int64(first), kept, stride,
-        &scratch)
-      if let kept { body(block, kept) }
-    }
   }
 }

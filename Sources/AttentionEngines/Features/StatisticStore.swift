@@ -37,11 +37,14 @@ final class StatisticStore: @unchecked Sendable {
   let queries, keys: Side
   /// Whether the statistic leaves mapped rows behind.
   let mapsRows: Bool
+  /// Whether keys are weighed a chunk ahead of their products.
+  let weighsKeys: Bool
   /// Whether features are made beside the products, from first to last.
   private let makesRows: Bool
 
   init(_ stage: FeatureAttention, shape: AttentionShape) {
     makesRows = stage.causalFlow(shape: shape) != nil
+    weighsKeys = stage.statistic == .similarityToMeanQuery
     let hasFactors = stage.statistic?.hasFactors == true && !makesRows
     mapsRows = stage.statistic?.mapsRows == true && !makesRows
     queries = Side(
@@ -54,10 +57,15 @@ final class StatisticStore: @unchecked Sendable {
 
   var bytes: Int { queries.bytes + keys.bytes }
 
-  /// The steps that are left to do with the rows that there are.
-  func rest(of map: FeatureSteps) -> FeatureSteps {
+  /// The steps that are left to do with the rows of queries that there are.
+  func rest(ofQueries map: FeatureSteps) -> FeatureSteps {
     if makesRows { return FeatureSteps([]) }
     return mapsRows ? FeatureSteps(Array(map.steps.dropFirst())) : map
+  }
+
+  /// The same for keys, which are weighed by what the first step makes of them.
+  func rest(ofKeys map: FeatureSteps) -> FeatureSteps {
+    weighsKeys ? FeatureSteps(Array(map.steps.dropFirst())) : rest(ofQueries: map)
   }
 }
 

@@ -59,20 +59,38 @@ static void f_column_sum(const float *x, ptrdiff_t stride, int32_t rows, int32_t
 #undef FEATURE_PART
 }
 
-/// Products of sixteen rows of `vectors` whole vectors with a vector, both raised by the guard: `other`
-/// is raised already.
-FEATURE_INLINE vec16 f_dots_sixteen(const float *x, ptrdiff_t stride, const vec16 *other,
-                                    vec16 guard, int vectors) {
+/// What products with a vector take whose every element, as theirs, is raised by a guard:
+/// (x + guard) . (y + guard) = x . raised + rest.
+typedef struct {
+  vec16 raised[FEATURE_COLUMNS];
+  vec16 rest;
+} f_guarded_t;
+
+/// Of a vector of `FEATURE_COLUMNS` whole vectors.
+FEATURE_INLINE f_guarded_t f_guarded(const float *y, float guard) {
+  f_guarded_t other;
+  vec16 sum = f_set1(0.0f);
+  FEATURE_UNROLL
+  for (int j = 0; j < FEATURE_COLUMNS; ++j) {
+    other.raised[j] = f_load(y + j * FEATURE_LANES) + f_set1(guard);
+    sum += other.raised[j];
+  }
+  other.rest = f_set1(guard * f_sum(sum));
+  return other;
+}
+
+/// Products of sixteen rows with a guarded vector.
+FEATURE_INLINE vec16 f_dots_sixteen(const float *x, ptrdiff_t stride, const f_guarded_t *other) {
   vec16 r[FEATURE_LANES];
   FEATURE_UNROLL
   for (int i = 0; i < FEATURE_LANES; ++i) {
-    r[i] = f_set1(0.0f);
+    r[i] = f_load(x + i * stride) * other->raised[0];
     FEATURE_UNROLL
-    for (int j = 0; j < vectors; ++j) {
-      r[i] += (f_load(x + i * stride + j * FEATURE_LANES) + guard) * other[j];
+    for (int j = 1; j < FEATURE_COLUMNS; ++j) {
+      r[i] += f_load(x + i * stride + j * FEATURE_LANES) * other->raised[j];
     }
   }
-  return f_sum_each(r);
+  return f_sum_each(r) + other->rest;
 }
 
 static void f_row_dots(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
@@ -80,11 +98,9 @@ static void f_row_dots(const float *x, ptrdiff_t stride, int32_t rows, int32_t w
   const vec16 guard = f_set1(eps), zero = f_set1(0.0f);
   int32_t t = 0;
   if (width == FEATURE_COLUMNS * FEATURE_LANES) {
-    vec16 other[FEATURE_COLUMNS];
-    FEATURE_UNROLL
-    for (int j = 0; j < FEATURE_COLUMNS; ++j) other[j] = f_load(y + j * FEATURE_LANES) + guard;
+    const f_guarded_t other = f_guarded(y, eps);
     for (; t + FEATURE_LANES <= rows; t += FEATURE_LANES) {
-      f_store(dots + t, f_dots_sixteen(x + t * stride, stride, other, guard, FEATURE_COLUMNS));
+      f_store(dots + t, f_dots_sixteen(x + t * stride, stride, &other));
     }
   }
   for (; t < rows; ++t) {
@@ -133,31 +149,45 @@ static void f_row_factors(const attn_row_op_t *op, const float *x, ptrdiff_t str
   }
 }
 
-/// Sixteen rows of `vectors` whole vectors, read once.
-FEATURE_INLINE void f_balance_part(const float *x, ptrdiff_t stride, const vec16 *other,
-                                   vec16 guard, float *factor, vec16 *sums, int vectors) {
-  f_store(factor, f_reciprocal(f_dots_sixteen(x, stride, other, guard, vectors)));
+/// Sixteen rows, while they are in the nearest cache. Unless they are NULL, `dots` takes products `with`
+/// another vector, and `copy` the rows, past the caches.
+FEATURE_INLINE void f_balance_part(const float *x, ptrdiff_t stride, const f_guarded_t *other,
+                                   const f_guarded_t *with, float *factor, float *dots,
+                                   vec16 *sums, float *copy, ptrdiff_t copy_stride) {
+  f_store(factor, f_reciprocal(f_dots_sixteen(x, stride, other)));
+  vec16 r[FEATURE_LANES];
+  FEATURE_UNROLL
   for (int i = 0; i < FEATURE_LANES; ++i) {
+    vec16 scale = f_set1(factor[i]);
+    if (dots) r[i] = f_set1(0.0f);
     FEATURE_UNROLL
-    for (int j = 0; j < vectors; ++j) {
-      sums[j] += f_set1(factor[i]) * f_load(x + i * stride + j * FEATURE_LANES);
+    for (int j = 0; j < FEATURE_COLUMNS; ++j) {
+      vec16 row = f_load(x + i * stride + j * FEATURE_LANES);
+      sums[j] += scale * row;
+      if (dots) r[i] += row * with->raised[j];
+      if (copy) f_stream(copy + i * copy_stride + j * FEATURE_LANES, row);
     }
   }
+  if (dots) f_store(dots, f_sum_each(r) + with->rest);
 }
 
 static void f_balance_rows(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
-                           const float *y, float eps, float *factor, float *sums) {
+                           const float *y, float eps, float *factor, float *sums,
+                           const float *with, float *dots) {
   enum { columns = FEATURE_COLUMNS };
   int32_t t = 0;
   if (width == columns * FEATURE_LANES) {
-    vec16 other[FEATURE_COLUMNS], sum[FEATURE_COLUMNS];
+    const f_guarded_t other = f_guarded(y, eps), judge = with ? f_guarded(with, eps) : other;
+    vec16 sum[FEATURE_COLUMNS];
     FEATURE_UNROLL
-    for (int j = 0; j < columns; ++j) {
-      other[j] = f_load(y + j * FEATURE_LANES) + f_set1(eps);
-      sum[j] = f_load(sums + j * FEATURE_LANES);
-    }
+    for (int j = 0; j < columns; ++j) sum[j] = f_load(sums + j * FEATURE_LANES);
     for (; t + FEATURE_LANES <= rows; t += FEATURE_LANES) {
-      f_balance_part(x + t * stride, stride, other, f_set1(eps), factor + t, sum, columns);
+      const float *part = x + t * stride;
+      if (with) {
+        f_balance_part(part, stride, &other, &judge, factor + t, dots + t, sum, NULL, 0);
+      } else {
+        f_balance_part(part, stride, &other, NULL, factor + t, NULL, sum, NULL, 0);
+      }
     }
     FEATURE_UNROLL
     for (int j = 0; j < columns; ++j) f_store(sums + j * FEATURE_LANES, sum[j]);
@@ -165,6 +195,7 @@ static void f_balance_rows(const float *x, ptrdiff_t stride, int32_t rows, int32
   f_row_dots(x + t * stride, stride, rows - t, width, y, eps, factor + t);
   for (int32_t i = t; i < rows; ++i) factor[i] = 1 / factor[i];
   f_column_sum(x + t * stride, stride, rows - t, width, factor + t, sums);
+  if (with) f_row_dots(x + t * stride, stride, rows - t, width, with, eps, dots + t);
 }
 
 static float f_largest_norm(const float *x, ptrdiff_t stride, int32_t rows, int32_t width) {

@@ -25,6 +25,16 @@ enum { FEATURE_LANES = 16 };
 
 FEATURE_INLINE vec16 f_load(const float *p) { return *(const vec16_any *)p; }
 FEATURE_INLINE void f_store(float *p, vec16 x) { *(vec16_any *)p = x; }
+/// Stores past the caches what is not read again soon, to a whole cache line; `f_fence` ends such
+/// stores before another thread may read.
+FEATURE_INLINE void f_stream(float *p, vec16 x) {
+  __builtin_nontemporal_store(x, (vec16 *)(void *)p);
+}
+FEATURE_INLINE void f_fence(void) {
+#ifdef __x86_64__
+  __builtin_ia32_sfence();
+#endif
+}
 FEATURE_INLINE vec16 f_set1(float x) { return (vec16)x; }
 /// Extremes give the first operand if either is NaN, so that NaN inputs are not lost.
 FEATURE_INLINE vec16 f_max(vec16 a, vec16 b) { return b > a ? b : a; }

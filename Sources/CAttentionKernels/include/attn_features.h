@@ -141,9 +141,17 @@ typedef struct {
   /// row times p[0] or 1; UNIT, 1 / max(|x|, a).
   void (*row_factors)(const attn_row_op_t *op, const float *x, ptrdiff_t stride, int32_t rows,
                       float *factors);
-  /// factor[row] = 1 / ((x[row] + eps) . (y + eps)) and sums[c] += factor[row] x[row][c].
+  /// factor[row] = 1 / ((x[row] + eps) . (y + eps)) and sums[c] += factor[row] x[row][c]; unless `with`
+  /// is NULL, dots[row] = (x[row] + eps) . (with + eps), which may take the place of the factors.
   void (*balance_rows)(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
-                       const float *y, float eps, float *factor, float *sums);
+                       const float *y, float eps, float *factor, float *sums, const float *with,
+                       float *dots);
+  /// Flow attention, not causal: rows of features, zeros up to whole vectors, 64-byte aligned, and their
+  /// sums; unless `other` is NULL, which has those of the other side, what `balance_rows` finds with it:
+  /// factors, and `conserved`, added to. Rows are written past the caches.
+  void (*flow_rows)(const attn_flow_t *flow, const float *x, ptrdiff_t stride, int32_t rows,
+                    float *mapped, ptrdiff_t mapped_stride, float *sums, const float *other,
+                    float *factor, float *conserved);
   /// Causal flow attention: features of the rows `first ...` of a head, zeros up to whole vectors, and
   /// the factors of queries and of keys. `state` [4][width padded to 16], 64-byte aligned, then one
   /// float, is carried on; the row 0 begins it.

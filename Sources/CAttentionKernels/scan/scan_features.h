@@ -121,10 +121,10 @@ SCAN_INLINE vec scan_turn(const scan_cursor_t *c, vec x, scan_map_t map, int key
   return vec_turn(x, vec_load(table + c->column));
 }
 
-/// Fetches the row of a table that is needed a block later.
+/// Fetches the row of a table that is needed a few rows later.
 SCAN_INLINE void scan_fetch_table(const attn_scan_step_t *step, const float *table,
                                   int32_t column) {
-  if (table) __builtin_prefetch(table + column + SCAN_BLOCK / 2 * step->table_stride);
+  if (table) __builtin_prefetch(table + column + SCAN_NEAR * step->table_stride);
 }
 
 /// Whether rows of a map may be other ones than those that are fetched beside them.

@@ -77,6 +77,11 @@ static inline const float *scan_table(const attn_scan_step_t *step, int32_t toke
   return step->table ? step->table + token * step->table_stride : NULL;
 }
 
+/// Rows from the one that is mapped to the one that is fetched beside it.
+static inline int32_t scan_rows_ahead(const attn_scan_plan_t *plan, int32_t block) {
+  return plan->map == ATTN_SCAN_STEP ? SCAN_NEAR : block;
+}
+
 /// Points a cursor at the keys `start ..< start + tokens` of the call; their features go to buffer
 /// `parity`.
 SCAN_INLINE void scan_cursor_keys(scan_cursor_t *c, const scan_call_t *call, int32_t start,
@@ -86,7 +91,7 @@ SCAN_INLINE void scan_cursor_keys(scan_cursor_t *c, const scan_call_t *call, int
   if (tokens <= 0) return;
   c->k = rows->k + (call->first + start) * rows->k_stride;
   c->k_stride = rows->k_stride;
-  c->k_ahead = block * rows->k_stride * (ptrdiff_t)sizeof(float);
+  c->k_ahead = scan_rows_ahead(call->plan, block) * rows->k_stride * (ptrdiff_t)sizeof(float);
   if (call->plan->projection) {
     scan_raw_keys(call->plan, c->k, c->k_stride, tokens, rows->key_maximum,
                   call->state + attn_scan_running_offset(call->plan), &call->scratch);
@@ -125,7 +130,7 @@ SCAN_INLINE void scan_cursor_queries(scan_cursor_t *c, const scan_call_t *call, 
   if (tokens <= 0) return;
   c->q = rows->q + (call->first + start) * rows->q_stride;
   c->q_stride = rows->q_stride;
-  c->q_ahead = block * rows->q_stride * (ptrdiff_t)sizeof(float);
+  c->q_ahead = scan_rows_ahead(call->plan, block) * rows->q_stride * (ptrdiff_t)sizeof(float);
   if (call->plan->projection) {
     scan_raw_queries(call->plan, c->q, c->q_stride, tokens, &call->scratch);
     const float *later = c->q + block * c->q_stride;

@@ -12,6 +12,10 @@
 /// Tokens per block of the non-causal kernels and upper limit of a causal block.
 enum { SCAN_BLOCK = 64, SCAN_CAUSAL_BLOCK = 32 };
 
+/// Rows ahead at which a step of the products fetches what it reads: a table beside rows, and a block
+/// ahead, would have left the nearest cache again.
+enum { SCAN_NEAR = 8 };
+
 static inline int32_t scan_min(int32_t a, int32_t b) { return a < b ? a : b; }
 
 static inline int32_t scan_ceil(int32_t a, int32_t b) { return (a + b - 1) / b; }

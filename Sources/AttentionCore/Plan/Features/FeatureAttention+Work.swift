@@ -12,16 +12,14 @@ extension FeatureAttention {
   private static func work(of statistic: Statistic, shape: AttentionShape) -> StageWork {
     let passes = statistic.passes(shape: shape)
     let bytes = TensorBytes(shape)
-    let readsQueries = passes.queryRows > 0
-    let isSample = statistic == .sampledKeyMean || statistic == .sampledKeyMaxima
     return StageWork(
       name: "statistics of the sequence",
       operations: OperationCounts([
         .float32: passes.products, .exponential: passes.exponentials,
         .elementwise: passes.elementwise,
       ]),
-      bytesRead: isSample
-        ? 4 * passes.keyRows * shape.headDim : bytes.key + (readsQueries ? bytes.query : 0),
+      bytesRead: min(4 * passes.keyRows * shape.headDim, bytes.key)
+        + (passes.queryRows > 0 ? bytes.query : 0),
       bytesWritten: 0,
       parallelUnits: shape.batch * shape.keyValueHeads * ((shape.keyLength + 63) / 64))
   }

@@ -17,7 +17,7 @@ public enum Statistic: Hashable, Sendable {
   /// Queries and keys divided by the longest of their head, times `limit`.
   case largestNorms(limit: Double)
   /// Keys weighed by their similarity to the mean query feature: `n softmax_j(scale qbar . k'_j)`,
-  /// features by `elu + 1`.
+  /// features by `elu + 1`; the largest weight is about that of a sample of 256 keys.
   case similarityToMeanQuery
   /// Conservation of flows, features by the sigmoid.
   case flow(epsilon: Double)
@@ -35,7 +35,8 @@ public enum Statistic: Hashable, Sendable {
 
   /// Passes over queries and over keys, and exponentials of all of them.
   ///
-  /// Rows of flows are mapped once, for the products too: their exponentials belong to the map.
+  /// Rows of flows are mapped once, for the products too: their exponentials belong to the map. So are
+  /// keys that are weighed, but for the sample.
   func passes(shape: AttentionShape) -> StatisticPasses {
     let queries = shape.batch * shape.queryHeads * shape.queryLength
     let keys = shape.batch * shape.keyValueHeads * shape.keyLength
@@ -56,9 +57,10 @@ public enum Statistic: Hashable, Sendable {
         queryRows: queries, keyRows: keys, exponentials: 0,
         elementwise: 2 * (queries + keys) * width)
     case .similarityToMeanQuery:
+      let sampled = shape.batch * shape.queryHeads * min(shape.keyLength, Self.sampledKeys)
       return StatisticPasses(
-        queryRows: queries, keyRows: own, exponentials: (queries + own) * width + own,
-        elementwise: queries * width + own, products: 2 * own * width)
+        queryRows: queries, keyRows: sampled, exponentials: (queries + sampled) * width + own,
+        elementwise: queries * width + own, products: 2 * (own + sampled) * width)
     case .flow:
       // Every row is read once; without causality the last pass goes beside the products. Two products
       // of a row with a vector, and one that adds it to a sum.
