@@ -145,7 +145,6 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
     let state = state(worker)
     let memory = scratch[worker]
     var work = attn_scan_counts_t()
-    let unseen = shape.keyLength - tokens.keys
     if owed != nil {
       rows.key_maximum = -.infinity
     } else if isExponential {
@@ -157,20 +156,29 @@ final class PreparedScan: PreparedAttention, @unchecked Sendable {
     rows.align(query: tokens.blindQueries, key: tokens.prefixKeys)
     rows.owed = owed?[worker].assumingMemoryBound(to: Float.self)
     kernels.scan(plan, &rows, 0, Int32(tokens.pairs), state, memory, &work)
-    if owed != nil {
-      let running = state[attn_scan_running_offset(plan)]
-      let beyond = kernels.key_maximum(
-        plan, &rows, Int32(tokens.pairs), Int32(unseen), memory, &work)
-      rows.key_maximum = max(running, beyond)
-      kernels.settle(plan, &rows, 0, Int32(tokens.pairs), Int32(tokens.prefixKeys), state)
-      rows.owed = nil
-      kernels.finish(plan, state, Int32(tokens.keys))
-    }
+    if owed != nil { settle(&rows, tokens, plan: plan, worker: worker, work: &work) }
     kernels.output(
       plan, &rows, Int32(tokens.pairs), Int32(tokens.lateQueries), state, memory, &work)
     count(work, worker: worker)
     board.add(
       worker: worker, bytesRead: 0, bytesWritten: 4 * shape.queryLength * shape.valueDim)
+  }
+
+  /// Gives outputs what they are owed, now that the largest projection of the keys seen is known, those
+  /// of keys that no query sees included.
+  private func settle(
+    _ rows: inout attn_scan_rows_t, _ tokens: CausalTokens,
+    plan: UnsafePointer<attn_scan_plan_t>, worker: Int, work: inout attn_scan_counts_t
+  ) {
+    let kernels = context.kernels.scan
+    let state = state(worker)
+    let unseen = shape.keyLength - tokens.keys
+    let beyond = kernels.key_maximum(
+      plan, &rows, Int32(tokens.pairs), Int32(unseen), scratch[worker], &work)
+    rows.key_maximum = max(state[attn_scan_running_offset(plan)], beyond)
+    kernels.settle(plan, &rows, 0, Int32(tokens.pairs), Int32(tokens.prefixKeys), state)
+    rows.owed = nil
+    kernels.finish(plan, state, Int32(tokens.keys))
   }
 
   // MARK: - Operands

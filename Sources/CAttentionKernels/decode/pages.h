@@ -16,13 +16,16 @@ INLINE vf page_power(vf x) { return power_of_2(x); }
 INLINE vf low_halves(vi words) { return (vf)((vu)words << 16); }
 INLINE vf high_halves(vi words) { return (vf)(words & (int32_t)0xffff0000); }
 
-#if !BFLOAT16_DOTS
-/// Adds two products of bfloat16 to every 32-bit lane.
-INLINE vf dot_pairs(vf sum, vi a, vi b) {
-  const vf even = multiply_add(low_halves(a), low_halves(b), sum);
-  return multiply_add(high_halves(a), high_halves(b), even);
-}
+/// Adds products of keys and a query, or of the pairs of bfloat16 in every lane (`dots`, where there is
+/// an instruction for them).
+INLINE vf add_products(vf sum, vf key, vf query, const int dots) {
+#if BFLOAT16_DOTS
+  if (dots) return dot_pairs(sum, (vi)key, (vi)query);
+#else
+  (void)dots;
 #endif
+  return multiply_add(key, query, sum);
+}
 
 /// Vector `i` of channel `channel` among the words of a run of keys.
 INLINE vf float_keys(const int format, const char *keys, int i, int32_t channel) {
@@ -52,8 +55,7 @@ INLINE void float_scores(const int rows, const int format, const int count,
       UNROLL for (int r = 0; r < rows; r++) {
         const vf q = all_f(tile->query[r * stride + channels * word + channel]);
         UNROLL for (int i = 0; i < count; i++) {
-          sums[r][i] = dots ? dot_pairs(sums[r][i], (vi)k[i], (vi)q)
-                            : multiply_add(k[i], q, sums[r][i]);
+          sums[r][i] = add_products(sums[r][i], k[i], q, dots);
         }
       }
     }

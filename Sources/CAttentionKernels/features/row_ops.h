@@ -101,6 +101,7 @@ static void f_apply(const attn_row_op_t *ops, int32_t steps, const float *x, ptr
     f_turn_steps(&turning, &in, out, out_stride, position, scratch);
     return;
   }
+  const int projects = f_projects(ops, steps);
   for (int32_t first = 0; first < rows; first += FEATURE_ROWS_AT_ONCE) {
     int32_t left = rows - first, count = left < FEATURE_ROWS_AT_ONCE ? left : FEATURE_ROWS_AT_ONCE;
     const float *input = x + first * x_stride;
@@ -108,7 +109,7 @@ static void f_apply(const attn_row_op_t *ops, int32_t steps, const float *x, ptr
     ptrdiff_t result_stride = out ? out_stride : scratch->stride;
     feature_fetch_t fetch[2];
     feature_block_t in = {input, x_stride, count, 1, NULL};
-    if (f_projects(ops, steps)) in.fetch = f_fetched_rows(fetch, ops, &in, position + first);
+    if (projects) in.fetch = f_fetched_rows(fetch, ops, &in, position + first);
     attn_row_scratch_t part = *scratch;
     if (part.products) part.products += first;
     if (part.factors) part.factors += first;

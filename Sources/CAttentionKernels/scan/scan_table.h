@@ -146,35 +146,20 @@ static inline void scan_scan(const attn_scan_plan_t *plan, const attn_scan_rows_
   enum { both = SCAN_KEYS | SCAN_QUERIES };
   scan_call_t call = scan_call(plan, rows, first, count, state, memory);
   int flags = (plan->normalised ? SCAN_NORM : 0) | (plan->decay == 1 ? 0 : SCAN_DECAY);
-  if (plan->block_length > 0 && plan->map == ATTN_SCAN_STEP) {
+  const int steps = plan->map == ATTN_SCAN_STEP;
+  if (steps && plan->block_length > 0) {
     if (plan->normalised) {
       scan_mutual_blocks(&call, SCAN_NORM);
     } else {
       scan_mutual_blocks(&call, 0);
     }
-    counts->key_tokens += (uint64_t)count;
-    counts->query_tokens += (uint64_t)count;
-    return;
-  }
-  if (flags == 0 && scan_has_factors_only(plan, rows)) {
+  } else if (flags == 0 && scan_has_factors_only(plan, rows)) {
     scan_causal_blocks(&call, SCAN_MAP_FACTOR, both);
-    counts->key_tokens += (uint64_t)count;
-    counts->query_tokens += (uint64_t)count;
-    return;
-  }
-  if (scan_runs(&call)) {
+  } else if (scan_runs(&call)) {
     scan_causal_blocks(&call, SCAN_MAP_EXP, both | SCAN_NORM | SCAN_OWES);
-    counts->key_tokens += (uint64_t)count;
-    counts->query_tokens += (uint64_t)count;
-    scan_count(plan, count, 2, counts);
-    return;
-  }
-  if (plan->shares && plan->map == ATTN_SCAN_STEP) {
+  } else if (steps && plan->shares) {
     scan_causal_blocks(&call, SCAN_MAP_STEP, both | SCAN_SHARES);
-    counts->key_tokens += (uint64_t)count;
-    counts->query_tokens += (uint64_t)count;
-    return;
-  }
+  } else {
 #define SCAN_BLOCKS(map)                                                                   \
   switch (flags) {                                                                         \
     case 0: scan_causal_blocks(&call, map, both); break;                                   \
@@ -182,8 +167,9 @@ static inline void scan_scan(const attn_scan_plan_t *plan, const attn_scan_rows_
     case SCAN_DECAY: scan_causal_blocks(&call, map, both | SCAN_DECAY); break;             \
     default: scan_causal_blocks(&call, map, both | SCAN_NORM | SCAN_DECAY); break;         \
   }
-  SCAN_FOR_MAP(plan, SCAN_BLOCKS)
+    SCAN_FOR_MAP(plan, SCAN_BLOCKS)
 #undef SCAN_BLOCKS
+  }
   counts->key_tokens += (uint64_t)count;
   counts->query_tokens += (uint64_t)count;
   scan_count(plan, count, 2, counts);
