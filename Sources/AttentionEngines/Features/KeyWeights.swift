@@ -31,6 +31,7 @@ final class KeyWeights: @unchecked Sendable {
     steps.deallocate()
   }
 
+  // Keys have neither shifts nor scales of their own here.
   private func mean(_ head: Int) -> UnsafeMutablePointer<Float> { store.keys.shift(head) }
   private func largest(_ head: Int) -> UnsafeMutablePointer<Float> { store.keys.scale(head) }
 

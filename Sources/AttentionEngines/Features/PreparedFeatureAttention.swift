@@ -81,9 +81,13 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       stage, shape: shape, weights: weights, stride: leavesSteps ? nil : stride,
       sumsMarked: keyPrograms.leavesTurn, sumsQueries: queryPrograms.leavesRowExponential,
       outputScale: gates == nil ? 1 : queryPrograms.leftFactor * keyPrograms.leftFactor)
+    keyWeights =
+      store.weighsKeys
+      ? KeyWeights(shape: shape, store: store, kernels: context.kernels.features) : nil
     if let statistic = stage.statistic, causalFlow == nil {
       self.statistic = StatisticPass(
-        statistic, stage: stage, shape: shape, store: store, kernels: context.kernels.features)
+        statistic, stage: stage, shape: shape, store: store, kernels: context.kernels.features,
+        keyWeights: keyWeights)
     } else {
       statistic = nil
     }
@@ -103,9 +107,6 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
       } else {
         nil
       }
-    keyWeights =
-      store.weighsKeys
-      ? KeyWeights(shape: shape, store: store, kernels: context.kernels.features) : nil
     scratch = Workspace(bytesPerWorker: layout.bytes, workers: context.pool.count)
     states = Workspace(
       bytesPerWorker: plans.stateBytes + 4 * layout.marks,

@@ -11,14 +11,14 @@ final class StatisticPass: @unchecked Sendable {
   private let store: StatisticStore
   private let stateHeads: Int
   private let moments: Tensor<Double>
-  private let weights: KeyWeights
+  private let keyWeights: KeyWeights?
 
   /// Floats of scratch per worker.
   let scratchCount: Int
 
   init(
     _ statistic: Statistic, stage: FeatureAttention, shape: AttentionShape,
-    store: StatisticStore, kernels: attn_features_kernels_t
+    store: StatisticStore, kernels: attn_features_kernels_t, keyWeights: KeyWeights?
   ) {
     self.statistic = statistic
     self.shape = shape
@@ -27,7 +27,7 @@ final class StatisticPass: @unchecked Sendable {
     stateHeads = stage.stateHeads(shape: shape)
     // Sums, largest elements: of query heads, then of key-value heads.
     moments = Tensor([shape.batch * (shape.queryHeads + shape.keyValueHeads), 3])
-    weights = KeyWeights(shape: shape, store: store, kernels: kernels)
+    self.keyWeights = keyWeights
     scratchCount = Int(ATTN_ROW_BLOCK) * Int(attn_row_padded(Int32(shape.headDim)))
   }
 
@@ -48,7 +48,7 @@ final class StatisticPass: @unchecked Sendable {
     case .sampledKeyMaxima, .sampledKeyMean: describe(keyHead: unit, operands)
     case .logNormal, .largestNorms: measure(unit, operands)
     case .similarityToMeanQuery:
-      weights.describe(operands.head(unit, shape: shape), head: unit, scratch: scratch)
+      keyWeights?.describe(operands.head(unit, shape: shape), head: unit, scratch: scratch)
     case .flow(let epsilon):
       let flow = FlowPass(shape: shape, kernels: kernels, epsilon: Float(epsilon))
       flow.run(
