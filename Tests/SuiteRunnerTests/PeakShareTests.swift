@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import AttentionEngines
+import Foundation
 import Measurement
 import SuiteRunner
 import Testing
@@ -37,21 +38,39 @@ struct PeakShareTests {
   }
 
   @Test func aPoolIsReadWithAllItsWorkers() throws {
-    let peak = try #require(AdjacentPeak.best(duration: .microseconds(20)))
-    let pool = WorkerPool(threads: 2, pins: false)
-    let yardstick = PoolYardstick(pool: pool, cpus: 2, peak: peak)
+    let peak = try steadyPeak()
+    let yardstick = PoolYardstick(pool: WorkerPool(threads: 2, pins: false), cpus: 2, peak: peak)
     let reading = yardstick.read()
-    let rate = try #require(reading.multiplyAddRate)
-    // One to a thousand multiply-adds per nanosecond and worker.
-    #expect((2e9...4e12).contains(rate))
+    #expect(reading.multiplyAddRate == 2 * peak.measure())
     #expect(yardstick.spentNanoseconds > 0)
     if let share = reading.issueShare { #expect(share > 0 && share < 2) }
   }
 
   @Test func moreThreadsThanProcessorsAreReadOnOne() throws {
-    let pool = WorkerPool(threads: 3, pins: false)
-    let yardstick = PoolYardstick(
-      pool: pool, cpus: 1, peak: AdjacentPeak.best(duration: .microseconds(20)))
-    #expect(yardstick.read().multiplyAddRate ?? 0 > 0)
+    let peak = try steadyPeak()
+    for cpus in [1, 2] {
+      let pool = WorkerPool(threads: 3, pins: false)
+      let yardstick = PoolYardstick(pool: pool, cpus: cpus, peak: peak)
+      #expect(yardstick.read().multiplyAddRate == Double(cpus) * peak.measure())
+    }
+  }
+
+  /// A peak that is the same on every thread at any time, however loaded the machine is.
+  private func steadyPeak() throws -> AdjacentPeak {
+    let best = try #require(AdjacentPeak.best(duration: .microseconds(20)))
+    return try AdjacentPeak(
+      instructions: best.instructions, duration: .microseconds(2), clock: ThreadTicks())
+  }
+}
+
+/// A clock of every thread that moves by a microsecond when it is read.
+private struct ThreadTicks: TimeSource {
+  func monotonicNanoseconds() -> UInt64 { threadCPUNanoseconds() }
+
+  func threadCPUNanoseconds() -> UInt64 {
+    let own = Thread.current.threadDictionary
+    let now = (own["ticks"] as? UInt64 ?? 0) + 1000
+    own["ticks"] = now
+    return now
   }
 }
