@@ -46,6 +46,15 @@ struct PeakShareTests {
     if let share = reading.issueShare { #expect(share > 0 && share < 2) }
   }
 
+  @Test func theRateOfAPoolIsInOperationsPerSecond() throws {
+    let peak = try #require(AdjacentPeak.best(duration: .microseconds(20)))
+    let yardstick = PoolYardstick(pool: WorkerPool(threads: 2, pins: false), cpus: 2, peak: peak)
+    // The best of many: other work keeps some of them down.
+    let rate = try #require((0..<100).compactMap { _ in yardstick.read().multiplyAddRate }.max())
+    // One to a thousand multiply-adds per nanosecond and worker.
+    #expect((2e9...4e12).contains(rate))
+  }
+
   @Test func moreThreadsThanProcessorsAreReadOnOne() throws {
     let peak = try steadyPeak()
     for cpus in [1, 2] {
