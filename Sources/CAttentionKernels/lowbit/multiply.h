@@ -13,29 +13,32 @@ INLINE vi dot(const int form, vi acc, vi a, vi b) {
   return (vi)dot_bf16((vf)acc, a, b);
 }
 
-/// acc[r][lane] += a[lane] . b[r * row_stride] for one step.
+/// acc[lane] += a[lane] . b for row `r` of a tile.
 ///
 /// Every other row, and with INT8 every row, is broadcast by the products themselves. On Zen 4
 /// broadcasts into a register take issue slots from the exponentials, most per product with INT8.
+INLINE void multiply_row(const int form, const int r, vi acc[QUERY_VECTORS],
+                         const vi a[QUERY_VECTORS], const dword *b) {
+  if ((r % 2 || form == DOT_U8) && (form == DOT_U8 || form == DOT_BF16)) {
+    UNROLL
+    for (int v = 0; v < QUERY_VECTORS; v++)
+      acc[v] = dot_from_memory(form == DOT_U8, acc[v], a[v], b);
+  } else {
+    const vi x = vi_set1(*b);
+    UNROLL
+    for (int v = 0; v < QUERY_VECTORS; v++) acc[v] = dot(form, acc[v], a[v], x);
+  }
+  row_fence(acc);
+}
+
+/// acc[r][lane] += a[lane] . b[r * row_stride] for one step.
 INLINE void multiply_step(const int form, vi acc[TILE_ROWS][QUERY_VECTORS], const vi *a,
                           const dword *b, ptrdiff_t row_stride) {
   vi lanes[QUERY_VECTORS];
   UNROLL
   for (int v = 0; v < QUERY_VECTORS; v++) lanes[v] = a[v];
   UNROLL
-  for (int r = 0; r < TILE_ROWS; r++) {
-    const dword *row = b + r * row_stride;
-    if ((r % 2 || form == DOT_U8) && (form == DOT_U8 || form == DOT_BF16)) {
-      UNROLL
-      for (int v = 0; v < QUERY_VECTORS; v++)
-        acc[r][v] = dot_from_memory(form == DOT_U8, acc[r][v], lanes[v], row);
-    } else {
-      const vi x = vi_set1(*row);
-      UNROLL
-      for (int v = 0; v < QUERY_VECTORS; v++) acc[r][v] = dot(form, acc[r][v], lanes[v], x);
-    }
-    row_fence(acc[r]);
-  }
+  for (int r = 0; r < TILE_ROWS; r++) multiply_row(form, r, acc[r], lanes, b + r * row_stride);
   // Keeps loads of later steps from being hoisted, which spills accumulators.
   __asm__ volatile("" ::: "memory");
 }

@@ -26,6 +26,58 @@ INLINE const dword *tile_keys(const variant_t variant, const strip_t *s,
   return s->wide_keys;
 }
 
+/// The scores of one key, from its sums, and what they raise.
+INLINE void finish_row(const variant_t variant, const attn_lowbit_packed_t *packed, int32_t key,
+                       const vi acc[QUERY_VECTORS], vf *scores, vf largest[QUERY_VECTORS]) {
+  UNROLL
+  for (int v = 0; v < QUERY_VECTORS; v++) {
+    const vf score = variant.qk == ATTN_LOWBIT_INT8
+                         ? vf_to_float(acc[v]) * vf_set1(packed->key_scales[key])
+                         : (vf)acc[v];
+    largest[v] = vf_max(largest[v], score);
+    scores[v] = score;
+  }
+}
+
+enum { LAST_STEPS = 2 };  ///< steps of a tile that are done row by row
+
+/// Whether tiles end row by row. INT8 scores that become bf16 weights lose 2 % by it on Zen 4.
+INLINE int ends_by_row(const variant_t variant) { return INTERLEAVE && variant.qk == variant.pv; }
+
+/// The last `left` steps of a tile and its scores.
+///
+/// Row by row at the end, each with its stores: those of a whole tile at once cost two cycles each,
+/// single ones hide behind the products of the next row.
+INLINE void finish_tile(const variant_t variant, const attn_lowbit_packed_t *packed, int32_t key,
+                        vi acc[TILE_ROWS][QUERY_VECTORS], const vi *a, const dword *b,
+                        ptrdiff_t stride, int32_t left, vf *scores, vf largest[QUERY_VECTORS]) {
+  const int form = dot_form((attn_lowbit_t)variant.qk);
+  const int by_row = ends_by_row(variant) && left >= LAST_STEPS;
+  const int32_t together = by_row ? left - LAST_STEPS : left;
+  multiply(form, acc, a, b, stride, 1, together);
+  if (!by_row) {
+    UNROLL
+    for (int r = 0; r < TILE_ROWS; r++)
+      finish_row(variant, packed, key + r, acc[r], scores + r * QUERY_VECTORS, largest);
+    return;
+  }
+  a += together * QUERY_VECTORS;
+  b += together;
+  vi lanes[LAST_STEPS][QUERY_VECTORS];
+  UNROLL
+  for (int i = 0; i < LAST_STEPS; i++) {
+    UNROLL
+    for (int v = 0; v < QUERY_VECTORS; v++) lanes[i][v] = a[i * QUERY_VECTORS + v];
+  }
+  UNROLL
+  for (int r = 0; r < TILE_ROWS; r++) {
+    UNROLL
+    for (int i = 0; i < LAST_STEPS; i++)
+      multiply_row(form, r, acc[r], lanes[i], b + r * stride + i);
+    finish_row(variant, packed, key + r, acc[r], scores + r * QUERY_VECTORS, largest);
+  }
+}
+
 /// Scores of KEY_TILE keys into `scores` (INT8: without the query scale), their maxima per lane
 /// into `largest` (raised, not set). `pending`, if not NULL, is weighed between the steps.
 INLINE void score_tile(const variant_t variant, const strip_t *s,
@@ -37,7 +89,7 @@ INLINE void score_tile(const variant_t variant, const strip_t *s,
   ptrdiff_t stride;
   const dword *keys = tile_keys(variant, s, packed, first_key, &stride);
   const int32_t units = TILE_ROWS * QUERY_VECTORS;
-  const int32_t share = s->steps / units;
+  const int32_t share = s->steps / units, held = !ends_by_row(variant) ? 0 : group < 2 ? 1 : 2;
   for (int row = 0; row < KEY_TILE; row += TILE_ROWS) {
     vi acc[TILE_ROWS][QUERY_VECTORS];
     UNROLL
@@ -58,7 +110,10 @@ INLINE void score_tile(const variant_t variant, const strip_t *s,
           vf p[4];
           UNROLL
           for (int i = 0; i < group; i++) {
-            for (int32_t step = 0; step < share; step++) {
+            // The steps of the last weights are left for the end of the tile.
+            const int is_last =
+                v == QUERY_VECTORS - 1 && i >= group - held && key + group >= TILE_ROWS;
+            for (int32_t step = 0; !is_last && step < share; step++) {
               multiply_step(form, acc, a, b, stride);
               a += QUERY_VECTORS;
               b++;
@@ -70,21 +125,10 @@ INLINE void score_tile(const variant_t variant, const strip_t *s,
         in += group * QUERY_VECTORS;
         out += group / terms * QUERY_VECTORS;
       }
-      left -= units * share;
+      left -= (units - held) * share;
     }
-    multiply(form, acc, a, b, stride, 1, left);
-    UNROLL
-    for (int r = 0; r < TILE_ROWS; r++) {
-      UNROLL
-      for (int v = 0; v < QUERY_VECTORS; v++) {
-        const vf score = variant.qk == ATTN_LOWBIT_INT8
-                             ? vf_to_float(acc[r][v]) *
-                                   vf_set1(packed->key_scales[first_key + row + r])
-                             : (vf)acc[r][v];
-        largest[v] = vf_max(largest[v], score);
-        scores[(row + r) * QUERY_VECTORS + v] = score;
-      }
-    }
+    finish_tile(variant, packed, first_key + row, acc, a, b, stride, left,
+                scores + row * QUERY_VECTORS, largest);
   }
 }
 

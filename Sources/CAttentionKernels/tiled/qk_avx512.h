@@ -59,12 +59,42 @@ TILED_INLINE void tiled_score_end(const tiled_tile_t *tile, tiled_scores_t sums,
   }
 }
 
+enum { TILED_GROUP = 4 };  ///< steps between two chances for exponentials
+
+TILED_INLINE void tiled_score_group(tiled_scores_t sums, const float *queries,
+                                    const float *const *rows, ptrdiff_t d, const int keys,
+                                    const int vectors) {
+  TILED_UNROLL for (int i = 0; i < TILED_GROUP; ++i) {
+    tiled_score_step(sums, queries, rows, d + i, keys, vectors);
+  }
+}
+
+/// The last group of a whole tile without masks and biases, key by key, and the scores stored as they
+/// are done: many stores at once cost two cycles each, single ones hide behind the products.
+TILED_INLINE void tiled_score_last(const tiled_tile_t *tile, tiled_scores_t sums,
+                                   const float *queries, const float *const *rows, ptrdiff_t d,
+                                   tiled_raw_t *raw) {
+  __m512 query[TILED_GROUP][2];
+  TILED_UNROLL for (int i = 0; i < TILED_GROUP; ++i) {
+    query[i][0] = _mm512_load_ps(queries + (d + i) * 32);
+    query[i][1] = _mm512_load_ps(queries + (d + i) * 32 + 16);
+  }
+  float *scores = tile->scores;
+  TILED_UNROLL for (int k = 0; k < TILED_MAX_KEYS; ++k, scores += 32) {
+    TILED_UNROLL for (int i = 0; i < TILED_GROUP; ++i) {
+      tiled_add_products(sums[k], rows[k] + d + i, query[i], k, 0, 2);
+    }
+    _mm512_store_ps(scores, sums[k][0]);
+    _mm512_store_ps(scores + 16, sums[k][1]);
+    if (k == TILED_MAX_KEYS / 2 - 1 && raw->pairs > 0) tiled_weigh_pair(raw);
+  }
+}
+
 /// Scores of `keys` keys x `vectors` vectors of queries; constants, so that all sums stay in
 /// registers. The exponentials of the pending tile are spread evenly over the head dimension, where
 /// they fill the pipes that the multiply-adds leave idle.
 TILED_INLINE int tiled_score_keys(const tiled_view_t *view, const tiled_tile_t *tile,
                                   const tiled_tile_t *pending, const int keys, const int vectors) {
-  enum { GROUP = 4 };
   const float *rows[TILED_MAX_KEYS];
   tiled_scores_t sums;
   TILED_UNROLL for (int i = 0; i < keys; ++i) {
@@ -72,24 +102,29 @@ TILED_INLINE int tiled_score_keys(const tiled_view_t *view, const tiled_tile_t *
     sums[i][0] = sums[i][1] = _mm512_setzero_ps();
   }
   const float *queries = view->queries + (vectors == 1 && tile->parts == 2 ? 16 : 0);
-  const int32_t head_dim = view->head_dim, groups = head_dim / GROUP;
+  const int32_t head_dim = view->head_dim, groups = head_dim / TILED_GROUP;
+  // Steps behind whole groups come last: before them they would cost every tile ten cycles.
+  const int by_key = keys == TILED_MAX_KEYS && vectors == 2 && !tile->masked && !tile->biased &&
+                     head_dim == groups * TILED_GROUP;
   tiled_raw_t raw = tiled_raw(view->strip, pending);
-  int32_t due = 0;
-  const int32_t rate = raw.pairs;
+  const int32_t every = groups > raw.pairs && raw.pairs > 0 ? groups / raw.pairs : 1;
+  const int32_t end = (groups - by_key) * TILED_GROUP;
+  int32_t wait = 1;
   ptrdiff_t d = 0;
-  for (; d < groups * GROUP; d += GROUP) {
-    TILED_UNROLL for (int i = 0; i < GROUP; ++i) {
-      tiled_score_step(sums, queries, rows, d + i, keys, vectors);
-    }
-    due += rate;
-    if (due >= groups && raw.pairs > 0) {
-      due -= groups;
-      tiled_weigh_pair(&raw);
+  for (; d < end; d += TILED_GROUP) {
+    tiled_score_group(sums, queries, rows, d, keys, vectors);
+    if (--wait == 0) {
+      wait = every;
+      if (raw.pairs > 0) tiled_weigh_pair(&raw);
     }
   }
-  for (; d < head_dim; ++d) tiled_score_step(sums, queries, rows, d, keys, vectors);
+  if (by_key) {
+    tiled_score_last(tile, sums, queries, rows, d, &raw);
+  } else {
+    for (; d < head_dim; ++d) tiled_score_step(sums, queries, rows, d, keys, vectors);
+    tiled_score_end(tile, sums, keys, vectors);
+  }
   while (raw.pairs > 0) tiled_weigh_pair(&raw);
-  tiled_score_end(tile, sums, keys, vectors);
   return tiled_raw_end(&raw, view->strip);
 }
 
