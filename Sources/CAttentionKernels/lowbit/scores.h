@@ -44,7 +44,8 @@ enum { LAST_STEPS = 2 };  ///< steps of a tile that are done row by row
 /// Whether tiles end row by row. INT8 scores that become bf16 weights lose 2 % by it on Zen 4.
 INLINE int ends_by_row(const variant_t variant) { return INTERLEAVE && variant.qk == variant.pv; }
 
-/// The last `left` steps of a tile and its scores.
+/// The last `left` steps of a tile, dwords of its queries `a` and keys `b`, and its scores from key
+/// `key` on, TILE_ROWS rows of QUERY_VECTORS; raises `largest`.
 ///
 /// Row by row at the end, each with its stores: those of a whole tile at once cost two cycles each,
 /// single ones hide behind the products of the next row.

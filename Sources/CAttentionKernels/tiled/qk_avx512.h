@@ -61,6 +61,7 @@ TILED_INLINE void tiled_score_end(const tiled_tile_t *tile, tiled_scores_t sums,
 
 enum { TILED_GROUP = 4 };  ///< steps between two chances for exponentials
 
+/// Adds the products of `TILED_GROUP` channels from `d` on to the scores of `keys` keys.
 TILED_INLINE void tiled_score_group(tiled_scores_t sums, const float *queries,
                                     const float *const *rows, ptrdiff_t d, const int keys,
                                     const int vectors) {
