@@ -18,6 +18,7 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
   private let chooser: PatternChooser?
   private let stage: Attend
   private let schedules: HeadSchedules
+  private let keyBlocks: KeyBlocks?
   private let stripsPerUnit: Int
   private let workspace: Workspace
   private let board: CountBoard
@@ -45,18 +46,23 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
       stage.rule, frequentKeys: frequentKeys, shape: shape, context: context)
     // Those of a plan whose heads choose stand for frequent keys.
     summaries = chooser == nil ? PreparedSummaries(stage.rule, schedules, shape: shape) : nil
-    stripsPerUnit = Self.stripsPerUnit(total: places.count, workers: context.pool.count)
+    // Summaries, frequent keys and a head's own choice are dealt with strip by strip.
+    let isPlain = summaries == nil && frequentKeys == nil && chooser == nil
+    keyBlocks = isPlain ? KeyBlocks(shape, kernels: context.kernels.tiled) : nil
+    stripsPerUnit = Self.stripsPerUnit(
+      total: places.count, workers: context.pool.count, sharesBlocks: keyBlocks != nil)
     tiles = schedules.counts
     let stripBytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
     workspace = Workspace(
-      bytesPerWorker: max(stripBytes, windows?.scratchBytes ?? 0), workers: context.pool.count)
+      bytesPerWorker: max(keyBlocks?.scratchBytes ?? stripBytes, windows?.scratchBytes ?? 0),
+      workers: context.pool.count)
     board = CountBoard(workers: context.pool.count)
     body = { [unowned self] worker, unit in attend(worker: worker, unit: unit) }
   }
 
   var workspaceBytes: Int {
     workspace.bytes + places.bytes + (windows?.bytes ?? 0) + (summaries?.bytes ?? 0)
-      + (frequentKeys?.bytes ?? 0) + (chooser?.bytes ?? 0)
+      + (frequentKeys?.bytes ?? 0) + (chooser?.bytes ?? 0) + (keyBlocks?.bytes ?? 0)
   }
 
   var selection: Selection? { chooser?.selection }
@@ -67,8 +73,12 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
   }
 
   /// Long enough to share keys, short enough that no worker waits long for the last unit.
-  private static func stripsPerUnit(total: Int, workers: Int) -> Int {
-    min(max(total / (32 * workers), 1), 16)
+  ///
+  /// Where strips share blocks of keys, a few longer units cost less than blocks that are read more
+  /// often.
+  private static func stripsPerUnit(total: Int, workers: Int, sharesBlocks: Bool) -> Int {
+    guard sharesBlocks else { return min(max(total / (32 * workers), 1), 16) }
+    return min(max(workers == 1 ? total : total / (8 * workers), 1), KeyBlocks.mostStrips)
   }
 
   func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {
@@ -92,17 +102,29 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     let positions = unit * stripsPerUnit..<min((unit + 1) * stripsPerUnit, places.count)
     // What follows the last strip of a unit is known only if no other worker can take it.
     let known = context.pool.count == 1 ? places.count : positions.upperBound
-    var place = places[positions.lowerBound]
-    for position in positions {
-      let next = position + 1 < known ? places[position + 1] : nil
-      if let windows, windows.hold(place) {
-        windows.attend(
-          place, next: next, schedules: places.schedules, operands, scratch: workspace[worker],
-          worker: worker, board: board)
+    var position = positions.lowerBound
+    while position < positions.upperBound {
+      if let keyBlocks, let group = keyBlocks.group(position..<positions.upperBound, of: places) {
+        keyBlocks.attend(
+          group, of: places, known: known, operands, scratch: workspace[worker], worker: worker,
+          board: board)
+        position = group.positions.upperBound
       } else {
-        attend(worker: worker, place: place, next: next, operands)
+        attend(worker: worker, position: position, known: known, operands)
+        position += 1
       }
-      if let next { place = next }
+    }
+  }
+
+  private func attend(worker: Int, position: Int, known: Int, _ operands: AttendOperands) {
+    let place = places[position]
+    let next = position + 1 < known ? places[position + 1] : nil
+    if let windows, windows.hold(place) {
+      windows.attend(
+        place, next: next, schedules: places.schedules, operands, scratch: workspace[worker],
+        worker: worker, board: board)
+    } else {
+      attend(worker: worker, place: place, next: next, operands)
     }
   }
 
@@ -119,7 +141,10 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     let (headDim, valueDim) = (shape.headDim, shape.valueDim)
     kernels.load(
       scratch, at.query, headDim, ids, count, Int32(headDim), Int32(valueDim), shape.kernelScale)
-    if let next { announce(next, operands, scratch: scratch) }
+    if let next {
+      var announcement = places.announcement(of: next, operands, shape: shape)
+      kernels.announce?(scratch, &announcement)
+    }
     if let relative = places.relativeBias(place) {
       kernels.bias(
         scratch, relative.table(head: place.head % shape.queryHeads),
@@ -135,22 +160,6 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
       kernels: kernels, board: board)
     frequentKeys?.attend(scratch, place: place, worker: worker, board: board)
     kernels.store(scratch, at.output, valueDim, ids, count, nil)
-  }
-
-  private func announce(
-    _ next: StripPlaces.Place, _ operands: AttendOperands, scratch: UnsafeMutableRawPointer
-  ) {
-    let schedule = places.schedules[next.pattern]
-    let rows = schedule.strips[next.strip].queries
-    let ids = schedule.queries + rows.lowerBound
-    let keys = places.arrivals[next.pattern][next.strip]
-    let at = operands.head(next.head, shape: shape)
-    var announcement = attn_tiled_next_t(
-      queries: at.query, keys: at.key, values: at.value, outputs: UnsafePointer(at.output),
-      query_stride: shape.headDim, key_stride: shape.headDim, value_stride: shape.valueDim,
-      output_stride: shape.valueDim, query_ids: ids, output_ids: ids, key_ids: keys.baseAddress,
-      count: Int32(rows.count), key_count: Int32(keys.count))
-    context.kernels.tiled.announce?(scratch, &announcement)
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import AttentionCore
+import CAttentionKernels
 
 /// Every strip of every head, in the order in which workers take them.
 final class StripPlaces: @unchecked Sendable {
@@ -92,6 +93,22 @@ final class StripPlaces: @unchecked Sendable {
       if firsts[middle] <= position { low = middle } else { high = middle }
     }
     return low
+  }
+
+  /// What a kernel may fetch ahead for the strip `next`; valid as long as the tensors are.
+  func announcement(
+    of next: Place, _ operands: AttendOperands, shape: AttentionShape
+  ) -> attn_tiled_next_t {
+    let schedule = schedules[next.pattern]
+    let rows = schedule.strips[next.strip].queries
+    let ids = schedule.queries + rows.lowerBound
+    let keys = arrivals[next.pattern][next.strip]
+    let at = operands.head(next.head, shape: shape)
+    return attn_tiled_next_t(
+      queries: at.query, keys: at.key, values: at.value, outputs: UnsafePointer(at.output),
+      query_stride: shape.headDim, key_stride: shape.headDim, value_stride: shape.valueDim,
+      output_stride: shape.valueDim, query_ids: ids, output_ids: ids, key_ids: keys.baseAddress,
+      count: Int32(rows.count), key_count: Int32(keys.count))
   }
 
   /// The terms by offset that kernels add to the scores of a strip; nil for nothing.

@@ -72,6 +72,10 @@ typedef struct {
                 float *lse);
 } attn_tiled_kernels_t;
 
+/// Keys whose weights a strip collects before it turns to the values. A run of whole tiles without masks
+/// that is cut at multiples of it, for one `attend` after the other, gives the same bits.
+#define ATTN_TILED_BLOCK_KEYS 192
+
 /// Keys that one `attend` may take while a strip leaves out negligible blocks.
 #define ATTN_TILED_FILTERED_KEYS 128
 

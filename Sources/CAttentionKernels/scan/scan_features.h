@@ -5,7 +5,8 @@
 #include "scan_layout.h"
 
 /// Maps as the vector kernels know them; IDENTITY and RELU differ by data only, FACTOR is the step of
-/// rows that have a factor only.
+/// rows that have a factor only, SOFTMAX those of keys that are a softmax over the tokens so far and of
+/// queries that pass a SiLU, with neither factors nor tables: what a step may be, this one need not ask.
 typedef enum {
   SCAN_MAP_FLOOR,
   SCAN_MAP_ELU1,
@@ -13,6 +14,7 @@ typedef enum {
   SCAN_MAP_READY,
   SCAN_MAP_STEP,
   SCAN_MAP_FACTOR,
+  SCAN_MAP_SOFTMAX,
 } scan_map_t;
 
 /// What a feature step does; constant in every kernel.
@@ -59,6 +61,7 @@ SCAN_INLINE vec scan_map(const scan_cursor_t *c, vec x, const float *shift, floa
     case SCAN_MAP_ELU1: return vec_add(vec_max(vec_zero(), x), vec_exp2(exponent));
     case SCAN_MAP_EXP: return vec_add(vec_exp2(exponent), vec_set1(eps));
     case SCAN_MAP_READY:
+    case SCAN_MAP_SOFTMAX:
     case SCAN_MAP_STEP: return x;
     case SCAN_MAP_FACTOR: return vec_mul(x, vec_set1(*shift));
   }
@@ -71,6 +74,14 @@ SCAN_INLINE vec scan_exp(vec x) {
 
 SCAN_INLINE vec scan_sigmoid(vec x) {
   return vec_reciprocal(vec_add(vec_set1(1.0f), scan_exp(vec_sub(vec_zero(), x))));
+}
+
+SCAN_INLINE vec scan_silu(vec x) { return vec_mul(x, scan_sigmoid(x)); }
+
+/// The exponential of a step, by column.
+SCAN_INLINE vec scan_exp_columns(const attn_scan_step_t *step, vec x, int32_t column) {
+  return scan_exp(
+      vec_sub(vec_mul(vec_load(step->scale + column), x), vec_load(step->shift + column)));
 }
 
 /// The step of a vector that begins at `column`; its kind is the same all the time.
@@ -86,14 +97,11 @@ SCAN_INLINE vec scan_map_step(const attn_scan_step_t *step, vec x, int32_t colum
     case ATTN_SCAN_STEP_ELU1:
       x = vec_add(vec_max(vec_zero(), x), scan_exp(vec_min(vec_zero(), x)));
       break;
-    case ATTN_SCAN_STEP_EXP:
-      x = scan_exp(vec_sub(vec_mul(vec_load(step->scale + column), x),
-                           vec_load(step->shift + column)));
-      break;
+    case ATTN_SCAN_STEP_EXP: x = scan_exp_columns(step, x, column); break;
     case ATTN_SCAN_STEP_EXP_ROW:
       return scan_exp(vec_sub(vec_mul(vec_set1(step->constant), x), vec_set1(*factor)));
     case ATTN_SCAN_STEP_SIGMOID: x = scan_sigmoid(x); break;
-    case ATTN_SCAN_STEP_SILU: x = vec_mul(x, scan_sigmoid(x)); break;
+    case ATTN_SCAN_STEP_SILU: x = scan_silu(x); break;
     case ATTN_SCAN_STEP_SHIFT: x = vec_add(x, vec_load(step->shift + column)); break;
   }
   return factor ? vec_mul(x, vec_set1(*factor)) : x;
@@ -101,6 +109,9 @@ SCAN_INLINE vec scan_map_step(const attn_scan_step_t *step, vec x, int32_t colum
 
 SCAN_INLINE vec scan_map_any(const scan_cursor_t *c, vec x, scan_map_t map, int keys) {
   const float *shift = keys ? c->k_shift : c->q_shift;
+  if (map == SCAN_MAP_SOFTMAX) {
+    return keys ? scan_exp_columns(c->k_step, x, c->column) : scan_silu(x);
+  }
   if (map != SCAN_MAP_STEP) return scan_map(c, x, shift, keys ? c->k_eps : c->q_eps, map);
   return scan_map_step(keys ? c->k_step : c->q_step, x, c->column, shift);
 }
@@ -129,7 +140,7 @@ SCAN_INLINE void scan_fetch_table(const attn_scan_step_t *step, const float *tab
 
 /// Whether rows of a map may be other ones than those that are fetched beside them.
 SCAN_INLINE int scan_drifts(scan_map_t map) {
-  return map != SCAN_MAP_FLOOR && map != SCAN_MAP_ELU1;
+  return map != SCAN_MAP_FLOOR && map != SCAN_MAP_ELU1 && map != SCAN_MAP_SOFTMAX;
 }
 
 /// Whether a row may have more features than there are inputs and values to be fetched beside them.

@@ -13,8 +13,8 @@
 enum {
   TILED_MAX_LANES = 32,
   TILED_MAX_KEYS = 8,     ///< keys of the largest key tile
-  TILED_BLOCK_KEYS = 192  ///< keys whose weights wait in the strip for the product with V: enough
-                          ///< to amortise the accumulators, few enough for the caches
+  TILED_BLOCK_KEYS = ATTN_TILED_BLOCK_KEYS  ///< enough to amortise the accumulators, few enough for
+                                            ///< the caches
 };
 
 /// Scores may exceed the maximum a lane was last rescaled to by this much (log2 units): weights
