@@ -21,7 +21,7 @@ final class KeyBlocks: @unchecked Sendable {
   private let shape: AttentionShape
   private let kernels: attn_tiled_kernels_t
   private let stripBytes: Int
-  /// The rows of all keys, in order.
+  /// `0 ..< keyLength`: kernels fetch rows by index.
   private let rows: UnsafeMutablePointer<Int32>
 
   /// Nil where keys and values of a head are few.
@@ -151,7 +151,7 @@ final class KeyBlocks: @unchecked Sendable {
       Int32(count), places.schedules[place.pattern].masks, counts)
   }
 
-  /// Lets a strip fetch its share of the block after `run`.
+  /// Lets the strip at place `share` of `count` fetch its part of the block after `run`.
   private func announceKeys(
     after run: attn_run_t, share: Int, of count: Int, _ at: AttendOperands.Head,
     scratch: UnsafeMutableRawPointer

@@ -103,28 +103,23 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     // What follows the last strip of a unit is known only if no other worker can take it.
     let known = context.pool.count == 1 ? places.count : positions.upperBound
     var position = positions.lowerBound
-    while position < positions.upperBound {
-      if let keyBlocks, let group = keyBlocks.group(position..<positions.upperBound, of: places) {
+    var next: StripPlaces.Place? = places[position]
+    while position < positions.upperBound, let place = next {
+      let group = keyBlocks?.group(position..<positions.upperBound, of: places)
+      let end = group?.positions.upperBound ?? position + 1
+      next = end < known ? places[end] : nil
+      if let keyBlocks, let group {
         keyBlocks.attend(
           group, of: places, known: known, operands, scratch: workspace[worker], worker: worker,
           board: board)
-        position = group.positions.upperBound
+      } else if let windows, windows.hold(place) {
+        windows.attend(
+          place, next: next, schedules: places.schedules, operands, scratch: workspace[worker],
+          worker: worker, board: board)
       } else {
-        attend(worker: worker, position: position, known: known, operands)
-        position += 1
+        attend(worker: worker, place: place, next: next, operands)
       }
-    }
-  }
-
-  private func attend(worker: Int, position: Int, known: Int, _ operands: AttendOperands) {
-    let place = places[position]
-    let next = position + 1 < known ? places[position + 1] : nil
-    if let windows, windows.hold(place) {
-      windows.attend(
-        place, next: next, schedules: places.schedules, operands, scratch: workspace[worker],
-        worker: worker, board: board)
-    } else {
-      attend(worker: worker, place: place, next: next, operands)
+      position = end
     }
   }
 

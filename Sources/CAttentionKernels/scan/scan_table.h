@@ -96,7 +96,7 @@ static inline int scan_has_factors_only(const attn_scan_plan_t *plan,
          && scan_is_factor(&rows->k_step);
 }
 
-/// Whether a step is of a kind, by itself, and its rows are followed by no others.
+/// Whether a step is of a kind, without factors or tables, and no rows but its own are fetched beside it.
 static inline int scan_is_bare(const attn_scan_step_t *step, int32_t kind, const float *next) {
   return step->kind == kind && !step->factor && !step->table && !next;
 }
