@@ -173,12 +173,25 @@ TILED_INLINE tiled_run_bias_t tiled_run_bias(const tiled_strip_t *strip, const t
   return (tiled_run_bias_t){TILED_LANE_BIASES, strip->bias_table + at.first, at.step};
 }
 
-/// Scores whole tiles of a run without masks and returns how many of its keys they hold.
+/// Fetches what the memory system does not foresee of the keys of a tile: the first lines of their rows,
+/// from where it reads on by itself, or whole rows where steps ask for them.
+TILED_INLINE void tiled_fetch_keys(const tiled_view_t *view, const tiled_steps_t *steps,
+                                   const float *key, ptrdiff_t step) {
+  if (view->head_dim >= steps->fetched_head_dim) {
+    for (int32_t i = 0; i < steps->tile_keys; ++i) tiled_fetch_row(key + i * step, view->head_dim);
+  } else {
+    for (int32_t i = 0; i < steps->tile_keys; ++i) __builtin_prefetch(key + i * step, 0, 3);
+  }
+}
+
+/// Scores whole tiles of a run without masks and returns how many of its keys they hold; those of
+/// `following` come next.
 ///
 /// Short code counts here: it takes the place of multiply-adds in the reorder buffer.
 TILED_INLINE int32_t tiled_whole_tiles(tiled_block_t *block, const tiled_steps_t *steps,
                                        const tiled_rows_t *rows, const attn_run_t *run,
-                                       tiled_run_bias_t bias, uint32_t parts) {
+                                       const attn_run_t *following, tiled_run_bias_t bias,
+                                       uint32_t parts) {
   const ptrdiff_t key_step = run->step * rows->k_stride, value_step = run->step * rows->v_stride;
   const float *key = rows->k + run->first_key * rows->k_stride;
   const float *value = rows->v + run->first_key * rows->v_stride;
@@ -200,15 +213,10 @@ TILED_INLINE int32_t tiled_whole_tiles(tiled_block_t *block, const tiled_steps_t
         tile->biases[i] = bias.first + (done + i) * bias.step;
       }
     }
-    // `key` is the first one of the next tile. Fetching beyond the last key harms nobody. The first line
-    // of a row is what the memory system does not foresee; from there it reads on by itself.
-    if (block->view.head_dim >= steps->fetched_head_dim) {
-      for (int32_t i = 0; i < steps->tile_keys; ++i) {
-        tiled_fetch_row(key + i * key_step, block->view.head_dim);
-      }
-    } else {
-      for (int32_t i = 0; i < steps->tile_keys; ++i) __builtin_prefetch(key + i * key_step, 0, 3);
-    }
+    // `key` is the first one of the next tile, unless that begins the next run.
+    const int is_last = done + 2 * steps->tile_keys > run->count;
+    const float *next = is_last ? rows->k + following->first_key * rows->k_stride : key;
+    tiled_fetch_keys(&block->view, steps, next, key_step);
     tiled_score(block, steps);
   }
   return done;
@@ -266,7 +274,11 @@ TILED_INLINE void tiled_attend(void *memory, const tiled_steps_t *steps, tiled_r
     tiled_count_run(counts, run, steps->tile_keys, lanes);
     int32_t done = 0;
     const tiled_run_bias_t bias = tiled_run_bias(block.view.strip, &rows, runs, r);
-    if (run->mask < 0) done = tiled_whole_tiles(&block, steps, &rows, run, bias, all_parts);
+    if (run->mask < 0) {
+      // The last run is followed by the first one, with which the next strip often begins.
+      const attn_run_t *following = r + 1 < run_count ? run + 1 : runs;
+      done = tiled_whole_tiles(&block, steps, &rows, run, following, bias, all_parts);
+    }
     tiled_stage_keys(&block, steps, &rows, run, bias, done, valid);
   }
   for (uint32_t parts = 1; parts < TILED_PARTS; ++parts) {
