@@ -64,6 +64,51 @@ import Testing
     #expect(pairs(schedule).count == mask.attendedPairs)
   }
 
+  /// Keys of every strip, in the order of the strips.
+  private func keys(_ schedule: TileSchedule) -> [Set<Int>] {
+    schedule.strips.map { strip in
+      schedule.runs[strip.runs].reduce(into: []) { keys, run in
+        keys.formUnion((0..<Int(run.count)).map { Int(run.firstKey) + $0 * Int(run.step) })
+      }
+    }
+  }
+
+  @Test func tilesOfAStrideGroupFollowEachOtherAndThenTheGroupThatOverlapsIt() throws {
+    let mask = NeighborhoodMask(
+      axes: [(16, 4), (16, 8), (16, 8)].map {
+        AxisWindow(length: $0.0, window: 8, stride: $0.1, dilation: 1, isCausal: false)
+      })
+    let shape = try AttentionShape(queryLength: 4096, headDim: 1, grid: [16, 16, 16])
+    let schedule = TileSchedule(
+      stage: Attend(rule: .neighborhood(mask), queryTiling: .fixed([1, 4, 8])), shape: shape,
+      tile: .standard)
+    let keys = keys(schedule)
+    // A group of 4 x 8 x 8 queries is eight tiles of 1 x 4 x 8.
+    try #require(keys.count == 128)
+    for first in stride(from: 0, to: 128, by: 8) {
+      #expect(Set(keys[first..<first + 8]).count == 1)
+    }
+    // Four groups along the first axis, the only one whose windows overlap, before the next column.
+    for first in stride(from: 0, to: 128, by: 32) {
+      for group in stride(from: first + 8, to: first + 32, by: 8) {
+        #expect(!keys[group].isDisjoint(with: keys[group - 8]))
+      }
+    }
+  }
+
+  @Test func tilesThatStraddleStrideGroupsCoverTheGridOnce() throws {
+    for stride in 1...7 {
+      let window = AxisWindow(
+        length: 23, window: 7, stride: stride, dilation: 1, isCausal: false)
+      let shape = try AttentionShape(queryLength: 529, headDim: 1, grid: [23, 23])
+      let schedule = TileSchedule(
+        stage: Attend(
+          rule: .neighborhood(NeighborhoodMask(axes: [window, window])),
+          queryTiling: .fixed([4, 5])), shape: shape, tile: .standard)
+      #expect(schedule.queries.sorted() == (0..<529).map { Int32($0) })
+    }
+  }
+
   @Test func selectedPairsDoNotDependOnTheSelection() throws {
     let shape = try AttentionShape(queryLength: 100, headDim: 1, causality: .bottomRight)
     let stage = AttendSelected(blockSize: 16, topK: 3, order: .byBlock)

@@ -3,8 +3,9 @@
 extension TileSchedule {
   /// Multi-dimensional query tiles that read grid rows in place.
   ///
-  /// Tiles are cut inside each dilation class. The keys of a tile are the bounding box of its
-  /// windows, visited row by row along the last axis; the mask of a key is the product of one word
+  /// Tiles are cut inside each dilation class and follow one another by stride groups, whose windows
+  /// are the same or overlap, so that keys stay in the caches. The keys of a tile are the bounding box of
+  /// its windows, visited row by row along the last axis; the mask of a key is the product of one word
   /// per axis, so nothing is done per pair.
   init(neighborhood mask: NeighborhoodMask, tile: TileSize, queryTile: Extents) {
     self.init(tile: tile, keyLength: mask.grid.count + mask.extraKeys)
@@ -12,13 +13,30 @@ extension TileSchedule {
     precondition(queryTile.rank == rank && queryTile.count <= tile.lanes, "query tile does not fit")
     for residues in Self.boxes(mask.axes.map { 0..<$0.dilation }) {
       let counts = (0..<rank).map { mask.axes[$0].classLength(residue: residues[$0]) }
-      let tiles = (0..<rank).map { 0..<(counts[$0] + queryTile[$0] - 1) / queryTile[$0] }
-      for index in Self.boxes(tiles) {
+      for index in Self.tiles(mask: mask, counts: counts, queryTile: queryTile) {
         let ranges = (0..<rank).map { axis in
           index[axis] * queryTile[axis]..<min((index[axis] + 1) * queryTile[axis], counts[axis])
         }
         append(NeighborhoodTile(mask: mask, residues: residues, counts: counts, ranges: ranges))
       }
+    }
+  }
+
+  /// Indices of the query tiles of one dilation class, group by group.
+  ///
+  /// Groups that overlap the most follow each other; ties go to the last axis, the order of memory.
+  private static func tiles(
+    mask: NeighborhoodMask, counts: [Int], queryTile: Extents
+  ) -> [[Int]] {
+    let groups = mask.axes.indices.map {
+      mask.axes[$0].tileGroups(count: counts[$0], queryTile: queryTile[$0])
+    }
+    let overlaps = mask.axes.map(\.overlap)
+    let inner = overlaps.indices.max { overlaps[$0] <= overlaps[$1] } ?? 0
+    let order = mask.axes.indices.filter { $0 != inner } + [inner]
+    return boxes(order.map { groups[$0].indices }).flatMap { index in
+      let group = zip(order, index).sorted { $0.0 < $1.0 }
+      return boxes(group.map { groups[$0.0][$0.1] })
     }
   }
 
@@ -74,6 +92,21 @@ extension TileSchedule {
   /// Every index of a box, in row-major order; one empty index for rank 0.
   static func boxes(_ ranges: [Range<Int>]) -> [[Int]] {
     ranges.reduce([[]]) { boxes, range in boxes.flatMap { box in range.map { box + [$0] } } }
+  }
+}
+
+extension AxisWindow {
+  /// The share of a window that the next stride group sees too.
+  fileprivate var overlap: Double { Double(max(window - stride, 0)) / Double(window) }
+
+  /// Indices of the query tiles of a class of `count` positions, a range for every stride group in which
+  /// tiles begin.
+  fileprivate func tileGroups(count: Int, queryTile: Int) -> [Range<Int>] {
+    let tiles = (count + queryTile - 1) / queryTile
+    // The tile that begins at or after a position.
+    func tile(at position: Int) -> Int { min((position + queryTile - 1) / queryTile, tiles) }
+    return Swift.stride(from: 0, to: count, by: stride)
+      .map { tile(at: $0)..<tile(at: $0 + stride) }.filter { !$0.isEmpty }
   }
 }
 
