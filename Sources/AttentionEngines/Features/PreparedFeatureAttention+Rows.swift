@@ -73,7 +73,7 @@ extension PreparedFeatureAttention {
     }
     let isInScratch = keyPrograms.stepCount > 0 || makesKeys
     // What reads keys ahead of their products has those of the next chunk fetched by these.
-    if isInScratch || flowShares != nil {
+    if isInScratch || flowShares != nil || keyPrograms.looksAtRowsFirst {
       rows.k_next = source(keys: at, head: head) + (first + count) * sourceStride
     }
     if !isInScratch {
@@ -94,7 +94,7 @@ extension PreparedFeatureAttention {
       }
     }
     let isInScratch = queryPrograms.stepCount > 0 || makesRows
-    if isInScratch || flowShares != nil {
+    if isInScratch || flowShares != nil || queryPrograms.looksAtRowsFirst {
       rows.q_next = source(queries: at, head: head) + (first + count) * sourceStride
     }
     if !isInScratch {
@@ -156,7 +156,7 @@ extension PreparedFeatureAttention {
     _ programs: RowPrograms, head: Int, _ rows: UnsafePointer<Float>, count: Int,
     into factors: UnsafeMutablePointer<Float>
   ) {
-    guard programs.leavesRowExponential || programs.rowFactors == .ofInputs else { return }
+    guard programs.looksAtRowsFirst else { return }
     context.kernels.features.row_factors(
       programs.steps(head), rows, sourceStride, Int32(count), factors)
     // With the scale inside of the factor there is nothing else to do, for which there are kernels.

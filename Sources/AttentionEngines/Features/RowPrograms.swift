@@ -173,6 +173,9 @@ final class RowPrograms: @unchecked Sendable {
     return rowFactors != .none
   }
 
+  /// Whether the products must know of rows as a whole what only a look at all of a row tells.
+  var looksAtRowsFirst: Bool { leavesRowExponential || rowFactors == .ofInputs }
+
   /// What factors of the inputs of a head are multiplied by.
   func rowFactorScale(_ head: Int) -> Float {
     rowFactors == .ofInputs && listed == 2 ? operations[head * listed + 1].a : 1
