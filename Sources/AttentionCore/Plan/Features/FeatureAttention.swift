@@ -21,7 +21,7 @@ public struct FeatureAttention: Hashable, Sendable {
   public init(
     queryMap: [RowOperation], keyMap: [RowOperation], statistic: Statistic? = nil,
     recurrence: Recurrence = .sum, normalizer: Normalizer, outputNorm: OutputNorm? = nil,
-    local: LocalConvolution? = nil, chunkLength: Int = 256
+    local: LocalConvolution? = nil, chunkLength: Int = 512
   ) {
     self.queryMap = FeatureSteps(queryMap)
     self.keyMap = FeatureSteps(keyMap)
