@@ -39,7 +39,7 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     places = StripPlaces(
       schedules, rule: stage.rule,
       windows: windows?.ofPattern ?? schedules.schedules.map { _ in nil }, shape: shape,
-      weights: weights)
+      weights: weights, workers: context.pool.count)
     let frequentKeys = PreparedFrequentKeys(stage.rule, shape: shape, context: context)
     self.frequentKeys = frequentKeys
     chooser = PatternChooser(

@@ -10,16 +10,13 @@ final class ScheduleMemory: @unchecked Sendable {
   let runs: UnsafePointer<attn_run_t>
   let masks: UnsafePointer<UInt32>
   let bytes: Int
-  /// Whether strips are executed from the first to the last, the order in which memory reads ahead.
-  ///
-  /// Not where the last strips are the longest, as in causal attention: those come first, so that
-  /// workers end together.
-  let ascends: Bool
+  /// Whether the last strips are the longest, as in causal attention.
+  let endsLong: Bool
   private let owned: [UnsafeMutableRawPointer]
 
   init(_ schedule: TileSchedule) {
     strips = schedule.strips
-    ascends = Self.ascends(schedule)
+    endsLong = Self.endsLong(schedule)
     let queries = Self.copy(schedule.queries)
     let runs = Self.copy(schedule.runs)
     let masks = Self.copy(schedule.masks)
@@ -60,14 +57,14 @@ final class ScheduleMemory: @unchecked Sendable {
     }
   }
 
-  /// Whether the last strip reads at most half more keys than the one in the middle.
-  private static func ascends(_ schedule: TileSchedule) -> Bool {
-    guard let last = schedule.strips.last else { return true }
+  /// Whether the last strip reads more than half more keys than the one in the middle.
+  private static func endsLong(_ schedule: TileSchedule) -> Bool {
+    guard let last = schedule.strips.last else { return false }
     let middle = schedule.strips[schedule.strips.count / 2]
     let lengths = [last, middle].map { strip in
       schedule.runs[strip.runs].reduce(0) { $0 + Int($1.count) }
     }
-    return 2 * lengths[0] <= 3 * lengths[1]
+    return 2 * lengths[0] > 3 * lengths[1]
   }
 
   private static func copy<Element: BitwiseCopyable>(_ array: [Element]) -> UnsafeMutableRawPointer

@@ -15,6 +15,11 @@ final class StripPlaces: @unchecked Sendable {
 
   let schedules: [ScheduleMemory]
   let arrivals: [StripArrivals]
+  /// By pattern: whether strips are executed from the first to the last.
+  ///
+  /// Memory reads ahead in that order, and every strip of causal attention brings few new keys, the
+  /// first ones of a head too. Several workers take the longest strips first, so that they end together.
+  private let ascends: [Bool]
   /// Strips of all heads.
   var count: Int { firsts[firsts.count - 1] }
   private let biases: [LinearBias?]
@@ -27,12 +32,13 @@ final class StripPlaces: @unchecked Sendable {
   /// Strips that `windows` hold need no biases of their own.
   init(
     _ heads: HeadSchedules, rule: MaskRule, windows: [ShortWindows?], shape: AttentionShape,
-    weights: WeightSet
+    weights: WeightSet, workers: Int
   ) {
     schedules = heads.schedules.map(ScheduleMemory.init)
+    ascends = schedules.map { workers == 1 || !$0.endsLong }
     let rowBytes = MemoryLayout<Float>.stride * (shape.headDim + shape.valueDim)
-    arrivals = zip(heads.schedules, schedules).map {
-      StripArrivals($0, ascends: $1.ascends, rowBytes: rowBytes)
+    arrivals = zip(heads.schedules, ascends).map {
+      StripArrivals($0, ascends: $1, rowBytes: rowBytes)
     }
     ofHead = (0..<shape.batch).flatMap { _ in heads.ofHead }
     firsts = [Int](repeating: 0, count: ofHead.count + 1)
@@ -77,11 +83,10 @@ final class StripPlaces: @unchecked Sendable {
   subscript(position: Int) -> Place {
     let head = head(of: position)
     let pattern = ofHead[head]
-    let schedule = schedules[pattern]
     let index = position - firsts[head]
     return Place(
       head: head, pattern: pattern,
-      strip: schedule.ascends ? index : schedule.stripCount - 1 - index)
+      strip: ascends[pattern] ? index : schedules[pattern].stripCount - 1 - index)
   }
 
   /// The head of the batch to which a position belongs.
