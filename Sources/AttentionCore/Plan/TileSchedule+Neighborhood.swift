@@ -32,7 +32,7 @@ extension TileSchedule {
       mask.axes[$0].tileGroups(count: counts[$0], queryTile: queryTile[$0])
     }
     let overlaps = mask.axes.map(\.overlap)
-    let inner = overlaps.indices.max { overlaps[$0] <= overlaps[$1] } ?? 0
+    let inner = overlaps.indices.max { (overlaps[$0], $0) < (overlaps[$1], $1) } ?? 0
     let order = mask.axes.indices.filter { $0 != inner } + [inner]
     return boxes(order.map { groups[$0].indices }).flatMap { index in
       let group = zip(order, index).sorted { $0.0 < $1.0 }
