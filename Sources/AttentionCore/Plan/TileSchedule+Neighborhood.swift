@@ -33,10 +33,14 @@ extension TileSchedule {
     }
     let overlaps = mask.axes.map(\.overlap)
     let inner = overlaps.indices.max { (overlaps[$0], $0) < (overlaps[$1], $1) } ?? 0
-    let order = mask.axes.indices.filter { $0 != inner } + [inner]
-    return boxes(order.map { groups[$0].indices }).flatMap { index in
-      let group = zip(order, index).sorted { $0.0 < $1.0 }
-      return boxes(group.map { groups[$0.0][$0.1] })
+    var outer = groups.map(\.indices)
+    outer.remove(at: inner)
+    return boxes(outer).flatMap { place in
+      groups[inner].indices.flatMap { last in
+        var group = place
+        group.insert(last, at: inner)
+        return boxes(zip(groups, group).map { $0[$1] })
+      }
     }
   }
 

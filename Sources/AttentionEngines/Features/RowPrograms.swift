@@ -173,7 +173,7 @@ final class RowPrograms: @unchecked Sendable {
     return rowFactors != .none
   }
 
-  /// Whether the products must know of rows as a whole what only a look at all of a row tells.
+  /// Whether rows are looked at as a whole, for their largest or their norm, ahead of the products.
   var looksAtRowsFirst: Bool { leavesRowExponential || rowFactors == .ofInputs }
 
   /// What factors of the inputs of a head are multiplied by.

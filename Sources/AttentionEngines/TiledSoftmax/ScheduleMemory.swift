@@ -10,13 +10,10 @@ final class ScheduleMemory: @unchecked Sendable {
   let runs: UnsafePointer<attn_run_t>
   let masks: UnsafePointer<UInt32>
   let bytes: Int
-  /// Whether the last strips are the longest, as in causal attention.
-  let endsLong: Bool
   private let owned: [UnsafeMutableRawPointer]
 
   init(_ schedule: TileSchedule) {
     strips = schedule.strips
-    endsLong = Self.endsLong(schedule)
     let queries = Self.copy(schedule.queries)
     let runs = Self.copy(schedule.runs)
     let masks = Self.copy(schedule.masks)
@@ -45,6 +42,13 @@ final class ScheduleMemory: @unchecked Sendable {
     return rows
   }
 
+  /// Whether the last strips are the longest, as in causal attention: the last one reads more than half
+  /// more keys than the one in the middle.
+  var endsLong: Bool {
+    guard let last = strips.last else { return false }
+    return 2 * keyRows(last) > 3 * keyRows(strips[strips.count / 2])
+  }
+
   /// Counts the runs of a strip as the kernels of strips do.
   func count(
     _ strip: TileSchedule.Strip, tileKeys: Int, _ counts: UnsafeMutablePointer<attn_counts_t>
@@ -55,16 +59,6 @@ final class ScheduleMemory: @unchecked Sendable {
       counts.pointee.pairs += UInt64(keys * strip.queries.count)
       counts.pointee.exponentials += UInt64(keys * strip.queries.count)
     }
-  }
-
-  /// Whether the last strip reads more than half more keys than the one in the middle.
-  private static func endsLong(_ schedule: TileSchedule) -> Bool {
-    guard let last = schedule.strips.last else { return false }
-    let middle = schedule.strips[schedule.strips.count / 2]
-    let lengths = [last, middle].map { strip in
-      schedule.runs[strip.runs].reduce(0) { $0 + Int($1.count) }
-    }
-    return 2 * lengths[0] > 3 * lengths[1]
   }
 
   private static func copy<Element: BitwiseCopyable>(_ array: [Element]) -> UnsafeMutableRawPointer

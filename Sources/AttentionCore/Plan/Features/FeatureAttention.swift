@@ -13,7 +13,7 @@ public struct FeatureAttention: Hashable, Sendable {
   public let normalizer: Normalizer
   public let outputNorm: OutputNorm?
   public let local: LocalConvolution?
-  /// Tokens that are mapped and multiplied at a time.
+  /// Tokens that are mapped and multiplied at a time, at most: engines cut it to what their caches hold.
   ///
   /// It changes the speed, never the result beyond rounding.
   public let chunkLength: Int
