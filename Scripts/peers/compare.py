@@ -122,9 +122,11 @@ def ours(binary, shape, threads, folder):
         f"cases:\n  - shapes: {{ heads: {heads}, length: {length}, headDim: {width}, "
         f"causal: {str(causal).lower()} }}\n    mechanisms: flash\n")
     name = f"run-{time.monotonic_ns()}"
-    subprocess.run(
-        [binary, "run", suite, "--output", folder, "--name", name, "--threads", str(threads)],
-        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [binary, "run", suite, "--output", folder, "--name", name, "--threads", str(threads)]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if run.returncode != 0:
+        said = "\n".join(run.stdout.splitlines()[-12:])
+        sys.exit(f"attnbench run ended with {run.returncode}:\n{said}")
     record = json.loads((folder / name / "journal.jsonl").read_text().splitlines()[0])
     timing = record["timing"]
     own = next(a for a in timing["alternatives"] if a["role"] == "mechanism")

@@ -188,7 +188,11 @@ public final class CaseRunner {
     let result = try timer.measure(
       item, engine: engine, plan: plan, bounds: record.bounds, callNanoseconds: callNanoseconds)
     record.timing = .value(result)
-    record.status = FloorCheck(result, bounds: record.bounds).status
+    record.status =
+      FloorCheck(
+        result, bounds: record.bounds,
+        probedPeak: context.host?.rates[.float32]?.perSecond.value
+      ).status
   }
 
   /// Product operations at the shape that cachegrind executes.
