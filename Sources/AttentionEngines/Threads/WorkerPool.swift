@@ -6,9 +6,10 @@ import Synchronization
 
 /// Pinned threads that share the units of one job at a time.
 ///
-/// Units are handed out one by one from an atomic counter, so uneven units balance; which worker
-/// runs a unit never changes its result. Between jobs workers spin briefly and then park. The
-/// calling thread is worker 0. Handing out a job allocates nothing.
+/// Every worker has a share of neighbouring units and then takes from those of others, so uneven
+/// units balance, see ``UnitShares``; which worker runs a unit never changes its result. Between
+/// jobs workers spin briefly and then park. The calling thread is worker 0. Handing out a job
+/// allocates nothing.
 public final class WorkerPool: @unchecked Sendable {
   /// Runs unit `unit` on worker `worker`; scratch is chosen by worker.
   public typealias UnitBody = @Sendable (_ worker: Int, _ unit: Int) -> Void
@@ -34,7 +35,7 @@ public final class WorkerPool: @unchecked Sendable {
   public init(threads count: Int, pins: Bool = true) {
     precondition(count >= 1, "a pool has at least one worker")
     self.count = count
-    state = PoolState()
+    state = PoolState(workers: count)
     if pins && count > 1 { attn_pin_thread(0) }
     for worker in 1..<max(count, 1) {
       let start = Unmanaged.passRetained(WorkerStart(state: state, worker: worker, pins: pins))
@@ -70,7 +71,7 @@ public final class WorkerPool: @unchecked Sendable {
       return
     }
     state.publish(units: units, helpers: threads.count, body: body)
-    state.work(worker: 0, units: units, body)
+    state.work(worker: 0, body)
     state.awaitHelpers()
   }
 
@@ -83,15 +84,15 @@ public final class WorkerPool: @unchecked Sendable {
 /// What the calling thread and its helpers share.
 private final class PoolState: @unchecked Sendable {
   private let generation = Atomic<Int>(0)
-  private let nextUnit = Atomic<Int>(0)
   private let busyHelpers = Atomic<Int>(0)
   private let parked = Atomic<Int>(0)
-  private var units = 0
+  private let shares: UnitShares
   private var body: WorkerPool.UnitBody?
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-  init() {
+  init(workers: Int) {
+    shares = UnitShares(workers: workers)
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(condition, nil)
   }
@@ -104,9 +105,8 @@ private final class PoolState: @unchecked Sendable {
   }
 
   func publish(units: Int, helpers: Int, body: WorkerPool.UnitBody?) {
-    self.units = units
     self.body = body
-    nextUnit.store(0, ordering: .relaxed)
+    shares.deal(units)
     busyHelpers.store(helpers, ordering: .relaxed)
     generation.add(1, ordering: .sequentiallyConsistent)
     guard parked.load(ordering: .sequentiallyConsistent) > 0 else { return }
@@ -115,12 +115,8 @@ private final class PoolState: @unchecked Sendable {
     pthread_mutex_unlock(mutex)
   }
 
-  func work(worker: Int, units: Int, _ body: WorkerPool.UnitBody) {
-    while true {
-      let unit = nextUnit.add(1, ordering: .relaxed).oldValue
-      guard unit < units else { return }
-      body(worker, unit)
-    }
+  func work(worker: Int, _ body: WorkerPool.UnitBody) {
+    while let unit = shares.take(worker: worker) { body(worker, unit) }
   }
 
   func awaitHelpers() {
@@ -139,7 +135,7 @@ private final class PoolState: @unchecked Sendable {
     while true {
       seen = awaitGeneration(after: seen)
       guard let body else { return }
-      work(worker: worker, units: units, body)
+      work(worker: worker, body)
       busyHelpers.subtract(1, ordering: .releasing)
     }
   }

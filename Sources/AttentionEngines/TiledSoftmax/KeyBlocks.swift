@@ -82,9 +82,9 @@ final class KeyBlocks: @unchecked Sendable {
     return run.mask < 0 && run.step == 1 && run.count > Self.keys ? run : nil
   }
 
-  /// Attends the strips of a group; those before position `known` may be announced.
+  /// Attends the strips of a group.
   func attend(
-    _ group: Group, of places: StripPlaces, known: Int, _ operands: AttendOperands,
+    _ group: Group, of places: StripPlaces, _ operands: AttendOperands,
     scratch: UnsafeMutableRawPointer, worker: Int, board: CountBoard
   ) {
     let strips = group.positions.enumerated().map { slot, position in
@@ -110,7 +110,7 @@ final class KeyBlocks: @unchecked Sendable {
     }
     for (slot, (place, scratch)) in strips.enumerated() {
       let following = group.positions.upperBound + slot
-      if following < known {
+      if following < places.count {
         var next = places.announcement(of: places[following], operands, shape: shape)
         kernels.announce?(scratch, &next)
       }

@@ -20,6 +20,7 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
   private let schedules: HeadSchedules
   private let keyBlocks: KeyBlocks?
   private let stripsPerUnit: Int
+  private let fetchesAhead: Bool
   private let workspace: Workspace
   private let board: CountBoard
   private var operands: AttendOperands?
@@ -51,6 +52,7 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     keyBlocks = isPlain ? KeyBlocks(shape, kernels: context.kernels.tiled) : nil
     stripsPerUnit = Self.stripsPerUnit(
       total: places.count, workers: context.pool.count, sharesBlocks: keyBlocks != nil)
+    fetchesAhead = Self.bytes(shape) / context.pool.count > Self.nearBytes
     tiles = schedules.counts
     let stripBytes = context.kernels.tiled.strip_bytes(Int32(shape.headDim), Int32(shape.valueDim))
     workspace = Workspace(
@@ -81,6 +83,17 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
     return min(max(workers == 1 ? total : total / (8 * workers), 1), KeyBlocks.mostStrips)
   }
 
+  /// What a worker still finds in the second cache of its core when it comes back to it; fetching that
+  /// ahead takes time and brings nothing.
+  private static let nearBytes = 1 << 20
+
+  /// Bytes of all tensors.
+  private static func bytes(_ shape: AttentionShape) -> Int {
+    let rows =
+      shape.queryHeads * shape.queryLength + shape.keyValueHeads * shape.keyLength
+    return MemoryLayout<Float>.stride * shape.batch * rows * (shape.headDim + shape.valueDim)
+  }
+
   func run(_ inputs: AttentionInputs, into output: Tensor<Float>) {
     guard case .queryKeyValue(let query, let key, let value) = inputs, let body else {
       preconditionFailure("tiled softmax takes query, key and value")
@@ -100,24 +113,23 @@ final class PreparedTiledSoftmax: PreparedAttention, @unchecked Sendable {
   private func attend(worker: Int, unit: Int) {
     guard let operands else { return }
     let positions = unit * stripsPerUnit..<min((unit + 1) * stripsPerUnit, places.count)
-    // What follows the last strip of a unit is known only if no other worker can take it.
-    let known = context.pool.count == 1 ? places.count : positions.upperBound
     var position = positions.lowerBound
     var next: StripPlaces.Place? = places[position]
     while position < positions.upperBound, let place = next {
       let group = keyBlocks?.group(position..<positions.upperBound, of: places)
       let end = group?.positions.upperBound ?? position + 1
-      next = end < known ? places[end] : nil
+      // A worker goes on to the next unit, unless another one is done before it.
+      next = end < places.count ? places[end] : nil
+      let announced = fetchesAhead ? next : nil
       if let keyBlocks, let group {
         keyBlocks.attend(
-          group, of: places, known: known, operands, scratch: workspace[worker], worker: worker,
-          board: board)
+          group, of: places, operands, scratch: workspace[worker], worker: worker, board: board)
       } else if let windows, windows.hold(place) {
         windows.attend(
-          place, next: next, schedules: places.schedules, operands, scratch: workspace[worker],
-          worker: worker, board: board)
+          place, next: announced, schedules: places.schedules, operands,
+          scratch: workspace[worker], worker: worker, board: board)
       } else {
-        attend(worker: worker, place: place, next: next, operands)
+        attend(worker: worker, place: place, next: announced, operands)
       }
       position = end
     }

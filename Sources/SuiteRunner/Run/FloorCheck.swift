@@ -13,8 +13,7 @@ package struct FloorCheck {
   /// Roofs move with the clock by a few percent between the probe and the case.
   private static let clockSlack = 0.05
 
-  /// - Parameter probedPeak: the Float32 multiply-add rate that `bounds` took for the roof of the
-  ///   host [op/s].
+  /// `probedPeak` is the Float32 multiply-add rate that `bounds` took for the roof of the host [op/s].
   package init(_ timing: TimingRecord, bounds: BoundsRecord, probedPeak: Double?) {
     guard let floor = bounds.bound(on: BoundsRecord.host).value?.floorSeconds.value,
       let own = timing.alternative(.mechanism).value
