@@ -20,7 +20,8 @@ enum BarsPlot {
     let place = problems.count == 1 ? " at \(bars[0].problem)" : ""
     let lines = problems.count == 1 ? bars.map { ($0.name, $0) } : lines(bars)
     let range = LogAxis.range(bars.flatMap(\.numbers) + [1], margin: 1.25)
-    let frame = PlotFrame(barRows: lines.map(\.name))
+    let note = note(bars)
+    let frame = PlotFrame(barRows: lines.map(\.name), hasNote: note != nil)
     var script = PlotScript(
       output: output, frame: frame,
       title: "Bound and measured speed-up over dense attention\(place)\(omitted)",
@@ -33,6 +34,7 @@ enum BarsPlot {
       "set key at screen \(PlotScript.number((frame.left + frame.right) / 2)),"
         + "\(PlotScript.number(28 / frame.height)) center center horizontal maxcols 3 "
         + "Left reverse noenhanced")
+    if let note { script.addNote(note, in: frame) }
     script.setAxis("x", range, ticks: LogAxis.decimalTicks(range))
     script.setNames("y", lines.map(\.name), reversed: true)
     draw(lines, range: range, in: &script)
@@ -41,10 +43,14 @@ enum BarsPlot {
 
   private struct Bar {
     let problem: String
+    /// Number of the case in the report.
+    let number: Int
     let name: String
     let flop: Double?
     let bound: Double
     let speed: Estimate
+    /// What dense attention reaches of its own floor.
+    let flashShare: Double?
 
     var numbers: [Double] {
       [bound, speed.value, speed.interval.low, speed.interval.high] + (flop.map { [$0] } ?? [])
@@ -60,10 +66,22 @@ enum BarsPlot {
       else { return nil }
       let flop = row.record.bounds.flop.value.flatMap { LogAxis.isDrawable($0) ? $0 : nil }
       let bar = Bar(
-        problem: row.record.problemText, name: "#\(row.number) \(row.record.label)", flop: flop,
-        bound: bound, speed: speed)
+        problem: row.record.problemText, number: row.number,
+        name: "#\(row.number) \(row.record.label)", flop: flop, bound: bound, speed: speed,
+        flashShare: row.timing(\.flashFloorShare).value)
       return bar.numbers.allSatisfy(LogAxis.isDrawable) ? bar : nil
     }
+  }
+
+  /// Why bars reach beyond their bounds: both sides of a bound are at their floors, those of these
+  /// cases are not.
+  private static func note(_ bars: [Bar]) -> String? {
+    let beyond = bars.filter { $0.speed.interval.low > $0.bound && ($0.flashShare ?? 1) < 1 }
+    guard let first = beyond.first, let share = first.flashShare else { return nil }
+    let which =
+      beyond.count == 1 ? "#\(first.number)" : "#\(first.number) and \(beyond.count - 1) more"
+    return "Beyond the bound where flash is further from its own floor than the case: \(which) "
+      + "(flash at \(NumberText.percent(share)))"
   }
 
   private typealias Line = (name: String, bar: Bar?)

@@ -93,6 +93,13 @@ struct PlotScript {
         + "textcolor rgb '#1A1A1A' front")
   }
 
+  /// A line of text between the plane and a key below it.
+  mutating func addNote(_ text: String, in frame: PlotFrame) {
+    add(
+      "set label \(Escaping.gnuplot(text)) at screen 0.5,\(Self.number(70 / frame.height)) center "
+        + "font ',11' textcolor rgb '#1A1A1A' noenhanced")
+  }
+
   /// Data with a plot clause such as `with points`; an empty label keeps it out of the key, an
   /// empty point breaks a line.
   mutating func plot(_ points: [[Double]], _ style: String, label: String = "") {

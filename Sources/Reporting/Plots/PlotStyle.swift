@@ -58,6 +58,7 @@ struct PlotFrame {
   private static let lineHeight = 25.5
   private static let characterWidth = 10.4
   private static let keyMargin = 85.0
+  private static let noteHeight = 26.0
 
   let left: Double
   let right: Double
@@ -80,12 +81,14 @@ struct PlotFrame {
     height = max(540, Double(names.count + 1) * Self.lineHeight * 1.2 / (top - bottom))
   }
 
-  /// A frame for bars whose rows have these names, left of the plane; the key lies below.
-  init(barRows names: [String]) {
+  /// A frame for bars whose rows have these names, left of the plane; the key lies below, and a note
+  /// between them if there is one.
+  init(barRows names: [String], hasNote: Bool) {
+    let noteHeight = hasNote ? Self.noteHeight : 0
     left = min((Self.room(names) * 0.88 + 40) / Self.width, 0.54)
     right = 0.97
-    height = max(360, Double(names.count + 7) * 23)
-    bottom = 120 / height
+    height = max(360, Double(names.count + 7) * 23) + noteHeight
+    bottom = (120 + noteHeight) / height
     top = 1 - 52 / height
   }
 
