@@ -2,10 +2,12 @@
 
 import Synchronization
 
-/// The units of a job by worker: each has a share of neighbouring ones and takes them in order.
+/// The units of a job by worker, balanced by work stealing: each has a share of neighbouring units and
+/// takes them in order, then steals the second half of what the richest other one has left.
 ///
 /// Neighbours read the same keys, which a worker then finds in its own cache, and it knows what it will
-/// take next. Who has no more takes the second half of what the richest other one has left.
+/// take next. Nothing locks; a worker that looks between the two halves of a theft may end early, and
+/// the thief goes on alone.
 package final class UnitShares: @unchecked Sendable {
   /// What is left of a share, as the bits of an atomic: the next unit above, the end below.
   private struct Left {
@@ -40,7 +42,7 @@ package final class UnitShares: @unchecked Sendable {
     shares.deallocate()
   }
 
-  /// Deals `units` units out; no worker is at work.
+  /// Deals `units` units out, at most 2^32 - 1; no worker is at work.
   package func deal(_ units: Int) {
     for worker in 0..<workers {
       let left = Left(
@@ -55,7 +57,7 @@ package final class UnitShares: @unchecked Sendable {
       let bits = share(worker).pointee.load(ordering: .relaxed)
       let left = Left(bits: bits)
       guard left.count > 0 else {
-        guard refill(worker) else { return nil }
+        guard steal(for: worker) else { return nil }
         continue
       }
       if replace(worker, bits, by: Left(next: left.next + 1, end: left.end)) {
@@ -65,7 +67,7 @@ package final class UnitShares: @unchecked Sendable {
   }
 
   /// Moves half of the largest share left to a worker without any; false where nothing is left.
-  private func refill(_ worker: Int) -> Bool {
+  private func steal(for worker: Int) -> Bool {
     while true {
       var (richest, bits) = (worker, UInt64(0))
       for other in 0..<workers where other != worker {

@@ -34,8 +34,8 @@ package struct FloorCheck {
 
   /// What the probe saw of the roof that stood beside the samples, at most 1.
   ///
-  /// While another machine's thread runs on the same core, it has half of all units: a probe at such a
-  /// time finds roofs that the same core exceeds as soon as it is alone, and refutes nothing.
+  /// While another hardware thread runs on the same core, it has half of all units: a probe at such a
+  /// time finds roofs that the core exceeds as soon as it is alone, and refutes nothing.
   private static func roofShare(_ timing: TimingRecord, probedPeak: Double?) -> Double {
     guard let probedPeak, probedPeak > 0,
       let beside = timing.adjacentPeakGigaflopsPerSecond.value, beside * 1e9 > probedPeak
