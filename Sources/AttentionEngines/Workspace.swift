@@ -3,28 +3,42 @@
 import AttentionCore
 import CAttentionKernels
 
-/// One 64-byte aligned scratch per worker, on cache lines of its own.
+/// One 128-byte aligned scratch per worker, out of reach of what other cores read ahead.
 final class Workspace: @unchecked Sendable {
+  /// Unused bytes behind the scratch of a worker, where there are several.
+  ///
+  /// A core that walks over its scratch reads ahead of itself by its own decision, beyond the end
+  /// and into the next page too, and so takes lines from the core that writes there. The second of
+  /// two workers of causal linear attention, whose state began where that of the first ended, was
+  /// 4 % slower than the first in every process and 40 % in one of five; 16 KiB apart both are equal.
+  private static let gap = 16 << 10
+
   let bytesPerWorker: Int
   let workers: Int
+  /// From the scratch of a worker to that of the next one [byte].
+  let stride: Int
   private let base: UnsafeMutableRawPointer
 
   init(bytesPerWorker: Int, workers: Int) {
     self.bytesPerWorker = (bytesPerWorker + 127) & ~127
     self.workers = workers
-    let bytes = max(self.bytesPerWorker * workers, 128)
-    base = NumberMemory.allocate(byteCount: bytes)
+    stride = self.bytesPerWorker + (workers > 1 ? Self.gap : 0)
+    base = NumberMemory.allocate(byteCount: stride * workers)
     // Touched here, so that no page fault falls into a run; 0xFF bytes are NaN to whoever reads
     // scratch that nobody wrote.
-    base.initializeMemory(as: UInt8.self, repeating: 0xFF, count: bytes)
+    for worker in 0..<workers {
+      self[worker].initializeMemory(
+        as: UInt8.self, repeating: 0xFF, count: self.bytesPerWorker)
+    }
   }
 
   deinit {
     base.deallocate()
   }
 
-  subscript(worker: Int) -> UnsafeMutableRawPointer { base + worker * bytesPerWorker }
+  subscript(worker: Int) -> UnsafeMutableRawPointer { base + worker * stride }
 
+  /// What the workers use; gaps are not counted.
   var bytes: Int { bytesPerWorker * workers }
 }
 

@@ -61,7 +61,7 @@ extension PreparedScan {
     let first = head * pieces.count
     context.kernels.scan.reset(plan, state(first + pieces.count - 1))
     pieces.carry(
-      state(first), stride: states.bytesPerWorker / MemoryLayout<Float>.stride,
+      state(first), stride: states.stride / MemoryLayout<Float>.stride,
       size: attn_scan_running_offset(plan))
   }
 
