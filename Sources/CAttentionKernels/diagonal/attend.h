@@ -2,76 +2,11 @@
 #ifndef DIAGONAL_ATTEND_H
 #define DIAGONAL_ATTEND_H
 
-#include <math.h>
-
-#include "fetch.h"
-#include "layout.h"
-#include "pack.h"
+#include "block.h"
 #include "products.h"
 
-/// One block: up to DIAGONAL_ROWS grid rows by up to `lanes` queries of one head.
-typedef struct {
-  int32_t rows, lanes;
-  int32_t entries;   ///< key rows that some row of the block attends to
-  int picks;         ///< whether the border stops some windows
-  ptrdiff_t offset;  ///< from the start of a tile to the first key of the first lane
-  diagonal_fetch_t fetch;
-  _Alignas(64) int32_t index[DIAGONAL_LANES];  ///< first key of each lane less that of the first
-  _Alignas(64) float maxima[DIAGONAL_ROWS][DIAGONAL_LANES];
-  _Alignas(64) float previous[DIAGONAL_ROWS][DIAGONAL_LANES];  ///< maxima, then factors
-  _Alignas(64) float denominators[DIAGONAL_ROWS][DIAGONAL_LANES];
-} diagonal_block_t;
-
 static size_t diagonal_scratch_bytes(const attn_diagonal_plan_t *plan) {
-  return diagonal_view(plan, NULL, DIAGONAL_LANES).bytes;
-}
-
-/// Where the lanes of a tile of queries find their keys.
-static void diagonal_place_lanes(const diagonal_view_t *view, diagonal_block_t *block,
-                                 int32_t tile) {
-  const int32_t first = tile * DIAGONAL_LANES;
-  const int32_t start = diagonal_start(&view->plan, 2, first);
-  block->lanes = diagonal_min(view->plan.lengths[2] - first, DIAGONAL_LANES);
-  block->offset = start - diagonal_tile_start(view, tile);
-  block->picks = 0;
-  for (int32_t i = 0; i < DIAGONAL_LANES; ++i) {
-    const int32_t lane = diagonal_min(i, block->lanes - 1);
-    block->index[i] = diagonal_start(&view->plan, 2, first + lane) - start;
-    block->picks |= i < block->lanes && block->index[i] != i;
-  }
-}
-
-/// Lists the key rows of a block in the order they are visited, with their places in a part.
-static void diagonal_list_rows(const diagonal_view_t *view, diagonal_block_t *block, int32_t z,
-                               int32_t y, int32_t tile) {
-  const attn_diagonal_plan_t *plan = &view->plan;
-  const int32_t first_plane = diagonal_start(plan, 0, z);
-  const int32_t first_row = diagonal_start(plan, 1, y);
-  const int32_t last_row = diagonal_start(plan, 1, y + block->rows - 1) + plan->windows[1];
-  diagonal_entry_t *entry = view->entries;
-  int32_t slots[DIAGONAL_ROWS] = {0}, held = 0;
-  for (int32_t plane = first_plane; plane < first_plane + plan->windows[0]; ++plane) {
-    for (int32_t row = first_row; row < last_row; ++row, ++entry, ++held) {
-      if (held == view->part_entries) {
-        held = 0;
-        for (int r = 0; r < DIAGONAL_ROWS; ++r) slots[r] = 0;
-      }
-      const size_t place = diagonal_ring_place(view, plane, row) + (size_t)tile;
-      entry->keys = view->keys + place * view->key_tile;
-      entry->values = view->values + place * view->value_tile;
-      entry->begin = block->rows;
-      entry->end = 0;
-      for (int32_t r = 0; r < block->rows; ++r) {
-        const int32_t start = diagonal_start(plan, 1, y + r);
-        if (row < start || row >= start + plan->windows[1]) continue;
-        entry->begin = diagonal_min(entry->begin, r);
-        entry->end = r + 1;
-        entry->slots[r] = slots[r];
-        slots[r] += plan->windows[2];
-      }
-    }
-  }
-  block->entries = (int32_t)(entry - view->entries);
+  return diagonal_view(plan, NULL, DIAGONAL_LANES, sizeof(diagonal_block_t)).bytes;
 }
 
 /// Scores of one key row, DIAGONAL_SHIFTS shifts of the window at a time.
@@ -80,7 +15,7 @@ DIAGONAL_INLINE void diagonal_score_row(const diagonal_view_t *view, diagonal_bl
                                         const int picks) {
   const int32_t window = view->plan.windows[2];
   const int32_t groups = (window + DIAGONAL_SHIFTS - 1) / DIAGONAL_SHIFTS;
-  const float *queries = view->queries + (size_t)entry->begin * view->query_row;
+  const float *queries = block->queries + (size_t)entry->begin * view->query_row;
   const diagonal_index index = diagonal_load_index(block->index);
   float *scores[DIAGONAL_ROWS], *maxima[DIAGONAL_ROWS];
   for (int r = 0; r < rows; ++r) {
@@ -159,8 +94,8 @@ static void diagonal_weigh(const diagonal_view_t *view, diagonal_block_t *block,
 /// Attends a block to its key rows from `first` on, as many as are held at a time.
 DIAGONAL_INLINE void diagonal_attend_part(const diagonal_view_t *view, diagonal_block_t *block,
                                           int32_t first, attn_counts_t *counts, const int picks) {
-  const int32_t count = diagonal_min(block->entries - first, view->part_entries);
-  const diagonal_entry_t *entries = view->entries + first;
+  const int32_t count = diagonal_min(block->count - first, block->part);
+  const diagonal_entry_t *entries = block->entries + first;
   int32_t vectors[DIAGONAL_ROWS] = {0};
   uint64_t pairs = 0;
   for (int32_t r = 0; r < block->rows; ++r) {
@@ -173,64 +108,66 @@ DIAGONAL_INLINE void diagonal_attend_part(const diagonal_view_t *view, diagonal_
     }
     pairs += (uint64_t)(entries[i].end - entries[i].begin) * (uint64_t)view->plan.windows[2];
   }
-  diagonal_fetch_rest(&block->fetch, block->entries * ((view->plan.value_dim + 3) / 4));
+  diagonal_fetch_rest(&block->fetch, count * ((view->plan.value_dim + 3) / 4));
   diagonal_weigh(view, block, vectors);
   const diagonal_index index = diagonal_load_index(block->index);
   for (int32_t c = 0; c < view->plan.value_dim; c += DIAGONAL_CHANNELS) {
-    diagonal_sum_values(view, entries, count, c, block->offset, index, block->previous[0],
-                        first > 0, &block->fetch, picks);
+    diagonal_sum_values(view, entries, count, block->outputs + c * DIAGONAL_LANES, c,
+                        block->offset, index, block->previous[0], first > 0, &block->fetch, picks);
   }
   counts->pairs += pairs * (uint64_t)block->lanes;
   counts->exponentials += pairs * (uint64_t)block->lanes;
   counts->rescales += first > 0;
 }
 
-static void diagonal_attend_block(const diagonal_view_t *view, const float *q, float *o,
-                                  int32_t z, int32_t y, int32_t rows, int32_t tile,
-                                  const diagonal_coming_t *coming, attn_counts_t *counts) {
-  const attn_diagonal_plan_t *plan = &view->plan;
-  diagonal_block_t block = {.rows = rows};
-  diagonal_place_lanes(view, &block, tile);
-  diagonal_list_rows(view, &block, z, y, tile);
-  const ptrdiff_t row_tokens = plan->lengths[2];
-  const ptrdiff_t token =
-      ((ptrdiff_t)z * plan->lengths[1] + y) * row_tokens + (ptrdiff_t)tile * DIAGONAL_LANES;
+/// Attends the rows `first ..< last` of the grid plane `z` for a tile of the queries of one head.
+///
+/// Blocks take turns, a part each: what several of them read is still in the second cache then.
+static void diagonal_attend_group(const diagonal_view_t *view, const float *q, float *o, int32_t z,
+                                  int32_t first, int32_t last, int32_t tile,
+                                  diagonal_coming_t *coming, attn_counts_t *counts) {
+  const ptrdiff_t row_tokens = view->plan.lengths[2];
   const ptrdiff_t next = tile + 1 < view->tiles
-                             ? token + DIAGONAL_LANES
-                             : token - tile * DIAGONAL_LANES + rows * row_tokens;
-  diagonal_plan_fetch(view, &block.fetch, coming, q, o, token, next, rows, block.lanes);
-  for (int32_t r = 0; r < rows; ++r) {
-    diagonal_pack_queries(view, q + (token + r * row_tokens) * plan->head_dim, block.lanes,
-                          view->queries + (size_t)r * view->query_row);
-    diagonal_store(block.maxima[r], diagonal_all(-INFINITY));
-    diagonal_store(block.denominators[r], diagonal_zero());
+                             ? DIAGONAL_LANES
+                             : (last - first) * row_tokens - tile * DIAGONAL_LANES;
+  int32_t blocks = 0;
+  for (int32_t y = first; y < last; y += DIAGONAL_ROWS, ++blocks) {
+    diagonal_block_t *block = &view->blocks[blocks];
+    block->rows = diagonal_min(last - y, DIAGONAL_ROWS);
+    diagonal_begin_block(view, block, blocks, z, y, tile, q);
+    diagonal_fetch_coming(&block->fetch, coming);
   }
-  for (int32_t first = 0; first < block.entries; first += view->part_entries) {
-    if (block.picks) {
-      diagonal_attend_part(view, &block, first, counts, 1);
-    } else {
-      diagonal_attend_part(view, &block, first, counts, 0);
+  for (int32_t at = 0, left = blocks; left > 0; ++at) {
+    left = 0;
+    for (diagonal_block_t *block = view->blocks; block < view->blocks + blocks; ++block) {
+      const int32_t done = at * block->part;
+      if (done >= block->count) continue;
+      if (done + block->part >= block->count) {
+        diagonal_fetch_ends(view, &block->fetch, q, o, block->token, next, block->rows,
+                            block->lanes);
+      } else {
+        ++left;
+      }
+      if (block->picks) {
+        diagonal_attend_part(view, block, done, counts, 1);
+      } else {
+        diagonal_attend_part(view, block, done, counts, 0);
+      }
     }
   }
-  for (int32_t r = 0; r < rows; ++r) {
-    const diagonal_vec inverse =
-        diagonal_divide(diagonal_all(1), diagonal_load(block.denominators[r]));
-    diagonal_write_rows(view->outputs + (size_t)r * view->output_row, inverse,
-                        o + (token + r * row_tokens) * plan->value_dim, block.lanes,
-                        plan->value_dim);
-  }
+  for (int32_t i = 0; i < blocks; ++i) diagonal_end_block(view, &view->blocks[i], o);
 }
 
 /// Attends the rows `first ..< last` of the grid plane `z`, whose keys are packed.
 static void diagonal_attend_rows(const diagonal_view_t *view, const attn_diagonal_heads_t *heads,
                                  int32_t z, int32_t first, int32_t last,
                                  diagonal_coming_t *coming, attn_counts_t *counts) {
-  for (int32_t y = first; y < last; y += DIAGONAL_ROWS) {
-    const int32_t rows = diagonal_min(last - y, DIAGONAL_ROWS);
+  for (int32_t y = first; y < last; y += view->group_rows) {
+    const int32_t end = diagonal_min(last, y + view->group_rows);
     for (int32_t head = 0; head < heads->heads; ++head) {
-      for (int32_t tile = 0; tile < view->tiles; ++tile, ++coming->block) {
-        diagonal_attend_block(view, heads->q + head * heads->q_head,
-                              heads->o + head * heads->o_head, z, y, rows, tile, coming, counts);
+      for (int32_t tile = 0; tile < view->tiles; ++tile) {
+        diagonal_attend_group(view, heads->q + head * heads->q_head,
+                              heads->o + head * heads->o_head, z, y, end, tile, coming, counts);
       }
     }
   }
@@ -238,7 +175,7 @@ static void diagonal_attend_rows(const diagonal_view_t *view, const attn_diagona
 
 static void diagonal_attend(const attn_diagonal_plan_t *plan, const attn_diagonal_heads_t *heads,
                             int32_t first, int32_t last, void *scratch, attn_counts_t *counts) {
-  const diagonal_view_t view = diagonal_view(plan, scratch, DIAGONAL_LANES);
+  const diagonal_view_t view = diagonal_view(plan, scratch, DIAGONAL_LANES, sizeof(diagonal_block_t));
   const int axis = plan->lengths[0] > 1 ? 0 : 1;
   const int32_t step = axis == 0 ? 1 : DIAGONAL_ROWS;
   const int32_t end = diagonal_start(plan, axis, last - 1) + plan->windows[axis];

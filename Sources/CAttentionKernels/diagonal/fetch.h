@@ -79,24 +79,27 @@ static inline diagonal_coming_t diagonal_coming(const diagonal_view_t *view,
                              groups * heads->heads * view->tiles};
 }
 
-/// Fetches for a block: its share of coming keys and values, its output, the queries of the next.
-static inline void diagonal_plan_fetch(const diagonal_view_t *view, diagonal_fetch_t *fetch,
-                                       const diagonal_coming_t *coming, const float *q,
-                                       const float *o, ptrdiff_t token, ptrdiff_t next,
-                                       int32_t rows, int32_t lanes) {
-  const attn_diagonal_plan_t *plan = &view->plan;
-  fetch->range = fetch->ranges = 0;
-  for (int32_t r = 0; r < rows; ++r) {
-    const ptrdiff_t row = r * (ptrdiff_t)plan->lengths[2];
-    diagonal_add_range(fetch, o + (token + row) * plan->value_dim, lanes * plan->value_dim);
-    diagonal_add_range(fetch, q + (next + row) * plan->head_dim,
-                       view->lanes * plan->head_dim);
-  }
+/// Begins with a block's share of coming keys and values.
+static inline void diagonal_fetch_coming(diagonal_fetch_t *fetch, diagonal_coming_t *coming) {
   const ptrdiff_t keys = coming->key_floats / coming->blocks;
   const ptrdiff_t values = coming->value_floats / coming->blocks;
+  fetch->range = fetch->ranges = 0;
   diagonal_add_range(fetch, coming->keys + coming->block * keys, keys);
   diagonal_add_range(fetch, coming->values + coming->block * values, values);
   fetch->lines = 0;
+  ++coming->block;
+}
+
+/// Adds what is needed once a block has ended: its output, and the queries `next` tokens on.
+static inline void diagonal_fetch_ends(const diagonal_view_t *view, diagonal_fetch_t *fetch,
+                                       const float *q, const float *o, ptrdiff_t token,
+                                       ptrdiff_t next, int32_t rows, int32_t lanes) {
+  const attn_diagonal_plan_t *plan = &view->plan;
+  for (int32_t r = 0; r < rows; ++r) {
+    const ptrdiff_t row = token + r * (ptrdiff_t)plan->lengths[2];
+    diagonal_add_range(fetch, o + row * plan->value_dim, lanes * plan->value_dim);
+    diagonal_add_range(fetch, q + (next + row) * plan->head_dim, view->lanes * plan->head_dim);
+  }
 }
 
 #endif

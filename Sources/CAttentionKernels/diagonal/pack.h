@@ -22,9 +22,10 @@ DIAGONAL_INLINE int32_t diagonal_load_channels(const float *const rows[DIAGONAL_
   return count;
 }
 
-/// Transposes the columns from `column` on of a grid row into `copies` tiles that share them.
+/// Transposes the columns from `column` on of a grid row into `copies` tiles that share them, the first
+/// of which has room for `room` columns.
 DIAGONAL_INLINE void diagonal_pack_columns(const diagonal_view_t *view, const float *row,
-                                           int32_t width, int32_t column, float *to,
+                                           int32_t width, int32_t column, float *to, int32_t room,
                                            ptrdiff_t next_copy, int32_t copies) {
   const float *rows[DIAGONAL_LANES];
   for (int32_t i = 0; i < DIAGONAL_LANES; ++i) {
@@ -39,14 +40,15 @@ DIAGONAL_INLINE void diagonal_pack_columns(const diagonal_view_t *view, const fl
     const int32_t count = diagonal_min(diagonal_round(width, 4) - channel, DIAGONAL_LANES);
     float *place = to + (ptrdiff_t)channel * view->span;
     for (int32_t copy = 0; copy < copies; ++copy, place += next_copy) {
-      if (count == DIAGONAL_LANES) {
+      const int32_t columns = copy == 0 ? diagonal_min(room, DIAGONAL_LANES) : DIAGONAL_LANES;
+      if (count == DIAGONAL_LANES && columns == DIAGONAL_LANES) {
         DIAGONAL_UNROLL for (int i = 0; i < DIAGONAL_LANES; ++i) {
           diagonal_store(place + (ptrdiff_t)i * view->span, x[i]);
         }
         continue;
       }
       DIAGONAL_UNROLL for (int i = 0; i < DIAGONAL_LANES; ++i) {
-        if (i < count) diagonal_store(place + (ptrdiff_t)i * view->span, x[i]);
+        if (i < count) diagonal_store_first(place + (ptrdiff_t)i * view->span, x[i], columns);
       }
     }
   }
@@ -55,7 +57,7 @@ DIAGONAL_INLINE void diagonal_pack_columns(const diagonal_view_t *view, const fl
 /// Packs one grid row of keys or values into its tiles; every column is transposed once.
 static void diagonal_pack_row(const diagonal_view_t *view, const float *row, int32_t width,
                               float *to, size_t tile_floats) {
-  const int32_t blocks = view->span / DIAGONAL_LANES;
+  const int32_t blocks = (view->span + DIAGONAL_LANES - 1) / DIAGONAL_LANES;
   for (int32_t tile = 0; tile < view->tiles; ++tile) {
     const int32_t start = diagonal_tile_start(view, tile);
     const int follows =
@@ -71,6 +73,7 @@ static void diagonal_pack_row(const diagonal_view_t *view, const float *row, int
       // The same columns are one block earlier in each following tile.
       diagonal_pack_columns(view, row, width, column,
                             to + (size_t)tile * tile_floats + block * DIAGONAL_LANES,
+                            view->span - block * DIAGONAL_LANES,
                             (ptrdiff_t)tile_floats - DIAGONAL_LANES, copies);
     }
   }

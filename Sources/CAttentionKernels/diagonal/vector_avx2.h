@@ -23,7 +23,7 @@ typedef __m256i diagonal_index;
 DIAGONAL_INLINE __m256 diagonal_zero(void) { return _mm256_setzero_ps(); }
 DIAGONAL_INLINE __m256 diagonal_all(float x) { return _mm256_set1_ps(x); }
 DIAGONAL_INLINE __m256 diagonal_load(const float *p) { return _mm256_loadu_ps(p); }
-DIAGONAL_INLINE void diagonal_store(float *p, __m256 x) { _mm256_store_ps(p, x); }
+DIAGONAL_INLINE void diagonal_store(float *p, __m256 x) { _mm256_storeu_ps(p, x); }
 DIAGONAL_INLINE __m256 diagonal_fma(__m256 x, __m256 y, __m256 sum) {
   return _mm256_fmadd_ps(x, y, sum);
 }

@@ -23,7 +23,7 @@ typedef __m512i diagonal_index;
 DIAGONAL_INLINE __m512 diagonal_zero(void) { return _mm512_setzero_ps(); }
 DIAGONAL_INLINE __m512 diagonal_all(float x) { return _mm512_set1_ps(x); }
 DIAGONAL_INLINE __m512 diagonal_load(const float *p) { return _mm512_loadu_ps(p); }
-DIAGONAL_INLINE void diagonal_store(float *p, __m512 x) { _mm512_store_ps(p, x); }
+DIAGONAL_INLINE void diagonal_store(float *p, __m512 x) { _mm512_storeu_ps(p, x); }
 DIAGONAL_INLINE __m512 diagonal_fma(__m512 x, __m512 y, __m512 sum) {
   return _mm512_fmadd_ps(x, y, sum);
 }
