@@ -9,12 +9,14 @@ static size_t diagonal_scratch_bytes(const attn_diagonal_plan_t *plan) {
   return diagonal_view(plan, NULL, DIAGONAL_LANES, sizeof(diagonal_block_t)).bytes;
 }
 
-/// Scores of one key row, DIAGONAL_SHIFTS shifts of the window at a time.
+/// Scores of one key row, DIAGONAL_SHIFTS shifts of the window at a time, or more where fewer rows than
+/// a block has leave registers for them.
 DIAGONAL_INLINE void diagonal_score_row(const diagonal_view_t *view, diagonal_block_t *block,
                                         const diagonal_entry_t *entry, const int rows,
                                         const int picks) {
   const int32_t window = view->plan.windows[2];
-  const int32_t groups = (window + DIAGONAL_SHIFTS - 1) / DIAGONAL_SHIFTS;
+  const int32_t most = rows < DIAGONAL_ROWS ? DIAGONAL_MOST_SHIFTS : DIAGONAL_SHIFTS;
+  const int32_t groups = (window + most - 1) / most;
   const float *queries = block->queries + (size_t)entry->begin * view->query_row;
   const diagonal_index index = diagonal_load_index(block->index);
   float *scores[DIAGONAL_ROWS], *maxima[DIAGONAL_ROWS];
@@ -30,21 +32,19 @@ DIAGONAL_INLINE void diagonal_score_row(const diagonal_view_t *view, diagonal_bl
     const float *ahead = diagonal_fetch_run(&block->fetch, view->plan.head_dim);
 #define DIAGONAL_CASE(n)                                                                        \
   case n:                                                                                       \
-    diagonal_score(view, queries, keys, ahead, index, scores, maxima, rows, n, picks);          \
+    if (n <= most) {                                                                            \
+      diagonal_score(view, queries, keys, ahead, index, scores, maxima, rows, n, picks);        \
+    }                                                                                           \
     break
     switch (shifts) {
       DIAGONAL_CASE(1);
-#if DIAGONAL_MOST_SHIFTS > 1
       DIAGONAL_CASE(2);
-#endif
-#if DIAGONAL_MOST_SHIFTS > 2
       DIAGONAL_CASE(3);
       DIAGONAL_CASE(4);
       DIAGONAL_CASE(5);
-#if DIAGONAL_MOST_SHIFTS > 5
       DIAGONAL_CASE(6);
-#endif
-#endif
+      DIAGONAL_CASE(7);
+      DIAGONAL_CASE(8);
     }
 #undef DIAGONAL_CASE
     keys += shifts;

@@ -5,7 +5,7 @@
 // Follows the vectors of an instruction set. Functions take constants for `rows` (active rows of
 // the block), `shifts` and `picks` (whether lanes take their keys through a permutation).
 
-/// Scores of up to DIAGONAL_SHIFTS shifts of one key row for the active rows of the block.
+/// Scores of up to DIAGONAL_MOST_SHIFTS shifts of one key row for the active rows of the block.
 ///
 /// Fetches a line per channel from `ahead` on, unless that is NULL.
 DIAGONAL_INLINE void diagonal_score(const diagonal_view_t *view, const float *queries,
@@ -13,7 +13,7 @@ DIAGONAL_INLINE void diagonal_score(const diagonal_view_t *view, const float *qu
                                     float *const *scores, float *const *maxima, const int rows,
                                     const int shifts, const int picks) {
   const ptrdiff_t span = view->span, query_row = (ptrdiff_t)view->query_row;
-  diagonal_vec sums[DIAGONAL_ROWS][DIAGONAL_SHIFTS];
+  diagonal_vec sums[DIAGONAL_ROWS][DIAGONAL_MOST_SHIFTS];
   DIAGONAL_UNROLL for (int r = 0; r < rows; ++r) {
     DIAGONAL_UNROLL for (int s = 0; s < shifts; ++s) sums[r][s] = diagonal_zero();
   }

@@ -8,13 +8,11 @@
 #include "../tiled/transpose_avx2.h"
 #include "layout.h"
 
-/// Shifts of the window scored together.
-#define DIAGONAL_MOST_SHIFTS 2
-
 enum {
   DIAGONAL_LANES = 8,
-  DIAGONAL_SHIFTS = DIAGONAL_MOST_SHIFTS,
-  DIAGONAL_CHANNELS = 2  ///< channels of the output summed together
+  DIAGONAL_SHIFTS = 2,       ///< shifts of the window scored together for all rows of a block
+  DIAGONAL_MOST_SHIFTS = 4,  ///< the same for fewer rows
+  DIAGONAL_CHANNELS = 2      ///< channels of the output summed together
 };
 
 typedef __m256 diagonal_vec;

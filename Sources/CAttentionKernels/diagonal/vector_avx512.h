@@ -8,13 +8,11 @@
 #include "../tiled/transpose_avx512.h"
 #include "layout.h"
 
-/// Shifts of the window scored together.
-#define DIAGONAL_MOST_SHIFTS 6
-
 enum {
   DIAGONAL_LANES = 16,
-  DIAGONAL_SHIFTS = DIAGONAL_MOST_SHIFTS,
-  DIAGONAL_CHANNELS = 4  ///< channels of the output summed together
+  DIAGONAL_SHIFTS = 6,       ///< shifts of the window scored together for all rows of a block
+  DIAGONAL_MOST_SHIFTS = 8,  ///< the same for fewer rows
+  DIAGONAL_CHANNELS = 4      ///< channels of the output summed together
 };
 
 typedef __m512 diagonal_vec;

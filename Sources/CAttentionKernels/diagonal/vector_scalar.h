@@ -6,10 +6,12 @@
 
 #include "layout.h"
 
-/// Shifts of the window scored together.
-#define DIAGONAL_MOST_SHIFTS 1
-
-enum { DIAGONAL_LANES = 4, DIAGONAL_SHIFTS = DIAGONAL_MOST_SHIFTS, DIAGONAL_CHANNELS = 1 };
+enum {
+  DIAGONAL_LANES = 4,
+  DIAGONAL_SHIFTS = 1,
+  DIAGONAL_MOST_SHIFTS = 1,
+  DIAGONAL_CHANNELS = 1
+};
 
 typedef struct {
   float lane[DIAGONAL_LANES];
