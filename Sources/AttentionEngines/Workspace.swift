@@ -4,7 +4,7 @@ import AttentionCore
 import CAttentionKernels
 
 /// One 128-byte aligned scratch per worker, out of reach of what other cores read ahead.
-final class Workspace: @unchecked Sendable {
+package final class Workspace: @unchecked Sendable {
   /// Unused bytes behind the scratch of a worker, where there are several.
   ///
   /// A core that walks over its scratch reads ahead of itself by its own decision, beyond the end
@@ -16,10 +16,10 @@ final class Workspace: @unchecked Sendable {
   let bytesPerWorker: Int
   let workers: Int
   /// From the scratch of a worker to that of the next one [byte].
-  let stride: Int
+  package let stride: Int
   private let base: UnsafeMutableRawPointer
 
-  init(bytesPerWorker: Int, workers: Int) {
+  package init(bytesPerWorker: Int, workers: Int) {
     self.bytesPerWorker = (bytesPerWorker + 127) & ~127
     self.workers = workers
     stride = self.bytesPerWorker + (workers > 1 ? Self.gap : 0)
@@ -36,10 +36,10 @@ final class Workspace: @unchecked Sendable {
     base.deallocate()
   }
 
-  subscript(worker: Int) -> UnsafeMutableRawPointer { base + worker * stride }
+  package subscript(worker: Int) -> UnsafeMutableRawPointer { base + worker * stride }
 
   /// What the workers use; gaps are not counted.
-  var bytes: Int { bytesPerWorker * workers }
+  package var bytes: Int { bytesPerWorker * workers }
 }
 
 /// Counts per worker, summed after a run.

@@ -72,6 +72,7 @@ struct ContractCase: CustomTestStringConvertible, Sendable {
       ContractCase("neighborhood", ["window": "2x1", "tiles": "diagonal"], grid: [33, 18]),
       ContractCase("neighborhood", ["window": "3x4x5", "tiles": "diagonal"], grid: [6, 7, 19]),
       ContractCase("neighborhood", ["window": "2x2x2", "tiles": "diagonal"], grid: [2, 9, 16]),
+      ContractCase("neighborhood", ["window": "5x8x9", "tiles": "diagonal"], grid: [6, 21, 19]),
       ContractCase("neighborhood", ["window": "12", "tiles": "diagonal"], grid: [50]),
       ContractCase(
         "neighborhood", ["window": "5x5", "dilation": "2x1", "tiles": "diagonal"], grid: [12, 17]),

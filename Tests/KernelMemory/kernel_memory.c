@@ -166,6 +166,9 @@ static void random_rounds(const attn_kernel_table_t *t, int rounds) {
 /// Every kernel with every size of 1 to 130, past two vectors of every width: first as a number of
 /// rows, then as a width.
 static void every_size(const attn_kernel_table_t *t) {
+  // Windows of several planes in rows of more blocks than take turns at once.
+  const int32_t deep[3] = {6, 45, 20}, tall[3] = {5, 8, 9};
+  diagonal(t, deep, tall, 64, 40);
   for (int32_t n = 1; n <= 130; n++) {
     const int32_t other = 1 + n % 19, causal = n % 2;
     guard_in_front = n % 5 == 4;
