@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-import Testing
-
 import AttentionEngines
+import Testing
 
 /// What cores read ahead of themselves reaches past the end of their scratch.
 @Suite struct WorkspaceTests {

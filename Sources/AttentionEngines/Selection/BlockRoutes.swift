@@ -33,8 +33,10 @@ final class BlockRoutes: @unchecked Sendable {
   func route(head: Int, block: Int) -> RouteTable.Route { routed.route(head: head, block: block) }
 
   func collect(head: Int, lists: SelectionLists) {
-    let last = last.head(head), routed = routed.head(head)
-    let rowStarts = geometry.rowStarts, order = geometry.order
+    let last = last.head(head)
+    let routed = routed.head(head)
+    let rowStarts = geometry.rowStarts
+    let order = geometry.order
     last.start()
     routed.start()
     for row in 0..<geometry.rowCount {
@@ -72,8 +74,10 @@ final class RouteTable: @unchecked Sendable {
   private let queries: UnsafeMutablePointer<Int32>
   private let outputs: UnsafeMutablePointer<Int32>
   private let places: UnsafeMutablePointer<Int32>
-  /// Start of every block in the lists, `blocks + 1` per head. Heads are sorted side by side, a count per
-  /// query: on one cache line the counts of two of them took seven times as long.
+  /// Start of every block in the lists, `blocks + 1` per head.
+  ///
+  /// Workers sort a head each and count every query: on one cache line the counts of two heads took
+  /// seven times as long.
   private let starts: Workspace
 
   init(heads: Int, blocks: Int, perHead: Int) {
