@@ -73,15 +73,15 @@ DIAGONAL_INLINE void diagonal_add_values(const diagonal_view_t *view, const floa
   }
 }
 
-/// The products of `count` key rows with DIAGONAL_CHANNELS channels of the values from `channel` on,
-/// which `outputs` is the place of.
+/// The products of `count` key rows with DIAGONAL_CHANNELS channels of the values from `channel` on.
 ///
-/// Sums of earlier parts are multiplied by `factors` first; `started` tells whether there are any.
+/// `outputs` is the place of these channels in the first row of the block. Sums of earlier parts are
+/// multiplied by `factors` first; `started` tells whether there are any.
 DIAGONAL_INLINE void diagonal_sum_values(const diagonal_view_t *view,
                                          const diagonal_entry_t *entries, int32_t count,
-                                         float *outputs, int32_t channel, ptrdiff_t offset, diagonal_index index,
-                                         const float *factors, int started, diagonal_fetch_t *fetch,
-                                         const int picks) {
+                                         float *outputs, int32_t channel, ptrdiff_t offset,
+                                         diagonal_index index, const float *factors, int started,
+                                         diagonal_fetch_t *fetch, const int picks) {
   const ptrdiff_t output_row = (ptrdiff_t)view->output_row;
   diagonal_vec sums[DIAGONAL_ROWS][DIAGONAL_CHANNELS];
   DIAGONAL_UNROLL for (int r = 0; r < DIAGONAL_ROWS; ++r) {
