@@ -42,18 +42,18 @@ final class BlockRoutes: @unchecked Sendable {
     for row in 0..<geometry.rowCount {
       let blocks = lists.blocks(head: head, row: row)
       let queries = rowStarts[row + 1] - rowStarts[row]
-      guard let own = blocks.last else { continue }
-      last.reserve(block: Int(own), queries)
+      guard let lastBlock = blocks.last else { continue }
+      last.reserve(block: Int(lastBlock), queries)
       for rank in 0..<blocks.count - 1 { routed.reserve(block: Int(blocks[rank]), queries) }
     }
     last.open()
     routed.open()
     for row in 0..<geometry.rowCount {
       let blocks = lists.blocks(head: head, row: row)
-      guard let own = blocks.last else { continue }
+      guard let lastBlock = blocks.last else { continue }
       for place in rowStarts[row]..<rowStarts[row + 1] {
         let token = if let order { order[place] } else { Int32(place) }
-        last.add(block: Int(own), query: token, output: token, place: place)
+        last.add(block: Int(lastBlock), query: token, output: token, place: place)
         for rank in 0..<blocks.count - 1 {
           routed.add(
             block: Int(blocks[rank]), query: token, output: Int32(place * ranks + rank),

@@ -70,13 +70,13 @@ static inline diagonal_coming_t diagonal_coming(const diagonal_view_t *view,
   const ptrdiff_t tokens = (ptrdiff_t)plan->lengths[2] * (axis == 0 ? plan->lengths[1] : 1);
   const ptrdiff_t count = diagonal_max(to - from, 0) * tokens;
   const int32_t rows = axis == 0 ? plan->lengths[1] : 1;
-  const int32_t groups = (rows + DIAGONAL_ROWS - 1) / DIAGONAL_ROWS;
+  const int32_t blocks = (rows + DIAGONAL_ROWS - 1) / DIAGONAL_ROWS;
   return (diagonal_coming_t){heads->k + from * tokens * plan->head_dim,
                              heads->v + from * tokens * plan->value_dim,
                              count * plan->head_dim,
                              count * plan->value_dim,
                              0,
-                             groups * heads->heads * view->tiles};
+                             blocks * heads->heads * view->tiles};
 }
 
 /// Begins with a block's share of coming keys and values.

@@ -36,7 +36,7 @@ typedef struct {
   int32_t tiles;                     ///< per grid row
   int32_t span;                      ///< columns of a tile
   int32_t ring_planes, ring_rows;
-  int32_t group_rows;                ///< grid rows whose blocks take turns
+  int32_t group_rows;                ///< grid rows of a group: blocks that take turns
   int32_t block_entries;             ///< key rows of a block
   int32_t part_entries;              ///< of them, those whose scores can be held at a time
   int32_t part_planes;               ///< planes of the grid that are visited at a time
@@ -44,7 +44,7 @@ typedef struct {
   size_t query_row, output_row, score_row;  ///< floats per row of the block
   float *keys, *values, *queries, *outputs, *scores;
   diagonal_entry_t *entries;  ///< [blocks of a group][block_entries]
-  struct diagonal_block *blocks;
+  struct diagonal_block *blocks;  ///< of a group
   size_t bytes;
 } diagonal_view_t;
 
@@ -100,6 +100,7 @@ static inline diagonal_view_t diagonal_view(const attn_diagonal_plan_t *plan, vo
   const int32_t *length = plan->lengths, *window = plan->windows;
   view.tiles = (length[2] + lanes - 1) / lanes;
   const int32_t reach = diagonal_max(lanes - 1, window[2] / 2) + window[2];
+  // Not to whole vectors: columns that no window reaches are packed and take their part of the caches.
   view.span = diagonal_round(reach, 8);
   view.ring_planes = window[0];
   view.ring_rows =
