@@ -330,8 +330,13 @@ static void gates(const attn_kernel_table_t *t, int32_t rows, int32_t width, flo
   release(total, part, 4);
 }
 
-/// Flows without causality: rows of one side, then those of the other, weighed by the sums of the first.
-static void flow_rows(const attn_kernel_table_t *t, int32_t rows, int32_t width) {
+static double mapped(attn_row_kind_t kind, float x) {
+  return kind == ATTN_ROW_SIGMOID ? 1 / (1 + exp(-(double)x)) : x > 0 ? (double)x + 1 : exp((double)x);
+}
+
+/// Mapped rows of one side, then those of the other, balanced by the sums of the first.
+static void mapped_rows(const attn_kernel_table_t *t, attn_row_kind_t kind, int32_t rows,
+                        int32_t width) {
   const int32_t padded = attn_row_padded(width);
   const size_t bytes = (size_t)(rows * padded) * sizeof(float);
   const size_t part = (size_t)padded * sizeof(float);
@@ -340,14 +345,14 @@ static void flow_rows(const attn_kernel_table_t *t, int32_t rows, int32_t width)
   float *of_keys = guarded(part, 4), *of_queries = guarded(part, 4), *conserved = guarded(part, 4);
   float *factor = guarded((size_t)rows * sizeof(float), 4);
   for (int32_t c = 0; c < padded; c++) of_keys[c] = of_queries[c] = conserved[c] = 0;
-  const attn_flow_t flow = {.width = width, .eps = 0.5f};
-  t->features->flow_rows(&flow, k, width, rows, keys, padded, of_keys, NULL, NULL, NULL);
-  t->features->flow_rows(&flow, q, width, rows, queries, padded, of_queries, of_keys, factor,
-                         conserved);
+  const attn_row_op_t map = {.kind = kind, .width = width};
+  const attn_balance_t balance = {of_keys, 0.5f, factor, conserved};
+  t->features->map_rows(&map, k, width, rows, keys, padded, of_keys, NULL);
+  t->features->map_rows(&map, q, width, rows, queries, padded, of_queries, &balance);
   double *sums = calloc((size_t)(3 * width), sizeof(double)), worst = 0, rest = 0;
   for (int32_t i = 0; i < rows; i++) {
     for (int32_t c = 0; c < width; c++) {
-      const double b = 1 / (1 + exp(-(double)k[i * width + c]));
+      const double b = mapped(kind, k[i * width + c]);
       worst = fmax(worst, fabs((double)keys[i * padded + c] - b));
       sums[c] += b;
     }
@@ -355,14 +360,14 @@ static void flow_rows(const attn_kernel_table_t *t, int32_t rows, int32_t width)
   for (int32_t i = 0; i < rows; i++) {
     double in = 0;
     for (int32_t c = 0; c < width; c++) {
-      const double a = 1 / (1 + exp(-(double)q[i * width + c]));
+      const double a = mapped(kind, q[i * width + c]);
       worst = fmax(worst, fabs((double)queries[i * padded + c] - a));
       in += (a + 0.5) * (sums[c] + 0.5);
       sums[width + c] += a;
     }
     worst = fmax(worst, fabs((double)factor[i] * in - 1));
     for (int32_t c = 0; c < width; c++) {
-      sums[2 * width + c] += 1 / in / (1 + exp(-(double)q[i * width + c]));
+      sums[2 * width + c] += mapped(kind, q[i * width + c]) / in;
     }
     for (int32_t c = width; c < padded; c++) {
       rest += fabs((double)queries[i * padded + c]) + fabs((double)keys[i * padded + c]);
@@ -374,8 +379,8 @@ static void flow_rows(const attn_kernel_table_t *t, int32_t rows, int32_t width)
     worst = fmax(worst, fabs((double)conserved[c] / sums[2 * width + c] - 1));
   }
   // Sums of as many terms as there are rows, one after the other.
-  check(t->name, "flows of all rows", worst, 1e-5);
-  check(t->name, "lanes beyond flows of all rows", rest, 0);
+  check(t->name, "mapped rows", worst, 1e-5);
+  check(t->name, "lanes beyond mapped rows", rest, 0);
   free(sums);
   release_matrix(q, rows, width);
   release_matrix(k, rows, width);
@@ -461,8 +466,9 @@ void features_memory(const attn_kernel_table_t *t) {
     gates(t, 37, widths[i], 10);
     flows(t, 1, widths[i]);
     flows(t, 37, widths[i]);
-    flow_rows(t, 1, widths[i]);
-    flow_rows(t, 37, widths[i]);
+    mapped_rows(t, ATTN_ROW_SIGMOID, 1, widths[i]);
+    mapped_rows(t, ATTN_ROW_SIGMOID, 37, widths[i]);
+    mapped_rows(t, ATTN_ROW_ELU1, 37, widths[i]);
   }
   columns(t, 1, 1);
   columns(t, 37, 16);

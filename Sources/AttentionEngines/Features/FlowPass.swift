@@ -37,14 +37,18 @@ struct FlowPass {
     for sums in [queries.total, keys.total, keys.conserved] {
       sums.update(repeating: 0, count: stride)
     }
-    var flow = attn_flow_t(width: Int32(shape.headDim), eps: epsilon)
-    kernels.flow_rows(
-      &flow, head.key, shape.headDim, Int32(shape.keyLength), keys.mapped, stride,
-      queries.total, nil, nil, nil)
+    var map = attn_row_op_t()
+    map.kind = ATTN_ROW_SIGMOID
+    map.width = Int32(shape.headDim)
+    kernels.map_rows(
+      &map, head.key, shape.headDim, Int32(shape.keyLength), keys.mapped, stride, queries.total,
+      nil)
     // Every query takes in what the keys give out.
-    kernels.flow_rows(
-      &flow, head.query, shape.headDim, Int32(shape.queryLength), queries.mapped, stride,
-      keys.total, queries.total, queries.factor, keys.conserved)
+    var balance = attn_balance_t(
+      other: queries.total, eps: epsilon, factor: queries.factor, conserved: keys.conserved)
+    kernels.map_rows(
+      &map, head.query, shape.headDim, Int32(shape.queryLength), queries.mapped, stride,
+      keys.total, &balance)
   }
 }
 
@@ -73,17 +77,13 @@ struct FlowShares {
     return kernels.exponentials(flows, Int64(keys.count), 1)
   }
 
-  /// Multiplies factors of queries by their allocation.
-  func allocate(
-    to queries: Range<Int>, head: Int, scratch flows: UnsafeMutablePointer<Float>
+  /// Writes what products with queries, raised by epsilon, are the logits of their allocation.
+  func describeAllocation(
+    _ conserved: UnsafePointer<Float>, into vector: UnsafeMutablePointer<Float>
   ) {
-    let factors = store.queries.factor(head) + queries.lowerBound
-    let side = store.queries
-    kernels.row_dots(
-      side.rows(head) + queries.lowerBound * side.padded, side.padded, Int32(queries.count),
-      Int32(shape.headDim), side.shift(head), epsilon, flows)
-    kernels.sigmoids(
-      flows, Int64(queries.count), Float(shape.queryLength) / Float(shape.keyLength))
-    for query in 0..<queries.count { factors[query] *= flows[query] }
+    let ratio = Float(shape.queryLength) / Float(shape.keyLength)
+    for channel in 0..<shape.headDim {
+      vector[channel] = ratio * (conserved[channel] + epsilon)
+    }
   }
 }

@@ -6,12 +6,13 @@ import CAttentionKernels
 /// Weights of keys by their similarity to the mean query, and their features, found for a chunk ahead of
 /// its products (rank-augmented linear attention, arXiv:2411.07635, equation 5).
 ///
-/// Weights are relative to about the largest, and are not divided by their sum yet.
+/// Weights are relative to about the largest, and are not divided by their sum yet. Queries are mapped
+/// once, for their mean and for the products.
 final class KeyWeights: @unchecked Sendable {
   private let shape: AttentionShape
   private let store: StatisticStore
   private let kernels: attn_features_kernels_t
-  /// Maps rows and sums them, or finds their products with a sum.
+  /// Maps rows, and finds their products with a sum.
   private let steps: UnsafeMutablePointer<attn_row_op_t>
 
   init(shape: AttentionShape, store: StatisticStore, kernels: attn_features_kernels_t) {
@@ -35,7 +36,7 @@ final class KeyWeights: @unchecked Sendable {
   private func mean(_ head: Int) -> UnsafeMutablePointer<Float> { store.keys.shift(head) }
   private func largest(_ head: Int) -> UnsafeMutablePointer<Float> { store.keys.scale(head) }
 
-  /// Finds the mean feature of the queries of a head, and the largest product of a sample of its keys with
+  /// Maps the queries of a head, and finds their mean and the largest product of a sample of its keys with
   /// it.
   ///
   /// - Requires: `scratch` has room for a block of rows.
@@ -44,7 +45,9 @@ final class KeyWeights: @unchecked Sendable {
   ) {
     let mean = mean(head)
     mean.update(repeating: 0, count: store.keys.padded)
-    map(at.query, shape.headDim, shape.queryLength, scratch: scratch, sums: mean)
+    kernels.map_rows(
+      steps, at.query, shape.headDim, Int32(shape.queryLength), store.queries.rows(head),
+      store.queries.padded, mean, nil)
     let factor = Float(shape.softmaxScale / Double(shape.queryLength))
     for channel in 0..<shape.headDim { mean[channel] *= factor }
     let count = min(shape.keyLength, Statistic.sampledKeys)
@@ -83,14 +86,14 @@ final class KeyWeights: @unchecked Sendable {
     _ rows: UnsafePointer<Float>, _ distance: Int, _ count: Int,
     into mapped: UnsafeMutablePointer<Float>? = nil, _ stride: Int = 0,
     scratch block: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>,
-    products: UnsafeMutablePointer<Float>? = nil
+    products: UnsafeMutablePointer<Float>
   ) {
     var scratch = attn_row_scratch_t()
     scratch.sums = sums
     scratch.first = block
     scratch.stride = store.keys.padded
     for first in Swift.stride(from: 0, to: count, by: Int(ATTN_ROW_BLOCK)) {
-      scratch.products = products.map { $0 + first }
+      scratch.products = products + first
       kernels.apply(
         steps, 2, rows + first * distance, distance, Int32(min(Int(ATTN_ROW_BLOCK), count - first)),
         Int64(first), mapped.map { $0 + first * stride }, stride, &scratch)

@@ -24,18 +24,31 @@ extension PreparedFeatureAttention {
     stage.hasStatePerQueryHead(shape: shape) ? head : at.keyValueIndex
   }
 
+  /// Rows that the maps of a head begin with, `stride` floats apart.
+  struct SourceRows {
+    let first: UnsafePointer<Float>
+    let stride: Int
+
+    func from(_ token: Int) -> UnsafePointer<Float> { first + token * stride }
+  }
+
   /// Rows that the maps begin with: inputs, or what the statistic made of them.
-  func source(queries at: AttendOperands.Head, head: Int) -> UnsafePointer<Float> {
-    store.mapsRows ? UnsafePointer(store.queries.rows(head)) : at.query
+  func source(queries at: AttendOperands.Head, head: Int) -> SourceRows {
+    source(store.queries, head: head, inputs: at.query)
   }
 
   /// The same for keys; `head` counts states.
-  func source(keys at: AttendOperands.Head, head: Int) -> UnsafePointer<Float> {
-    store.mapsRows ? UnsafePointer(store.keys.rows(head)) : at.key
+  func source(keys at: AttendOperands.Head, head: Int) -> SourceRows {
+    source(store.keys, head: head, inputs: at.key)
   }
 
-  /// Floats between these rows.
-  var sourceStride: Int { store.mapsRows ? store.queries.padded : shape.headDim }
+  private func source(
+    _ side: StatisticStore.Side, head: Int, inputs: UnsafePointer<Float>
+  ) -> SourceRows {
+    side.isMapped
+      ? SourceRows(first: UnsafePointer(side.rows(head)), stride: side.padded)
+      : SourceRows(first: inputs, stride: shape.headDim)
+  }
 
   /// Whether gates or flows make rows of features out of inputs.
   var makesRows: Bool { gates != nil || causalFlow != nil }
@@ -57,7 +70,6 @@ extension PreparedFeatureAttention {
     rows.k_stride = layout.stride
     rows.v_stride = shape.valueDim
     rows.o_stride = shape.valueDim
-    rows.next_stride = sourceStride
     return rows
   }
 
@@ -71,14 +83,16 @@ extension PreparedFeatureAttention {
       rows.k_step = keyPrograms.lastStep(head, place: first)
       if keyPrograms.rowFactors != .none { rows.k_step.factor = UnsafePointer(factors) }
     }
+    let source = source(keys: at, head: head)
+    rows.next_stride = source.stride
     let isInScratch = keyPrograms.stepCount > 0 || makesKeys
     // What reads keys ahead of their products has those of the next chunk fetched by these.
     if isInScratch || flowShares != nil || keyPrograms.looksAtRowsFirst {
-      rows.k_next = source(keys: at, head: head) + (first + count) * sourceStride
+      rows.k_next = source.from(first + count)
     }
     if !isInScratch {
-      rows.k = source(keys: at, head: head) + first * sourceStride
-      rows.k_stride = sourceStride
+      rows.k = source.from(first)
+      rows.k_stride = source.stride
     }
   }
 
@@ -93,13 +107,15 @@ extension PreparedFeatureAttention {
         rows.q_step.factor = UnsafePointer(layout.parts(scratch[worker]).products)
       }
     }
+    let source = source(queries: at, head: head)
+    rows.next_stride = source.stride
     let isInScratch = queryPrograms.stepCount > 0 || makesRows
-    if isInScratch || flowShares != nil || queryPrograms.looksAtRowsFirst {
-      rows.q_next = source(queries: at, head: head) + (first + count) * sourceStride
+    if isInScratch || queryPrograms.looksAtRowsFirst {
+      rows.q_next = source.from(first + count)
     }
     if !isInScratch {
-      rows.q = source(queries: at, head: head) + first * sourceStride
-      rows.q_stride = sourceStride
+      rows.q = source.from(first)
+      rows.q_stride = source.stride
     }
   }
 
@@ -109,6 +125,7 @@ extension PreparedFeatureAttention {
     marks: UnsafeMutablePointer<Float>, worker: Int
   ) {
     let parts = layout.parts(scratch[worker])
+    let source = source(keys: at, head: head)
     if let flowShares {
       marks[0] += flowShares.compete(keys, head: head, conserved: marks + FlowShares.conserved)
     }
@@ -116,12 +133,10 @@ extension PreparedFeatureAttention {
       marks[0] += keyWeights.weigh(keys, of: at, head: head, into: parts.keys, layout.stride)
     }
     map(
-      keyPrograms, head: head, source(keys: at, head: head) + keys.lowerBound * sourceStride,
-      stride: sourceStride, count: keys.count, place: keys.lowerBound, into: parts.keys,
-      parts: parts, sums: marks, products: nil)
-    findFactors(
-      keyPrograms, head: head, source(keys: at, head: head) + keys.lowerBound * sourceStride,
-      count: keys.count, into: parts.products)
+      keyPrograms, head: head, source.from(keys.lowerBound), stride: source.stride,
+      count: keys.count, place: keys.lowerBound, into: parts.keys, parts: parts, sums: marks,
+      products: nil)
+    findFactors(keyPrograms, head: head, source, keys, into: parts.products)
     board[worker].pointee.exponentials += UInt64(
       keys.count * stage.keyMap.exponentials(inputs: shape.headDim))
     board.add(
@@ -136,16 +151,12 @@ extension PreparedFeatureAttention {
     marks: UnsafeMutablePointer<Float>, worker: Int
   ) {
     let parts = layout.parts(scratch[worker])
-    flowShares?.allocate(to: queries, head: head, scratch: parts.products)
+    let source = source(queries: at, head: head)
     map(
-      queryPrograms, head: head,
-      source(queries: at, head: head) + queries.lowerBound * sourceStride, stride: sourceStride,
+      queryPrograms, head: head, source.from(queries.lowerBound), stride: source.stride,
       count: queries.count, place: queries.lowerBound + max(shape.causalOffset, 0),
       into: parts.queries, parts: parts, sums: marks, products: parts.products)
-    findFactors(
-      queryPrograms, head: head,
-      source(queries: at, head: head) + queries.lowerBound * sourceStride, count: queries.count,
-      into: parts.products)
+    findFactors(queryPrograms, head: head, source, queries, into: parts.products)
     board[worker].pointee.exponentials += UInt64(
       queries.count * stage.queryMap.exponentials(inputs: shape.headDim))
     board.add(worker: worker, bytesRead: 4 * queries.count * shape.headDim, bytesWritten: 0)
@@ -153,15 +164,16 @@ extension PreparedFeatureAttention {
 
   /// What the products must know of whole rows that they take as they come.
   private func findFactors(
-    _ programs: RowPrograms, head: Int, _ rows: UnsafePointer<Float>, count: Int,
+    _ programs: RowPrograms, head: Int, _ source: SourceRows, _ tokens: Range<Int>,
     into factors: UnsafeMutablePointer<Float>
   ) {
     guard programs.looksAtRowsFirst else { return }
     context.kernels.features.row_factors(
-      programs.steps(head), rows, sourceStride, Int32(count), factors)
+      programs.steps(head), source.from(tokens.lowerBound), source.stride, Int32(tokens.count),
+      factors)
     // With the scale inside of the factor there is nothing else to do, for which there are kernels.
     let scale = programs.rowFactorScale(head)
-    if scale != 1 { for row in 0..<count { factors[row] *= scale } }
+    if scale != 1 { for row in 0..<tokens.count { factors[row] *= scale } }
   }
 
   func map(
@@ -218,6 +230,12 @@ final class FeatureKernelPlans: @unchecked Sendable {
     plan.chunk_length = stage.chunkLength < 32 ? Int32(stage.chunkLength) : 0
     if case .sum(let epsilon) = stage.normalizer {
       plan.normalised = 1
+      plan.denominator_eps = Float(epsilon)
+    }
+    if case .flow(let epsilon) = stage.statistic, !shape.isCausal {
+      // The products of queries with what flows into them are those with a normaliser.
+      plan.normalised = 1
+      plan.allocates = 1
       plan.denominator_eps = Float(epsilon)
     }
     if let epsilon = stage.markEpsilon, sumsMarked {

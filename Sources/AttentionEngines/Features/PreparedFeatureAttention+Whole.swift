@@ -27,13 +27,14 @@ extension PreparedFeatureAttention {
       for index in 0..<layout.marks { mine[index] += other[index] }
     }
     if stage.sumsValues { takeMeans(head: head, worker: worker) }
-    if flowShares != nil {
+    if let flowShares {
       // Shares of the keys add up to their number.
       let factors = layout.parts(scratch[worker]).vectors
       factors.update(repeating: Float(shape.keyLength) / marks(first)[0], count: layout.vector)
       scale(state(first), by: factors)
-      store.queries.shift(head).update(
-        from: marks(first) + FlowShares.conserved, count: store.queries.padded)
+      flowShares.describeAllocation(
+        marks(first) + FlowShares.conserved,
+        into: state(first) + attn_scan_normaliser_offset(plan))
     }
     if keyWeights != nil { shareOut(head: head, worker: worker) }
     guard case .keySums = stage.normalizer else { return }

@@ -9,15 +9,18 @@ final class StatisticStore: @unchecked Sendable {
   final class Side: @unchecked Sendable {
     let length: Int
     let padded: Int
+    /// Whether the statistic leaves mapped rows behind.
+    let isMapped: Bool
     private let scales, shifts, factors, rows: Tensor<Float>
 
-    init(heads: Int, length: Int, width: Int, hasFactors: Bool, mapsRows: Bool) {
+    init(heads: Int, length: Int, width: Int, hasFactors: Bool, isMapped: Bool) {
       self.length = length
+      self.isMapped = isMapped
       padded = Int(attn_row_padded(Int32(width)))
       scales = Tensor([heads, padded])
       shifts = Tensor([heads, padded])
       factors = Tensor(hasFactors ? [heads, length] : [0])
-      rows = Tensor(mapsRows ? [heads, length, padded] : [0])
+      rows = Tensor(isMapped ? [heads, length, padded] : [0])
       scales.elements.update(repeating: 1)
       shifts.elements.update(repeating: 0)
     }
@@ -35,8 +38,6 @@ final class StatisticStore: @unchecked Sendable {
   }
 
   let queries, keys: Side
-  /// Whether the statistic leaves mapped rows behind.
-  let mapsRows: Bool
   /// Whether keys are weighed a chunk ahead of their products.
   let weighsKeys: Bool
   /// Whether features are made beside the products, from first to last.
@@ -46,26 +47,29 @@ final class StatisticStore: @unchecked Sendable {
     makesRows = stage.causalFlow(shape: shape) != nil
     weighsKeys = stage.statistic == .similarityToMeanQuery
     let hasFactors = stage.statistic?.hasFactors == true && !makesRows
-    mapsRows = stage.statistic?.mapsRows == true && !makesRows
     queries = Side(
       heads: shape.batch * shape.queryHeads, length: shape.queryLength, width: shape.headDim,
-      hasFactors: hasFactors, mapsRows: mapsRows)
+      hasFactors: hasFactors, isMapped: stage.statistic?.mapsQueries == true && !makesRows)
     keys = Side(
       heads: stage.stateHeads(shape: shape), length: shape.keyLength, width: shape.headDim,
-      hasFactors: hasFactors, mapsRows: mapsRows)
+      hasFactors: hasFactors, isMapped: stage.statistic?.mapsKeys == true && !makesRows)
   }
 
   var bytes: Int { queries.bytes + keys.bytes }
 
   /// The steps that are left to do with the rows of queries that there are.
   func rest(ofQueries map: FeatureSteps) -> FeatureSteps {
-    if makesRows { return FeatureSteps([]) }
-    return mapsRows ? FeatureSteps(Array(map.steps.dropFirst())) : map
+    rest(of: map, isBegun: queries.isMapped)
   }
 
   /// The same for keys, which are weighed by what the first step makes of them.
   func rest(ofKeys map: FeatureSteps) -> FeatureSteps {
-    weighsKeys ? FeatureSteps(Array(map.steps.dropFirst())) : rest(ofQueries: map)
+    rest(of: map, isBegun: keys.isMapped || weighsKeys)
+  }
+
+  private func rest(of map: FeatureSteps, isBegun: Bool) -> FeatureSteps {
+    if makesRows { return FeatureSteps([]) }
+    return isBegun ? FeatureSteps(Array(map.steps.dropFirst())) : map
   }
 }
 
@@ -78,10 +82,18 @@ extension Statistic {
     }
   }
 
-  /// Whether it leaves rows as the first step of their map makes them to the steps that follow.
+  /// Whether it leaves rows of queries as the first step of their map makes them to the steps that follow.
   ///
-  /// That takes their way through memory instead of a second map, which pays after several passes.
-  var mapsRows: Bool {
+  /// That takes their way through memory instead of a second map.
+  var mapsQueries: Bool {
+    switch self {
+    case .similarityToMeanQuery, .flow: true
+    case .sampledKeyMaxima, .sampledKeyMean, .logNormal, .largestNorms: false
+    }
+  }
+
+  /// The same for keys.
+  var mapsKeys: Bool {
     if case .flow = self { true } else { false }
   }
 }

@@ -111,8 +111,10 @@ public struct PlannedMemory {
     if let statistic = stage.statistic, statistic.hasFactors,
       stage.causalFlow(shape: shape) == nil
     {
-      let row = statistic.mapsRows ? Int(attn_row_padded(Int32(shape.headDim))) : 0
-      bytes += 4 * (1 + row) * (queryHeads * shape.queryLength + heads * shape.keyLength)
+      let row = Int(attn_row_padded(Int32(shape.headDim)))
+      let (queries, keys) = (queryHeads * shape.queryLength, heads * shape.keyLength)
+      bytes += 4 * (1 + (statistic.mapsQueries ? row : 0)) * queries
+      bytes += 4 * (1 + (statistic.mapsKeys ? row : 0)) * keys
     }
     return bytes
   }

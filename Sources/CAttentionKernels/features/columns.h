@@ -14,6 +14,15 @@
     r[i + distance] = __builtin_shufflevector(a, b, high);        \
   }
 
+#define FEATURE_LOW_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define FEATURE_HIGH_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+#define FEATURE_LOW_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
+#define FEATURE_HIGH_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
+#define FEATURE_LOW_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define FEATURE_HIGH_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define FEATURE_LOW_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
+#define FEATURE_HIGH_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
+
 /// Transposes 16 vectors: halves, quarters, pairs and single lanes change places.
 FEATURE_INLINE void f_transpose(vec16 r[FEATURE_LANES]) {
   _Pragma("clang loop unroll(full)") FEATURE_PAIRS(8, FEATURE_LOW_8, FEATURE_HIGH_8)

@@ -149,48 +149,55 @@ static void f_row_factors(const attn_row_op_t *op, const float *x, ptrdiff_t str
   }
 }
 
-/// Sixteen rows, while they are in the nearest cache. Unless they are NULL, `dots` takes products `with`
-/// another vector, and `copy` the rows, past the caches.
-FEATURE_INLINE void f_balance_part(const float *x, ptrdiff_t stride, const f_guarded_t *other,
-                                   const f_guarded_t *with, float *factor, float *dots,
-                                   vec16 *sums, float *copy, ptrdiff_t copy_stride) {
-  f_store(factor, f_reciprocal(f_dots_sixteen(x, stride, other)));
-  vec16 r[FEATURE_LANES];
+/// sums[c] += factor[row] x[row][c] for sixteen rows of `FEATURE_COLUMNS` whole vectors.
+FEATURE_INLINE void f_weighed_sums(const float *x, ptrdiff_t stride, const float *factor,
+                                   float *sums) {
+  vec16 sum[FEATURE_COLUMNS];
+  FEATURE_UNROLL for (int j = 0; j < FEATURE_COLUMNS; ++j) sum[j] = f_load(sums + j * FEATURE_LANES);
   FEATURE_UNROLL
   for (int i = 0; i < FEATURE_LANES; ++i) {
     vec16 scale = f_set1(factor[i]);
-    if (dots) r[i] = f_set1(0.0f);
     FEATURE_UNROLL
     for (int j = 0; j < FEATURE_COLUMNS; ++j) {
-      vec16 row = f_load(x + i * stride + j * FEATURE_LANES);
-      sums[j] += scale * row;
-      if (dots) r[i] += row * with->raised[j];
-      if (copy) f_stream(copy + i * copy_stride + j * FEATURE_LANES, row);
+      sum[j] += scale * f_load(x + i * stride + j * FEATURE_LANES);
     }
   }
-  if (dots) f_store(dots, f_sum_each(r) + with->rest);
+  FEATURE_UNROLL for (int j = 0; j < FEATURE_COLUMNS; ++j) f_store(sums + j * FEATURE_LANES, sum[j]);
+}
+
+/// Rows of `FEATURE_COLUMNS` whole vectors, sixteen at a time; returns how many have been done. Sums of
+/// sixteen rows wait for their factors: the products of the next sixteen go ahead of them.
+FEATURE_INLINE int32_t f_balance_sixteens(const float *x, ptrdiff_t stride, int32_t rows,
+                                          const float *y, float eps, float *factor, float *sums,
+                                          const float *with, float *dots) {
+  const f_guarded_t other = f_guarded(y, eps);
+  f_guarded_t judge = other;
+  if (with) judge = f_guarded(with, eps);
+  float factors[2][FEATURE_LANES];
+  int32_t t = 0;
+  for (int parity = 0; t + FEATURE_LANES <= rows; t += FEATURE_LANES, parity ^= 1) {
+    const float *part = x + t * stride;
+    vec16 inverse = f_reciprocal(f_dots_sixteen(part, stride, &other));
+    f_store(factors[parity], inverse);
+    // These may take the place of the factors.
+    f_store(factor + t, inverse);
+    if (with) f_store(dots + t, f_dots_sixteen(part, stride, &judge));
+    if (t > 0) f_weighed_sums(part - FEATURE_LANES * stride, stride, factors[parity ^ 1], sums);
+  }
+  if (t > 0) {
+    f_weighed_sums(x + (t - FEATURE_LANES) * stride, stride, factors[t / FEATURE_LANES % 2 ^ 1],
+                   sums);
+  }
+  return t;
 }
 
 static void f_balance_rows(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
                            const float *y, float eps, float *factor, float *sums,
                            const float *with, float *dots) {
-  enum { columns = FEATURE_COLUMNS };
   int32_t t = 0;
-  if (width == columns * FEATURE_LANES) {
-    const f_guarded_t other = f_guarded(y, eps), judge = with ? f_guarded(with, eps) : other;
-    vec16 sum[FEATURE_COLUMNS];
-    FEATURE_UNROLL
-    for (int j = 0; j < columns; ++j) sum[j] = f_load(sums + j * FEATURE_LANES);
-    for (; t + FEATURE_LANES <= rows; t += FEATURE_LANES) {
-      const float *part = x + t * stride;
-      if (with) {
-        f_balance_part(part, stride, &other, &judge, factor + t, dots + t, sum, NULL, 0);
-      } else {
-        f_balance_part(part, stride, &other, NULL, factor + t, NULL, sum, NULL, 0);
-      }
-    }
-    FEATURE_UNROLL
-    for (int j = 0; j < columns; ++j) f_store(sums + j * FEATURE_LANES, sum[j]);
+  if (width == FEATURE_COLUMNS * FEATURE_LANES) {
+    t = with ? f_balance_sixteens(x, stride, rows, y, eps, factor, sums, with, dots)
+             : f_balance_sixteens(x, stride, rows, y, eps, factor, sums, NULL, NULL);
   }
   f_row_dots(x + t * stride, stride, rows - t, width, y, eps, factor + t);
   for (int32_t i = t; i < rows; ++i) factor[i] = 1 / factor[i];

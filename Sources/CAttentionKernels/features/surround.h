@@ -3,9 +3,9 @@
 #define ATTN_SURROUND_H
 
 #include "depthwise.h"
-#include "flow_rows.h"
 #include "flows.h"
 #include "gates.h"
+#include "mapped_rows.h"
 #include "output_rows.h"
 
 // What surrounds feature maps: statistics ahead of them, decays and norms after them.
@@ -26,7 +26,7 @@ static void f_gelu_all(float *x, int64_t count) {
     .divide_rows = f_divide_rows, .normalise_rows = f_normalise_rows,                    \
     .gate_rows = f_gate_rows, .rows_below = f_rows_below,                                \
     .row_factors = f_row_factors, .balance_rows = f_balance_rows,                       \
-    .flow_rows = f_flow_rows, .causal_flow = f_causal_flow, .depthwise = f_depthwise,    \
+    .map_rows = f_map_rows, .causal_flow = f_causal_flow, .depthwise = f_depthwise,      \
     .gelu = f_gelu_all, .gather = f_gather, .scatter = f_scatter,                        \
   }
 

@@ -79,28 +79,27 @@ FEATURE_INLINE float f_largest(vec16 x) {
   return pair.y > pair.x ? pair.y : pair.x;
 }
 
-/// `r[i]` and `r[i + distance]` become one, lanes that are `distance` apart joined by `join`.
-#define FEATURE_FOLD(distance, join, low, high)                                             \
-  FEATURE_UNROLL for (int i = 0; i < distance; ++i) {                                       \
-    r[i] = join(__builtin_shufflevector(r[i], r[i + distance], low),                        \
-                __builtin_shufflevector(r[i], r[i + distance], high));                      \
+/// `r[2 i]` and `r[2 i + 1]` become `r[i]`, their lanes joined as a shuffle of the two brings them together.
+#define FEATURE_FOLD(count, join, low, high)                                                \
+  FEATURE_UNROLL for (int i = 0; i < count; ++i) {                                          \
+    r[i] = join(__builtin_shufflevector(r[2 * i], r[2 * i + 1], low),                       \
+                __builtin_shufflevector(r[2 * i], r[2 * i + 1], high));                     \
   }
 
-#define FEATURE_LOW_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
-#define FEATURE_HIGH_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
-#define FEATURE_LOW_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
-#define FEATURE_HIGH_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
-#define FEATURE_LOW_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
-#define FEATURE_HIGH_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
-#define FEATURE_LOW_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
-#define FEATURE_HIGH_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
+// Interleaved within quarters, by ones and by twos, then quarters side by side: each is one instruction.
+#define FEATURE_ONES_LOW 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29
+#define FEATURE_ONES_HIGH 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31
+#define FEATURE_TWOS_LOW 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define FEATURE_TWOS_HIGH 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define FEATURE_EVEN_QUARTERS 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27
+#define FEATURE_ODD_QUARTERS 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31
 
 /// All lanes of each of 16 vectors joined: lane i is that of `r[i]`.
 #define FEATURE_FOLD_ALL(join)                                                              \
-  FEATURE_FOLD(8, join, FEATURE_LOW_8, FEATURE_HIGH_8)                                      \
-  FEATURE_FOLD(4, join, FEATURE_LOW_4, FEATURE_HIGH_4)                                      \
-  FEATURE_FOLD(2, join, FEATURE_LOW_2, FEATURE_HIGH_2)                                      \
-  FEATURE_FOLD(1, join, FEATURE_LOW_1, FEATURE_HIGH_1)
+  FEATURE_FOLD(8, join, FEATURE_ONES_LOW, FEATURE_ONES_HIGH)                                \
+  FEATURE_FOLD(4, join, FEATURE_TWOS_LOW, FEATURE_TWOS_HIGH)                                \
+  FEATURE_FOLD(2, join, FEATURE_EVEN_QUARTERS, FEATURE_ODD_QUARTERS)                        \
+  FEATURE_FOLD(1, join, FEATURE_EVEN_QUARTERS, FEATURE_ODD_QUARTERS)
 
 FEATURE_INLINE vec16 f_add(vec16 a, vec16 b) { return a + b; }
 
@@ -174,13 +173,11 @@ FEATURE_INLINE vec16 f_log1p_unit(vec16 y) {
 /// 2^x for x in -126 ... 127 in `count` vectors, at most four, side by side.
 FEATURE_INLINE void f_exp2_each(vec16 *x, int count) { FEATURE_EXP2_EACH(x, count); }
 
-/// e^x for x <= 0.
-FEATURE_INLINE void f_exp_below_each(vec16 *x, int count) { FEATURE_EXP_BELOW_EACH(x, count); }
+/// 1 / (1 + e^-x).
+FEATURE_INLINE void f_sigmoid_each(vec16 *x, int count) { FEATURE_SIGMOID_EACH(x, count); }
 
-/// e^-x.
-FEATURE_INLINE void f_exp_negative_each(vec16 *x, int count) {
-  FEATURE_EXP_NEGATIVE_EACH(x, count);
-}
+/// x + 1 for x > 0, else e^x.
+FEATURE_INLINE void f_elu1_each(vec16 *x, int count) { FEATURE_ELU1_EACH(x, count); }
 
 /// log2(x) for normal x >= 1, to 2e-7 absolute and the rounding of the result.
 FEATURE_INLINE void f_log2_each(vec16 *x, int count) { FEATURE_LOG2_EACH(x, count); }
@@ -192,12 +189,16 @@ FEATURE_INLINE void f_exp2_each(vec16 *x, int count) {
   FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] = f_exp2(x[i]);
 }
 
-FEATURE_INLINE void f_exp_below_each(vec16 *x, int count) {
-  FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] = f_exp_below(x[i]);
+FEATURE_INLINE void f_sigmoid_each(vec16 *x, int count) {
+  FEATURE_UNROLL for (int i = 0; i < count; ++i) {
+    x[i] = f_reciprocal(f_set1(1.0f) + f_exp_negative(x[i]));
+  }
 }
 
-FEATURE_INLINE void f_exp_negative_each(vec16 *x, int count) {
-  FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] = f_exp_negative(x[i]);
+FEATURE_INLINE void f_elu1_each(vec16 *x, int count) {
+  FEATURE_UNROLL for (int i = 0; i < count; ++i) {
+    x[i] = f_max(x[i], f_set1(0.0f)) + f_exp_below(f_min(x[i], f_set1(0.0f)));
+  }
 }
 
 FEATURE_INLINE void f_log2_each(vec16 *x, int count) {
@@ -213,24 +214,6 @@ FEATURE_INLINE void f_reciprocal_each(vec16 *x, int count) {
   FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] = f_reciprocal(x[i]);
 }
 #endif
-
-/// 1 / (1 + e^-x) in `count` vectors.
-FEATURE_INLINE void f_sigmoid_each(vec16 *x, int count) {
-  f_exp_negative_each(x, count);
-  FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] += f_set1(1.0f);
-  f_reciprocal_each(x, count);
-}
-
-/// x + 1 for x > 0, else e^x, in `count` vectors.
-FEATURE_INLINE void f_elu1_each(vec16 *x, int count) {
-  vec16 positive[4];
-  FEATURE_UNROLL for (int i = 0; i < count; ++i) {
-    positive[i] = f_max(x[i], f_set1(0.0f));
-    x[i] = f_min(x[i], f_set1(0.0f));
-  }
-  f_exp_below_each(x, count);
-  FEATURE_UNROLL for (int i = 0; i < count; ++i) x[i] += positive[i];
-}
 
 FEATURE_INLINE vec16 f_abs(vec16 x) { return (vec16)((lanes16)x & (lanes16)0x7fffffff); }
 

@@ -68,11 +68,19 @@ typedef struct {
   const float *bias;     ///< [width padded to 16], or NULL
 } attn_depthwise_t;
 
-/// Flow attention of one head: width, lengths and the guard of its products.
+/// Causal flow attention of one head: width, and the guard of its products.
 typedef struct {
   int32_t width;
   float eps;
 } attn_flow_t;
+
+/// What `map_rows` balances rows by, as `balance_rows` does.
+typedef struct {
+  const float *other;  ///< [width padded to 16]
+  float eps;
+  float *factor;       ///< by row
+  float *conserved;    ///< [width padded to 16], added to
+} attn_balance_t;
 
 /// Rows under gates, which are sigmoids of logits to the power of `root`; strides in floats.
 typedef struct {
@@ -146,12 +154,11 @@ typedef struct {
   void (*balance_rows)(const float *x, ptrdiff_t stride, int32_t rows, int32_t width,
                        const float *y, float eps, float *factor, float *sums, const float *with,
                        float *dots);
-  /// Flow attention, not causal: rows of features, zeros up to whole vectors, 64-byte aligned, and their
-  /// sums; unless `other` is NULL, which has those of the other side, what `balance_rows` finds with it:
-  /// factors, and `conserved`, added to. Rows are written past the caches.
-  void (*flow_rows)(const attn_flow_t *flow, const float *x, ptrdiff_t stride, int32_t rows,
-                    float *mapped, ptrdiff_t mapped_stride, float *sums, const float *other,
-                    float *factor, float *conserved);
+  /// Rows of features by SIGMOID or ELU1, zeros up to whole vectors, 64-byte aligned, and their sums,
+  /// added to; unless it is NULL, their `balance` too. Rows are written past the caches.
+  void (*map_rows)(const attn_row_op_t *map, const float *x, ptrdiff_t stride, int32_t rows,
+                   float *mapped, ptrdiff_t mapped_stride, float *sums,
+                   const attn_balance_t *balance);
   /// Causal flow attention: features of the rows `first ...` of a head, zeros up to whole vectors, and
   /// the factors of queries and of keys. `state` [4][width padded to 16], 64-byte aligned, then one
   /// float, is carried on; the row 0 begins it.

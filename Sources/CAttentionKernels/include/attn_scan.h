@@ -60,6 +60,9 @@ typedef struct {
   float input_scale;        ///< x' = input_scale * x ahead of a projection
   float feature_eps;        ///< added to every feature of RELU and EXP
   int32_t normalised;       ///< non-zero: output divided by (q'.z + denominator_eps)
+  /// `output`, normalised, STEP of rows that are features in whole vectors, scaled at most: non-zero:
+  /// output multiplied by the sigmoid of (q' + denominator_eps).z instead, q' not scaled (flow attention)
+  int32_t allocates;
   int32_t sums_values;      ///< non-zero: a state has the sum of its values too
   int32_t shares;           ///< `scan`, STEP: non-zero: queries are divided by z, channel by channel
   float denominator_eps;

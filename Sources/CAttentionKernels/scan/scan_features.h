@@ -17,6 +17,9 @@ typedef enum {
   SCAN_MAP_SOFTMAX,
 } scan_map_t;
 
+/// Inputs, values, outputs and tables that the next call begins with.
+enum { SCAN_LATER = 4 };
+
 /// What a feature step does; constant in every kernel.
 enum {
   SCAN_KEYS = 1,     ///< maps key rows
@@ -50,7 +53,27 @@ typedef struct {
   const char *v_fetched;       // row of v fetched along with the key, or with a query alone
   char *o_fetched;             // row of o, along with the query
   ptrdiff_t v_stride, o_stride;  // bytes
+  // With the last block, which leaves nothing to map, what the next call begins with: rows left, where
+  // they and what belongs to them stand, and bytes between rows of each.
+  int32_t later_rows;
+  const char *later[SCAN_LATER];
+  ptrdiff_t later_stride[SCAN_LATER];
 } scan_cursor_t;
+
+/// Fetches a vector of each row that the next call begins with.
+SCAN_INLINE void scan_fetch_later(scan_cursor_t *c) {
+  if (c->later_rows == 0) return;
+  SCAN_UNROLL_ALL
+  for (int i = 0; i < SCAN_LATER; ++i) {
+    __builtin_prefetch(c->later[i] + c->column * (ptrdiff_t)sizeof(float));
+  }
+  c->column += SCAN_LANES;
+  if (c->column < c->fetched) return;
+  c->column = 0;
+  c->later_rows -= 1;
+  SCAN_UNROLL_ALL
+  for (int i = 0; i < SCAN_LATER; ++i) c->later[i] += c->later_stride[i];
+}
 
 SCAN_INLINE vec scan_map(const scan_cursor_t *c, vec x, const float *shift, float eps,
                          scan_map_t map) {
@@ -236,9 +259,17 @@ SCAN_INLINE void scan_advance(scan_cursor_t *c, scan_map_t map, int flags) {
   if (c->column >= c->features) scan_next_row(c, map, flags);
 }
 
+/// Whether rows are taken as they come, so that nobody else has fetched them.
+SCAN_INLINE int scan_comes_raw(scan_map_t map) {
+  return map == SCAN_MAP_STEP || map == SCAN_MAP_FACTOR;
+}
+
 /// Maps the next vector of the block, if one is left.
 SCAN_INLINE void scan_step(scan_cursor_t *c, scan_map_t map, int flags) {
-  if (c->rows_left == 0) return;
+  if (c->rows_left == 0) {
+    if (scan_comes_raw(map)) scan_fetch_later(c);
+    return;
+  }
   if (flags & SCAN_KEYS) scan_step_keys(c, map, flags);
   if (flags & SCAN_QUERIES) scan_step_queries(c, map, flags);
   scan_advance(c, map, flags);

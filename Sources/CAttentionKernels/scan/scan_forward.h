@@ -82,13 +82,38 @@ static inline int32_t scan_rows_ahead(const attn_scan_plan_t *plan, int32_t bloc
   return plan->map == ATTN_SCAN_STEP ? SCAN_NEAR : block;
 }
 
+/// Has a cursor fetch the first block of the rows after a call: inputs `x`, of a table of a step, and of
+/// values and outputs; NULL where there are none.
+static inline void scan_cursor_later(scan_cursor_t *c, const scan_call_t *call, const float *x,
+                                     ptrdiff_t stride, const attn_scan_step_t *step,
+                                     const float *values, const float *outputs) {
+  const attn_scan_rows_t *rows = call->rows;
+  const int32_t next = call->first + call->count;
+  const float *table = scan_table(step, next);
+  const float *from[SCAN_LATER] = {x ? x + next * stride : NULL, table,
+                                   values ? values + next * rows->v_stride : NULL,
+                                   outputs ? outputs + next * rows->o_stride : NULL};
+  const ptrdiff_t strides[SCAN_LATER] = {stride, step->table_stride, rows->v_stride, rows->o_stride};
+  c->later_rows = SCAN_BLOCK;
+  c->column = 0;
+  for (int i = 0; i < SCAN_LATER; ++i) {
+    // Instead of nothing, a row that is in the caches anyway.
+    c->later[i] = (const char *)(from[i] ? from[i] : call->state);
+    c->later_stride[i] = from[i] ? strides[i] * (ptrdiff_t)sizeof(float) : 0;
+  }
+}
+
 /// Points a cursor at the keys `start ..< start + tokens` of the call; their features go to buffer
 /// `parity`.
 SCAN_INLINE void scan_cursor_keys(scan_cursor_t *c, const scan_call_t *call, int32_t start,
                                   int32_t tokens, int32_t block, int parity) {
   const attn_scan_rows_t *rows = call->rows;
   c->rows_left = tokens;
-  if (tokens <= 0) return;
+  if (tokens <= 0) {
+    scan_cursor_later(c, call, rows->k_next ? NULL : rows->k, rows->k_stride, &rows->k_step,
+                      rows->v, NULL);
+    return;
+  }
   c->k = rows->k + (call->first + start) * rows->k_stride;
   c->k_stride = rows->k_stride;
   c->k_ahead = scan_rows_ahead(call->plan, block) * rows->k_stride * (ptrdiff_t)sizeof(float);
@@ -127,7 +152,11 @@ SCAN_INLINE void scan_cursor_queries(scan_cursor_t *c, const scan_call_t *call, 
                                      int32_t tokens, int32_t block, int parity) {
   const attn_scan_rows_t *rows = call->rows;
   c->rows_left = tokens;
-  if (tokens <= 0) return;
+  if (tokens <= 0) {
+    scan_cursor_later(c, call, rows->q_next ? NULL : rows->q, rows->q_stride, &rows->q_step,
+                      rows->v_next, rows->o);
+    return;
+  }
   c->q = rows->q + (call->first + start) * rows->q_stride;
   c->q_stride = rows->q_stride;
   c->q_ahead = scan_rows_ahead(call->plan, block) * rows->q_stride * (ptrdiff_t)sizeof(float);

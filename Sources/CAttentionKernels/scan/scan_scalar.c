@@ -200,6 +200,11 @@ static void scan_read(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows
   }
   scan_turn_row(plan, &rows->q_step, token, f);
   float factor = plan->normalised ? 1 / (denominator + plan->denominator_eps) : plan->output_scale;
+  if (plan->allocates) {
+    float flow = 0;
+    for (int32_t r = 0; r < plan->feature_dim; ++r) flow += (q[r] + plan->denominator_eps) * z[r];
+    factor = 1 / (1 + expf(-flow));
+  }
   if (rows->owed) {
     float *owed = rows->owed + token * (ptrdiff_t)ATTN_SCAN_OWED;
     owed[0] = denominator;

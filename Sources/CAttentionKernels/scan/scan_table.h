@@ -151,7 +151,7 @@ static inline void scan_finish(const attn_scan_plan_t *plan, float *state, int32
 /// Whether queries are only scaled, so that their outputs may be instead, and stand in whole vectors.
 static inline int scan_scales_only(const attn_scan_plan_t *plan, const attn_scan_step_t *step) {
   return plan->map == ATTN_SCAN_STEP && step->kind == ATTN_SCAN_STEP_SCALE && !step->table
-         && plan->feature_dim % SCAN_LANES == 0;
+         && (plan->allocates || plan->feature_dim % SCAN_LANES == 0);
 }
 
 static inline void scan_output(const attn_scan_plan_t *plan, const attn_scan_rows_t *rows,

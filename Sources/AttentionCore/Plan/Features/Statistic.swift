@@ -35,8 +35,8 @@ public enum Statistic: Hashable, Sendable {
 
   /// Passes over queries and over keys, and exponentials of all of them.
   ///
-  /// Rows of flows are mapped once, for the products too: their exponentials belong to the map. So are
-  /// keys that are weighed, but for the sample.
+  /// Rows are mapped once, for the products too: their exponentials belong to the map, but for those of a
+  /// sample of keys.
   func passes(shape: AttentionShape) -> StatisticPasses {
     let queries = shape.batch * shape.queryHeads * shape.queryLength
     let keys = shape.batch * shape.keyValueHeads * shape.keyLength
@@ -59,7 +59,7 @@ public enum Statistic: Hashable, Sendable {
     case .similarityToMeanQuery:
       let sampled = shape.batch * shape.queryHeads * min(shape.keyLength, Self.sampledKeys)
       return StatisticPasses(
-        queryRows: queries, keyRows: sampled, exponentials: (queries + sampled) * width + own,
+        queryRows: queries, keyRows: sampled, exponentials: sampled * width + own,
         elementwise: queries * width + own, products: 2 * (own + sampled) * width)
     case .flow:
       // Every row is read once; without causality the last pass goes beside the products. Two products
