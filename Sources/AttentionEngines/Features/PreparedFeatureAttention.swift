@@ -72,8 +72,8 @@ final class PreparedFeatureAttention: PreparedAttention, @unchecked Sendable {
     let stride = FeatureScratch.stride(
       [queryPrograms, keyPrograms] + [gates?.programs].compactMap { $0 })
     leavesSteps = Self.leaveSteps(
-      stage, queryPrograms, keyPrograms, areMapped: store.queries.isMapped, areMade: causalFlow != nil,
-      isCausal: shape.isCausal)
+      stage, queryPrograms, keyPrograms, areMapped: store.queries.isMapped,
+      areMade: causalFlow != nil, isCausal: shape.isCausal)
     precondition(
       !store.weighsKeys || leavesSteps && keyPrograms.stepCount == 0,
       "keys that are weighed are turned and multiplied beside the products")
