@@ -189,75 +189,13 @@ static inline __attribute__((always_inline)) void exp2_each(__m512 *x, int count
   SIDE_BY_SIDE x[i] = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x[i]), part[i]));
 }
 
-/// e^(scale x) to 4.2e-7 relative; 2^-126 below, 2^127 above.
+/// What e^(scale x) is the product of, to 6.2e-7 relative, left in `x` and `power`, so that the product
+/// joins the sum that it belongs to; 2^-123 below, 2^127 above.
 ///
 /// With scale = log2(e) x = i / 16 + f and |f| <= 1/32: 2^(i mod 16 / 16) by a permute, whose table makes
-/// up for the bits of i mod 16 where i is added to the exponent; 2^f by a quadratic (minimax with
-/// constant term 1). Passes over rows are bound by the number of instructions, so that the product
-/// with log2(e) is a part of both sums that it belongs to.
-static inline __attribute__((always_inline)) void exp_each(__m512 *x, float scale, int is_below,
-                                                           int count) {
-  const __m512 magic = _mm512_set1_ps(0x1.8p+19f), base = _mm512_set1_ps(scale * 0x1.715476p+0f);
-  const __m512i table = _mm512_setr_epi32(
-      0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3,
-      0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
-      0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c,
-      0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d);
-  // The second operand is what a NaN comes through.
-  const float most = 127.0f / 0x1.715476p+0f, least = -126.0f / 0x1.715476p+0f;
-  const __m512 low = _mm512_set1_ps(scale < 0 ? -most : least);
-  const __m512 high = _mm512_set1_ps(scale < 0 ? -least : most);
-  __m512 f[SIDE_BY_SIDE_VECTORS], slope[SIDE_BY_SIDE_VECTORS];
-  __m512i part[SIDE_BY_SIDE_VECTORS], power[SIDE_BY_SIDE_VECTORS];
-  SIDE_BY_SIDE x[i] = _mm512_max_ps(low, x[i]);
-  SIDE_BY_SIDE if (scale < 0 || !is_below) x[i] = _mm512_min_ps(high, x[i]);
-  SIDE_BY_SIDE f[i] = _mm512_fmadd_ps(x[i], base, magic);
-  SIDE_BY_SIDE part[i] = _mm512_castps_si512(f[i]);
-  SIDE_BY_SIDE f[i] = _mm512_sub_ps(f[i], magic);
-  SIDE_BY_SIDE power[i] = _mm512_permutexvar_epi32(part[i], table);
-  SIDE_BY_SIDE part[i] = _mm512_slli_epi32(part[i], 19);
-  SIDE_BY_SIDE f[i] = _mm512_fmsub_ps(x[i], base, f[i]);
-  SIDE_BY_SIDE power[i] = _mm512_add_epi32(power[i], part[i]);
-  SIDE_BY_SIDE slope[i] = _mm512_fmadd_ps(f[i], _mm512_set1_ps(0.2402265f),
-                                          _mm512_set1_ps(0.6931879f));
-  SIDE_BY_SIDE x[i] = _mm512_castsi512_ps(power[i]);
-  SIDE_BY_SIDE f[i] = _mm512_mul_ps(f[i], slope[i]);
-  SIDE_BY_SIDE x[i] = _mm512_fmadd_ps(f[i], x[i], x[i]);
-}
-
-static inline __attribute__((always_inline)) __m512 exp_one(__m512 x, float scale, int is_below) {
-  exp_each(&x, scale, is_below, 1);
-  return x;
-}
-
-/// log2(x) for normal x >= 1, to 6e-8 absolute and the rounding of the result: the mantissa is
-/// (1 + r) c with c at the middle of one of 32 parts.
-static inline __attribute__((always_inline)) void log2_each(__m512 *x, int count) {
-  const log2_table_t table = log2_table();
-  __m512 r[SIDE_BY_SIDE_VECTORS], y[SIDE_BY_SIDE_VECTORS], whole[SIDE_BY_SIDE_VECTORS];
-  __m512i part[SIDE_BY_SIDE_VECTORS];
-  SIDE_BY_SIDE part[i] = _mm512_srli_epi32(_mm512_castps_si512(x[i]), 18);
-  SIDE_BY_SIDE r[i] = _mm512_getmant_ps(x[i], _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero);
-  SIDE_BY_SIDE y[i] = _mm512_permutex2var_ps(table.inverse[0], part[i], table.inverse[1]);
-  SIDE_BY_SIDE whole[i] = _mm512_getexp_ps(x[i]);
-  SIDE_BY_SIDE r[i] = _mm512_fmadd_ps(r[i], y[i], _mm512_set1_ps(-1.0f));
-  SIDE_BY_SIDE x[i] = _mm512_permutex2var_ps(table.logarithm[0], part[i], table.logarithm[1]);
-  SIDE_BY_SIDE y[i] = _mm512_fmadd_ps(r[i], _mm512_set1_ps(LOG2_CUBE), _mm512_set1_ps(LOG2_SQUARE));
-  SIDE_BY_SIDE whole[i] = _mm512_add_ps(whole[i], x[i]);
-  SIDE_BY_SIDE y[i] = _mm512_fmadd_ps(r[i], y[i], _mm512_set1_ps(LOG2_SLOPE));
-  SIDE_BY_SIDE x[i] = _mm512_fmadd_ps(r[i], y[i], whole[i]);
-}
-
-static inline __attribute__((always_inline)) void reciprocal_each(__m512 *x, int count) {
-  __m512 y[SIDE_BY_SIDE_VECTORS], rest[SIDE_BY_SIDE_VECTORS];
-  SIDE_BY_SIDE y[i] = _mm512_rcp14_ps(x[i]);
-  SIDE_BY_SIDE rest[i] = _mm512_fnmadd_ps(x[i], y[i], _mm512_set1_ps(1.0f));
-  SIDE_BY_SIDE x[i] = _mm512_fmadd_ps(y[i], rest[i], y[i]);
-}
-
-/// What e^(scale x) is the product of, to 6.2e-7 relative, left in `x` and `power`: 2^f = c ((f + a)^2 + k)
-/// is the minimax quadratic of three terms, and the table of 2^(i mod 16 / 16) has c in it. Their product
-/// joins the sum that it belongs to. 2^-123 below, since c is 0.24, and 2^127 above.
+/// up for the bits of i mod 16 where i is added to the exponent; 2^f = c ((f + a)^2 + k), the minimax
+/// quadratic, whose c = 0.24 is in the table. Passes over rows are bound by the number of instructions, so
+/// that the product with log2(e) is a part of both sums that it belongs to.
 static inline __attribute__((always_inline)) void exp_factors(__m512 *x, __m512 *power, float scale,
                                                               int is_below, int count) {
   const __m512 magic = _mm512_set1_ps(0x1.8p+19f), base = _mm512_set1_ps(scale * 0x1.715476p+0f);
@@ -284,6 +222,37 @@ static inline __attribute__((always_inline)) void exp_factors(__m512 *x, __m512 
   SIDE_BY_SIDE f[i] = _mm512_add_ps(f[i], _mm512_set1_ps(0x1.715cc8p+0f));
   SIDE_BY_SIDE power[i] = _mm512_castsi512_ps(bits[i]);
   SIDE_BY_SIDE x[i] = _mm512_fmadd_ps(f[i], f[i], _mm512_set1_ps(0x1.0a624cp+1f));
+}
+
+static inline __attribute__((always_inline)) __m512 exp_one(__m512 x, float scale, int is_below) {
+  __m512 power;
+  exp_factors(&x, &power, scale, is_below, 1);
+  return _mm512_mul_ps(x, power);
+}
+
+/// log2(x) for normal x >= 1, to 6e-8 absolute and the rounding of the result: the mantissa is
+/// (1 + r) c with c at the middle of one of 32 parts.
+static inline __attribute__((always_inline)) void log2_each(__m512 *x, int count) {
+  const log2_table_t table = log2_table();
+  __m512 r[SIDE_BY_SIDE_VECTORS], y[SIDE_BY_SIDE_VECTORS], whole[SIDE_BY_SIDE_VECTORS];
+  __m512i part[SIDE_BY_SIDE_VECTORS];
+  SIDE_BY_SIDE part[i] = _mm512_srli_epi32(_mm512_castps_si512(x[i]), 18);
+  SIDE_BY_SIDE r[i] = _mm512_getmant_ps(x[i], _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero);
+  SIDE_BY_SIDE y[i] = _mm512_permutex2var_ps(table.inverse[0], part[i], table.inverse[1]);
+  SIDE_BY_SIDE whole[i] = _mm512_getexp_ps(x[i]);
+  SIDE_BY_SIDE r[i] = _mm512_fmadd_ps(r[i], y[i], _mm512_set1_ps(-1.0f));
+  SIDE_BY_SIDE x[i] = _mm512_permutex2var_ps(table.logarithm[0], part[i], table.logarithm[1]);
+  SIDE_BY_SIDE y[i] = _mm512_fmadd_ps(r[i], _mm512_set1_ps(LOG2_CUBE), _mm512_set1_ps(LOG2_SQUARE));
+  SIDE_BY_SIDE whole[i] = _mm512_add_ps(whole[i], x[i]);
+  SIDE_BY_SIDE y[i] = _mm512_fmadd_ps(r[i], y[i], _mm512_set1_ps(LOG2_SLOPE));
+  SIDE_BY_SIDE x[i] = _mm512_fmadd_ps(r[i], y[i], whole[i]);
+}
+
+static inline __attribute__((always_inline)) void reciprocal_each(__m512 *x, int count) {
+  __m512 y[SIDE_BY_SIDE_VECTORS], rest[SIDE_BY_SIDE_VECTORS];
+  SIDE_BY_SIDE y[i] = _mm512_rcp14_ps(x[i]);
+  SIDE_BY_SIDE rest[i] = _mm512_fnmadd_ps(x[i], y[i], _mm512_set1_ps(1.0f));
+  SIDE_BY_SIDE x[i] = _mm512_fmadd_ps(y[i], rest[i], y[i]);
 }
 
 /// 1 / (1 + e^-x).

@@ -270,13 +270,6 @@ static float f_exponentials(float *values, int64_t count, float shift) {
   return f_sum(sum);
 }
 
-static void f_sigmoids(float *values, int64_t count, float factor) {
-  for (int64_t i = 0; i < count; i += FEATURE_LANES) {
-    int32_t left = count - i > FEATURE_LANES ? FEATURE_LANES : (int32_t)(count - i);
-    f_store_first(values + i, left, f_sigmoid(f_set1(factor) * f_load_first(values + i, left)));
-  }
-}
-
 static float f_largest_of(const float *values, int64_t count) {
   vec16 largest = f_set1(-__builtin_inff());
   for (int64_t i = 0; i < count; i += FEATURE_LANES) {

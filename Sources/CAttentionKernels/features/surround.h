@@ -21,11 +21,11 @@ static void f_gelu_all(float *x, int64_t count) {
   {                                                                                      \
     .apply = f_apply, .column_max = f_column_max, .column_sum = f_column_sum,            \
     .row_dots = f_row_dots, .largest_norm = f_largest_norm, .moments = f_moments,        \
-    .exponentials = f_exponentials, .sigmoids = f_sigmoids, .largest = f_largest_of,     \
+    .exponentials = f_exponentials, .largest = f_largest_of,                             \
     .gaussians = f_gaussians, .scale_rows = f_scale_rows,                                \
     .divide_rows = f_divide_rows, .normalise_rows = f_normalise_rows,                    \
     .gate_rows = f_gate_rows, .rows_below = f_rows_below,                                \
-    .row_factors = f_row_factors, .balance_rows = f_balance_rows,                       \
+    .row_factors = f_row_factors, .balance_rows = f_balance_rows,                        \
     .map_rows = f_map_rows, .causal_flow = f_causal_flow, .depthwise = f_depthwise,      \
     .gelu = f_gelu_all, .gather = f_gather, .scatter = f_scatter,                        \
   }

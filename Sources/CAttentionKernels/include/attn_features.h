@@ -120,8 +120,6 @@ typedef struct {
   float (*moments)(const float *x, ptrdiff_t stride, int32_t rows, int32_t width, double *sums);
   /// values[i] = e^(values[i] - shift); returns their sum.
   float (*exponentials)(float *values, int64_t count, float shift);
-  /// values[i] = 1 / (1 + e^(-factor values[i])).
-  void (*sigmoids)(float *values, int64_t count, float factor);
   /// The largest of `count` values, -inf for none.
   float (*largest)(const float *values, int64_t count);
   /// scores[row][i] = e^(scores[row][i] - by_row[row] - by_column[i]).
