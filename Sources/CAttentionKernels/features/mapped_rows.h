@@ -6,15 +6,6 @@
 
 // Rows that are mapped once, ahead of everything, for statistics and products alike.
 
-/// The map of one row, whose vectors go side by side.
-FEATURE_INLINE void f_map_each(vec16 *x, attn_row_kind_t kind) {
-  if (kind == ATTN_ROW_SIGMOID) {
-    f_sigmoid_each(x, FEATURE_COLUMNS);
-  } else {
-    f_elu1_each(x, FEATURE_COLUMNS);
-  }
-}
-
 /// Rows of `FEATURE_COLUMNS` whole vectors, sixteen at a time; returns how many have been done.
 FEATURE_INLINE int32_t f_map_sixteens(attn_row_kind_t kind, const float *x, ptrdiff_t stride,
                                       int32_t rows, float *mapped, ptrdiff_t mapped_stride,
@@ -36,7 +27,7 @@ FEATURE_INLINE int32_t f_map_sixteens(attn_row_kind_t kind, const float *x, ptrd
         __builtin_prefetch(from + FEATURE_LANES * stride + j * FEATURE_LANES);
         y[j] = f_load(from + j * FEATURE_LANES);
       }
-      f_map_each(y, kind);
+      f_map_held(y, f_set1(0.0f), kind);
       FEATURE_UNROLL for (int j = 0; j < columns; ++j) {
         sum[j] += y[j];
         f_stream(mapped + (t + i) * mapped_stride + j * FEATURE_LANES, y[j]);

@@ -84,8 +84,8 @@ static f_turning_t f_turning(const attn_row_op_t *ops, int32_t steps, int64_t po
   return turning;
 }
 
-/// The map of one row, whose vectors go side by side.
-FEATURE_INLINE void f_turning_map(vec16 *x, vec16 plus, attn_row_kind_t kind) {
+/// RELU, ELU1 or SIGMOID of one row, whose vectors go side by side.
+FEATURE_INLINE void f_map_held(vec16 *x, vec16 plus, attn_row_kind_t kind) {
   switch (kind) {
     case ATTN_ROW_ELU1: f_elu1_each(x, FEATURE_HELD); break;
     case ATTN_ROW_SIGMOID: f_sigmoid_each(x, FEATURE_HELD); break;
@@ -115,7 +115,7 @@ FEATURE_INLINE void f_turn_marked(const f_turning_t *turning, const feature_bloc
     FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
       x[j] = f_row(in, from + j * FEATURE_LANES, FEATURE_LANES);
     }
-    f_turning_map(x, plus, kind);
+    f_map_held(x, plus, kind);
     FEATURE_UNROLL for (int j = 0; j < vectors; ++j) {
       if (turns || turning->factor) x[j] *= before;
       if (queries) {

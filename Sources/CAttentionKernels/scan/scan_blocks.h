@@ -98,9 +98,10 @@ SCAN_INLINE void scan_accumulate_blocks(const scan_call_t *call, scan_map_t map,
 /// Multiplies `scales` of a block by the allocation of its rows, sigmoids of what flows into them.
 SCAN_INLINE void scan_allocate(const scan_call_t *call, const float *scales, float *factor) {
   const float *z = scan_normaliser(call->plan, call->state);
-  float guard = 0;
-  for (int32_t r = 0; r < call->plan->feature_dim; ++r) guard += z[r];
-  const vec rest = vec_set1(guard * call->plan->denominator_eps);
+  vec sum = vec_zero();
+  // It is zero beyond the features.
+  for (int32_t r = 0; r < call->plan->feature_dim; r += SCAN_LANES) sum = vec_add(sum, vec_load(z + r));
+  const vec rest = vec_set1(vec_sum(sum) * call->plan->denominator_eps);
   for (int32_t t = 0; t < SCAN_BLOCK; t += SCAN_LANES) {
     vec share = scan_sigmoid(vec_add(vec_load(factor + t), rest));
     vec_store(factor + t, vec_mul(vec_load(scales + t), share));
@@ -121,7 +122,7 @@ SCAN_INLINE void scan_output_factors(const scan_call_t *call, int32_t start, int
   float scales[SCAN_BLOCK];
   for (int32_t t = 0; t < SCAN_BLOCK; ++t) scales[t] = constant;
   for (int32_t t = 0; t < tokens && rows; ++t) scales[t] *= rows[call->first + start + t];
-  if (flags & SCAN_NORM && call->plan->allocates) {
+  if ((flags & SCAN_NORM) && call->plan->allocates) {
     scan_allocate(call, scales, factor);
     return;
   }

@@ -148,7 +148,8 @@ static inline void scan_finish(const attn_scan_plan_t *plan, float *state, int32
   }
 }
 
-/// Whether queries are only scaled, so that their outputs may be instead, and stand in whole vectors.
+/// Whether queries are only scaled, so that their outputs may be instead, and stand in whole vectors, as
+/// rows of any width do that are allocated to.
 static inline int scan_scales_only(const attn_scan_plan_t *plan, const attn_scan_step_t *step) {
   return plan->map == ATTN_SCAN_STEP && step->kind == ATTN_SCAN_STEP_SCALE && !step->table
          && (plan->allocates || plan->feature_dim % SCAN_LANES == 0);
