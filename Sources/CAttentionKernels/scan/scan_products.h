@@ -4,8 +4,9 @@
 
 #include "scan_features.h"
 
-/// Multiply-add steps (tokens or features) between two feature steps.
-enum { SCAN_UNROLL = 4 };
+/// Multiply-add steps (tokens or features) between two feature steps, and those at the end of a tile of
+/// outputs that go row by row.
+enum { SCAN_UNROLL = 4, SCAN_ENDS = 2 };
 
 /// Rows of S, about, that a block of ready queries is multiplied with before the next ones: they
 /// stay in the nearest cache.
@@ -122,6 +123,38 @@ SCAN_INLINE void scan_update_panel(scan_work_t *work, float *s, const float *k, 
   work->next = w.next;
 }
 
+/// The last steps of a tile of outputs, row by row: a row is scaled and stored beside the products of
+/// those after it.
+SCAN_INLINE void scan_end_tile(const scan_work_t *w, scan_tile_t *tile, float *o,
+                               ptrdiff_t o_stride, const float *q, const float *s,
+                               const float *factor, int rows, int vectors) {
+  vec last[SCAN_ENDS][SCAN_PANEL];
+  SCAN_UNROLL_ALL
+  for (int u = 0; u < SCAN_ENDS; ++u) {
+    SCAN_UNROLL_ALL
+    for (int j = 0; j < vectors; ++j) {
+      last[u][j] = vec_load(s + u * w->state_stride + j * SCAN_LANES);
+    }
+  }
+  SCAN_UNROLL_ALL
+  for (int i = 0; i < rows; ++i) {
+    vec *row = tile->at[i], scale = vec_set1(factor ? factor[i] : 1);
+    SCAN_UNROLL_ALL
+    for (int u = 0; u < SCAN_ENDS; ++u) {
+      vec scalar = vec_set1(q[i * w->feature_stride + u]);
+      SCAN_UNROLL_ALL
+      for (int j = 0; j < vectors; ++j) row[j] = vec_fma(scalar, last[u][j], row[j]);
+    }
+    SCAN_UNROLL_ALL
+    for (int j = 0; j < vectors; ++j) SCAN_PIN(row[j]);
+    SCAN_UNROLL_ALL
+    for (int j = 0; j < vectors; ++j) {
+      vec_store(o + i * o_stride + j * SCAN_LANES, vec_mul(row[j], scale));
+    }
+    SCAN_KEEP_ORDER;
+  }
+}
+
 /// `rows` rows of one panel of O = (O +) Q' S, times a factor per row (if there is one).
 SCAN_INLINE void scan_output_tile(scan_work_t *w, float *o, ptrdiff_t o_stride, const float *q,
                                   const float *s, const float *factor, int adds, scan_map_t map,
@@ -138,7 +171,7 @@ SCAN_INLINE void scan_output_tile(scan_work_t *w, float *o, ptrdiff_t o_stride, 
     }
   }
   // S and the features are zero up to a multiple of SCAN_UNROLL.
-  for (int32_t r = 0; r < w->features; r += SCAN_UNROLL) {
+  for (int32_t r = SCAN_UNROLL; r < w->features; r += SCAN_UNROLL) {
     SCAN_UNROLL_ALL
     for (int u = 0; u < SCAN_UNROLL; ++u) {
       scan_rank1(&tile, q + u, w->feature_stride, s, rows, vectors);
@@ -149,13 +182,12 @@ SCAN_INLINE void scan_output_tile(scan_work_t *w, float *o, ptrdiff_t o_stride, 
     scan_interleave(&w->next, map, flags);
   }
   SCAN_UNROLL_ALL
-  for (int i = 0; i < rows; ++i) {
-    vec scale = vec_set1(factor ? factor[i] : 1);
-    SCAN_UNROLL_ALL
-    for (int j = 0; j < vectors; ++j) {
-      vec_store(o + i * o_stride + j * SCAN_LANES, vec_mul(tile.at[i][j], scale));
-    }
+  for (int u = 0; u < SCAN_UNROLL - SCAN_ENDS; ++u, ++q, s += w->state_stride) {
+    scan_rank1(&tile, q, w->feature_stride, s, rows, vectors);
   }
+  scan_tile_pin(&tile, rows, vectors);
+  scan_interleave(&w->next, map, flags);
+  scan_end_tile(w, &tile, o, o_stride, q, s, factor, rows, vectors);
 }
 
 /// One column panel of O = Q' S for `tokens` rows, times a factor per row.
