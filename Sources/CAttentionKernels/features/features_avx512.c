@@ -190,7 +190,7 @@ static inline __attribute__((always_inline)) void exp2_each(__m512 *x, int count
 }
 
 /// What e^(scale x) is the product of, to 6.2e-7 relative, left in `x` and `power`, so that the product
-/// joins the sum that it belongs to; 2^-123 below, 2^`most` above, 0 where exponents are not positive.
+/// joins the sum that it belongs to; 2^-123 below, 2^`most` above, where 0 says that none is above 1.
 ///
 /// With scale = log2(e) x = i / 16 + f and |f| <= 1/32: 2^(i mod 16 / 16) by a permute, whose table makes
 /// up for the bits of i mod 16 where i is added to the exponent; 2^f = c ((f + a)^2 + k), the minimax
@@ -256,7 +256,7 @@ static inline __attribute__((always_inline)) void reciprocal_each(__m512 *x, int
 }
 
 /// Reciprocals of two vectors by one division, of their product: less work for the multiply-adds than
-/// an estimate and a step of Newton's for each.
+/// an estimate and a step of Newton's for each. A NaN takes its lane of the other one along.
 static inline __attribute__((always_inline)) void reciprocal_pair(__m512 *x) {
   __m512 both = _mm512_div_ps(_mm512_set1_ps(1.0f), _mm512_mul_ps(x[0], x[1]));
   __m512 first = _mm512_mul_ps(both, x[1]);

@@ -19,6 +19,8 @@ enum {
   SCAN_LANES = 8,
   SCAN_PANEL = 3,
   SCAN_TALL = 1,
+  // Registers hold the accumulators and no row of S besides.
+  SCAN_ENDS = 0,
   SCAN_RECURRENT_PANEL = 2,
   SCAN_PROJECT_ROWS = 6,
   SCAN_PROJECT_VECTORS = 2,

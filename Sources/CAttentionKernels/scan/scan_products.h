@@ -4,9 +4,8 @@
 
 #include "scan_features.h"
 
-/// Multiply-add steps (tokens or features) between two feature steps, and those at the end of a tile of
-/// outputs that go row by row.
-enum { SCAN_UNROLL = 4, SCAN_ENDS = 2 };
+/// Multiply-add steps (tokens or features) between two feature steps.
+enum { SCAN_UNROLL = 4 };
 
 /// Rows of S, about, that a block of ready queries is multiplied with before the next ones: they
 /// stay in the nearest cache.
@@ -123,12 +122,12 @@ SCAN_INLINE void scan_update_panel(scan_work_t *work, float *s, const float *k, 
   work->next = w.next;
 }
 
-/// The last steps of a tile of outputs, row by row: a row is scaled and stored beside the products of
-/// those after it.
+/// The last SCAN_ENDS steps of a tile of outputs, row by row: a row is scaled and stored beside the
+/// products of those after it.
 SCAN_INLINE void scan_end_tile(const scan_work_t *w, scan_tile_t *tile, float *o,
                                ptrdiff_t o_stride, const float *q, const float *s,
                                const float *factor, int rows, int vectors) {
-  vec last[SCAN_ENDS][SCAN_PANEL];
+  vec last[SCAN_ENDS > 0 ? SCAN_ENDS : 1][SCAN_PANEL];
   SCAN_UNROLL_ALL
   for (int u = 0; u < SCAN_ENDS; ++u) {
     SCAN_UNROLL_ALL
@@ -146,12 +145,11 @@ SCAN_INLINE void scan_end_tile(const scan_work_t *w, scan_tile_t *tile, float *o
       for (int j = 0; j < vectors; ++j) row[j] = vec_fma(scalar, last[u][j], row[j]);
     }
     SCAN_UNROLL_ALL
-    for (int j = 0; j < vectors; ++j) SCAN_PIN(row[j]);
+    for (int j = 0; j < vectors && SCAN_ENDS > 0; ++j) SCAN_PIN(row[j]);
     SCAN_UNROLL_ALL
     for (int j = 0; j < vectors; ++j) {
       vec_store(o + i * o_stride + j * SCAN_LANES, vec_mul(row[j], scale));
     }
-    SCAN_KEEP_ORDER;
   }
 }
 
@@ -171,7 +169,7 @@ SCAN_INLINE void scan_output_tile(scan_work_t *w, float *o, ptrdiff_t o_stride, 
     }
   }
   // S and the features are zero up to a multiple of SCAN_UNROLL.
-  for (int32_t r = SCAN_UNROLL; r < w->features; r += SCAN_UNROLL) {
+  for (int32_t r = SCAN_ENDS > 0 ? SCAN_UNROLL : 0; r < w->features; r += SCAN_UNROLL) {
     SCAN_UNROLL_ALL
     for (int u = 0; u < SCAN_UNROLL; ++u) {
       scan_rank1(&tile, q + u, w->feature_stride, s, rows, vectors);
@@ -181,12 +179,14 @@ SCAN_INLINE void scan_output_tile(scan_work_t *w, float *o, ptrdiff_t o_stride, 
     q += SCAN_UNROLL;
     scan_interleave(&w->next, map, flags);
   }
-  SCAN_UNROLL_ALL
-  for (int u = 0; u < SCAN_UNROLL - SCAN_ENDS; ++u, ++q, s += w->state_stride) {
-    scan_rank1(&tile, q, w->feature_stride, s, rows, vectors);
+  if (SCAN_ENDS > 0) {
+    SCAN_UNROLL_ALL
+    for (int u = 0; u < SCAN_UNROLL - SCAN_ENDS; ++u, ++q, s += w->state_stride) {
+      scan_rank1(&tile, q, w->feature_stride, s, rows, vectors);
+    }
+    scan_tile_pin(&tile, rows, vectors);
+    scan_interleave(&w->next, map, flags);
   }
-  scan_tile_pin(&tile, rows, vectors);
-  scan_interleave(&w->next, map, flags);
   scan_end_tile(w, &tile, o, o_stride, q, s, factor, rows, vectors);
 }
 
