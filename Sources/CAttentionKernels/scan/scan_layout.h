@@ -7,7 +7,8 @@
 #include "attn_scan.h"
 
 // Layout shared by the vector kernels of all widths. The includer provides `vec`, SCAN_LANES,
-// SCAN_PANEL (vectors of one column panel of S), SCAN_PROJECT_ROWS and SCAN_PROJECT_VECTORS.
+// SCAN_PANEL (vectors of one column panel of S), SCAN_ENDS (steps at the end of a tile of outputs that go
+// row by row), SCAN_PROJECT_ROWS and SCAN_PROJECT_VECTORS.
 
 /// Tokens per block of the non-causal kernels and upper limit of a causal block.
 enum { SCAN_BLOCK = 64, SCAN_CAUSAL_BLOCK = 32 };
