@@ -11,11 +11,11 @@ import Testing
 @Suite struct ScoreFilterTests {
   /// Every query knows the first key and little else.
   private static func problem(
-    below: String, shape: AttentionShape, sink: Float
+    below: String, keyBlock: String = "32", shape: AttentionShape, sink: Float
   ) throws -> ContractProblem {
     let item = ContractCase(
       "sparge",
-      ["queryBlock": "64", "keyBlock": "32", "cumulative": "1", "skipBelow": below])
+      ["queryBlock": "64", "keyBlock": keyBlock, "cumulative": "1", "skipBelow": below])
     let problem = try ContractProblem(item, shape: shape)
     guard case .queryKeyValue(let query, let key, _) = problem.inputs else { return problem }
     for batch in 0..<shape.batch {
@@ -35,10 +35,17 @@ import Testing
   }
 
   /// What was left out is what the rule says in Double, and counted pair by pair; values follow.
-  @Test(arguments: Contexts.single.indices, ["6", "13", "14.5"])
-  func blocksAreLeftOutAsTheRuleInDoubleSays(context: Int, below: String) throws {
+  ///
+  /// Blocks of 128 keys are more than some kernels weigh before they turn to the values.
+  @Test(
+    arguments: Contexts.single.indices,
+    [("32", "6"), ("32", "13"), ("32", "14.5"), ("128", "12"), ("128", "13")])
+  func blocksAreLeftOutAsTheRuleInDoubleSays(
+    context: Int, block: (keys: String, below: String)
+  ) throws {
     let shape = try Self.shape()
-    let problem = try Self.problem(below: below, shape: shape, sink: 16)
+    let problem = try Self.problem(
+      below: block.below, keyBlock: block.keys, shape: shape, sink: 16)
     let (output, engine) = try problem.run(Contexts.single[context])
     let selection = try #require(engine.selection)
     let reference = ReferenceProblem(

@@ -13,8 +13,9 @@ typedef struct {
   _Alignas(32) float lowest[8];   ///< every power of 2 from here down underflows
   _Alignas(32) float highest[8];  ///< far above the slack, far below overflow
   _Alignas(32) float magic[8];    ///< one unit in its last place is 1/8
+  _Alignas(32) float back[8];     ///< -magic: an operand of its own, no fifth register
   _Alignas(32) int32_t zero[8];
-  _Alignas(32) float a[8], p[8], q[8];  ///< 2^f = c (g (g^2 + p) + q) with g = f + a
+  _Alignas(32) float a[8], b[8], w[8];  ///< 2^f = c (f + a) ((f + b)^2 + w)
 } tiled_exp_constants_t;
 
 #define TILED_REPEAT8(x) {x, x, x, x, x, x, x, x}
@@ -25,10 +26,11 @@ static const tiled_exp_constants_t tiled_exp_constants = {
     TILED_REPEAT8(-127),
     TILED_REPEAT8(64),
     TILED_REPEAT8(0x1.8p20f),
+    TILED_REPEAT8(-0x1.8p20f),
     TILED_REPEAT8(0),
-    TILED_REPEAT8(0x1.716c2p+0f),
-    TILED_REPEAT8(0x1.8f7f74p+2f),
-    TILED_REPEAT8(0x1.805b1cp+2f)};
+    TILED_REPEAT8(0x1.26cf6p+1f),
+    TILED_REPEAT8(0x1.0352cap+0f),
+    TILED_REPEAT8(0x1.b302dp+2f)};
 
 /// The constants behind a pointer the compiler cannot see through: they stay in memory and leave
 /// the registers to the sums of a score tile.
@@ -38,9 +40,9 @@ TILED_INLINE const tiled_exp_constants_t *tiled_exp_operands(void) {
   return constants;
 }
 
-/// 2^x on the way: power (c 2^(i/8) at the right exponent) and g.
+/// 2^x on the way: power (c 2^(i/8) at the right exponent) and the rest f.
 typedef struct {
-  __m256 power, g;
+  __m256 power, rest;
 } tiled_exp_split_t;
 
 /// First half of 2^min(x, 64): splits x into a multiple of 1/8, looked up, and the rest
@@ -52,117 +54,109 @@ TILED_INLINE tiled_exp_split_t tiled_exp2_split(__m256 x, const tiled_exp_consta
   x = _mm256_max_ps(x, _mm256_load_ps(c->lowest));
   x = _mm256_min_ps(x, _mm256_load_ps(c->highest));
   const __m256 shifted = _mm256_add_ps(x, _mm256_load_ps(c->magic));
-  const __m256 f = _mm256_sub_ps(x, _mm256_sub_ps(shifted, _mm256_load_ps(c->magic)));
+  const __m256 f = _mm256_sub_ps(x, _mm256_add_ps(shifted, _mm256_load_ps(c->back)));
   const __m256i index = _mm256_castps_si256(shifted);
   const __m256i table = _mm256_load_si256((const __m256i *)c->table);
   const __m256i bits = _mm256_permutevar8x32_epi32(table, index);
   const __m256i power = _mm256_add_epi32(bits, _mm256_slli_epi32(index, 20));
   const __m256i clamped = _mm256_max_epi32(power, _mm256_load_si256((const __m256i *)c->zero));
-  return (tiled_exp_split_t){_mm256_castsi256_ps(clamped), _mm256_add_ps(f, _mm256_load_ps(c->a))};
+  return (tiled_exp_split_t){_mm256_castsi256_ps(clamped), f};
 }
 
-/// Second half: the minimax cubic of the rest in its depressed form. Relative error of the whole
-/// below 2.5e-7.
-TILED_INLINE __m256 tiled_exp2_join(__m256 power, __m256 g, const tiled_exp_constants_t *c) {
-  const __m256 square = _mm256_fmadd_ps(g, g, _mm256_load_ps(c->p));
-  const __m256 cubic = _mm256_fmadd_ps(g, square, _mm256_load_ps(c->q));
-  return _mm256_mul_ps(power, cubic);
+/// Second half: the minimax cubic of the rest by its real root and the quadratic that is left, which do
+/// not wait for each other. Relative error of the whole below 2.4e-7.
+TILED_INLINE __m256 tiled_exp2_join(__m256 power, __m256 rest, const tiled_exp_constants_t *c) {
+  const __m256 linear = _mm256_add_ps(rest, _mm256_load_ps(c->a));
+  const __m256 shifted = _mm256_add_ps(rest, _mm256_load_ps(c->b));
+  const __m256 quadratic = _mm256_fmadd_ps(shifted, shifted, _mm256_load_ps(c->w));
+  return _mm256_mul_ps(_mm256_mul_ps(power, linear), quadratic);
 }
 
 TILED_INLINE __m256 tiled_exp2_avx2(__m256 x, const tiled_exp_constants_t *c) {
   const tiled_exp_split_t split = tiled_exp2_split(x, c);
-  return tiled_exp2_join(split.power, split.g, c);
+  return tiled_exp2_join(split.power, split.rest, c);
 }
 
-/// The scores of a tile on their way to weights, by pairs of keys and vectors of lanes.
+/// The scores of a tile on their way to weights, key by key.
 ///
-/// A pair is split, then joined some steps of the score tile later, when the multiply-adds of the
+/// A vector is split, then joined some steps of the score tile later, when the multiply-adds of the
 /// join find their operands ready: waiting ones would hold up those of the score tile around them,
 /// which have few registers to run ahead.
 typedef struct {
   tiled_strip_t *strip;
   const float *scores;
   float *weights;
-  int32_t halves;  ///< left to do: two per pair, split and join
-  ptrdiff_t lane;
+  int32_t keys;  ///< left to do
 } tiled_raw_t;
 
-/// The pairs of `tile`, or none if it is NULL.
+/// The keys of `tile`, or none if it is NULL.
 TILED_INLINE tiled_raw_t tiled_raw(tiled_strip_t *strip, const tiled_tile_t *tile) {
-  tiled_raw_t raw = {strip, NULL, NULL, 0, 0};
-  TILED_UNROLL for (int j = 0; j < TILED_AVX2_VECTORS; ++j) {
-    _mm256_store_ps(strip->tile_denominator + 8 * j, _mm256_setzero_ps());
-  }
-  if (tile) {
-    raw.scores = tile->scores;
-    raw.weights = tile->weights;
-    raw.halves = 2 * TILED_AVX2_VECTORS * ((tile->count + 1) / 2);
-  }
-  return raw;
+  if (!tile) return (tiled_raw_t){strip, NULL, NULL, 0};
+  return (tiled_raw_t){strip, tile->scores, tile->weights, tile->count};
 }
 
-/// Splits the next pair of scores; masked ones (-inf) lead to the weight 0.
-TILED_INLINE void tiled_weigh_split(const tiled_raw_t *raw) {
+/// Splits vector `j` of a key's scores; masked ones (-inf) lead to the weight 0.
+TILED_INLINE void tiled_weigh_split(const tiled_raw_t *raw, const int j) {
   tiled_strip_t *strip = raw->strip;
-  const float *maximum = strip->maximum + raw->lane;
-  TILED_UNROLL for (int i = 0; i < 2; ++i) {
-    const tiled_exp_constants_t *constants = tiled_exp_operands();
-    const __m256 score = _mm256_load_ps(raw->scores + i * TILED_AVX2_LANES);
-    const __m256 x = _mm256_sub_ps(score, _mm256_load_ps(maximum));
-    const tiled_exp_split_t split = tiled_exp2_split(x, constants);
-    _mm256_store_ps(strip->split[2 * i], split.power);
-    _mm256_store_ps(strip->split[2 * i + 1], split.g);
-  }
+  const __m256 score = _mm256_load_ps(raw->scores + 8 * j);
+  const __m256 x = _mm256_sub_ps(score, _mm256_load_ps(strip->maximum + 8 * j));
+  const tiled_exp_split_t split = tiled_exp2_split(x, tiled_exp_operands());
+  _mm256_store_ps(strip->split[j][0], split.power);
+  _mm256_store_ps(strip->split[j][1], split.rest);
 }
 
-/// Joins the pair split last, stores the weights and adds them up.
-TILED_INLINE void tiled_weigh_join(const tiled_raw_t *raw) {
-  tiled_strip_t *strip = raw->strip;
-  float *sums = strip->tile_denominator + raw->lane;
-  const tiled_exp_constants_t *constants = tiled_exp_operands();
-  __m256 weight[2];
-  TILED_UNROLL for (int i = 0; i < 2; ++i) {
-    const __m256 power = _mm256_load_ps(strip->split[2 * i]);
-    weight[i] = tiled_exp2_join(power, _mm256_load_ps(strip->split[2 * i + 1]), constants);
-    _mm256_store_ps(raw->weights + i * TILED_AVX2_LANES, weight[i]);
-  }
-  const __m256 sum = _mm256_add_ps(weight[0], weight[1]);
-  _mm256_store_ps(sums, _mm256_add_ps(sum, _mm256_load_ps(sums)));
+/// Joins vector `j` and stores its weights.
+TILED_INLINE void tiled_weigh_join(const tiled_raw_t *raw, const int j) {
+  const float(*split)[8] = raw->strip->split[j];
+  const __m256 power = _mm256_load_ps(split[0]), rest = _mm256_load_ps(split[1]);
+  _mm256_store_ps(raw->weights + 8 * j, tiled_exp2_join(power, rest, tiled_exp_operands()));
 }
 
 TILED_INLINE void tiled_weigh_advance(tiled_raw_t *raw) {
-  const int last = raw->lane == TILED_AVX2_LANES - 8;
-  const ptrdiff_t step = last ? 8 + TILED_AVX2_LANES : 8;
-  raw->scores += step;
-  raw->weights += step;
-  raw->lane = last ? 0 : raw->lane + 8;
+  raw->scores += TILED_AVX2_LANES;
+  raw->weights += TILED_AVX2_LANES;
+  raw->keys -= 1;
 }
 
-TILED_INLINE void tiled_weigh_half(tiled_raw_t *raw) {
-  if (raw->halves % 2 == 0) {
-    tiled_weigh_split(raw);
-  } else {
-    tiled_weigh_join(raw);
+/// Weighs the keys that are left, with nothing beside them.
+TILED_INLINE void tiled_weigh_rest(tiled_raw_t *raw) {
+  while (raw->keys > 0) {
+    TILED_UNROLL for (int j = 0; j < TILED_AVX2_VECTORS; ++j) tiled_weigh_split(raw, j);
+    TILED_UNROLL for (int j = 0; j < TILED_AVX2_VECTORS; ++j) tiled_weigh_join(raw, j);
     tiled_weigh_advance(raw);
   }
-  raw->halves -= 1;
+}
+
+/// Sums of the `count` weights of each lane of vector `j`, two by two.
+TILED_INLINE __m256 tiled_weight_sum(const float *weights, int32_t count, const int j) {
+  weights += 8 * j;
+  __m256 sum = _mm256_load_ps(weights);
+  if (__builtin_expect(count == TILED_AVX2_KEYS, 1)) {
+    const float *third = weights + 2 * TILED_AVX2_LANES;
+    sum = _mm256_add_ps(sum, _mm256_load_ps(weights + TILED_AVX2_LANES));
+    return _mm256_add_ps(
+        sum, _mm256_add_ps(_mm256_load_ps(third), _mm256_load_ps(third + TILED_AVX2_LANES)));
+  }
+  for (int32_t i = 1; i < count; ++i) {
+    sum = _mm256_add_ps(sum, _mm256_load_ps(weights + i * TILED_AVX2_LANES));
+  }
+  return sum;
 }
 
 /// Adds the weights of a finished tile to the denominators, unless they are so large that a score
 /// must exceed its maximum by more than the slack: then returns non-zero.
-TILED_INLINE int tiled_raw_end(const tiled_raw_t *raw) {
-  tiled_strip_t *strip = raw->strip;
-  const __m256 most = _mm256_set1_ps(TILED_AVX2_MOST);
-  __m256 exceeds = _mm256_setzero_ps();
+TILED_INLINE int tiled_raw_end(tiled_strip_t *strip, const tiled_tile_t *tile) {
+  if (!tile) return 0;
+  __m256 sums[TILED_AVX2_VECTORS];
   TILED_UNROLL for (int j = 0; j < TILED_AVX2_VECTORS; ++j) {
-    const __m256 sum = _mm256_load_ps(strip->tile_denominator + 8 * j);
-    exceeds = _mm256_or_ps(exceeds, _mm256_cmp_ps(sum, most, _CMP_GT_OQ));
+    sums[j] = tiled_weight_sum(tile->weights, tile->count, j);
   }
+  const __m256 largest = _mm256_max_ps(_mm256_max_ps(sums[0], sums[1]), sums[2]);
+  const __m256 exceeds = _mm256_cmp_ps(largest, _mm256_set1_ps(TILED_AVX2_MOST), _CMP_GT_OQ);
   if (__builtin_expect(_mm256_movemask_ps(exceeds), 0)) return 1;
   TILED_UNROLL for (int j = 0; j < TILED_AVX2_VECTORS; ++j) {
     float *sum = strip->block_denominator + 8 * j;
-    const __m256 more = _mm256_load_ps(strip->tile_denominator + 8 * j);
-    _mm256_store_ps(sum, _mm256_add_ps(_mm256_load_ps(sum), more));
+    _mm256_store_ps(sum, _mm256_add_ps(_mm256_load_ps(sum), sums[j]));
   }
   return 0;
 }

@@ -5,8 +5,16 @@
 #include "shape_avx2.h"
 #include "tile.h"
 
+enum { TILED_AVX2_PANEL = 4 };  ///< channels
+
 /// Accumulators of an output panel: up to 4 value channels x three vectors of 8 queries.
-typedef __m256 tiled_panel_t[4][3];
+typedef __m256 tiled_panel_t[TILED_AVX2_PANEL][3];
+
+/// The line of values that a panel fetches of every tile: of which key, from which channel on.
+typedef struct {
+  int key;
+  ptrdiff_t channel;
+} tiled_panel_fetch_t;
 
 TILED_INLINE void tiled_panel_key(tiled_panel_t sums, const float *weights, const float *value,
                                   const int channels) {
@@ -21,10 +29,12 @@ TILED_INLINE void tiled_panel_key(tiled_panel_t sums, const float *weights, cons
   }
 }
 
+/// Adds a tile and, meanwhile, fetches what `fetch` says of it.
 TILED_INLINE void tiled_panel_add(tiled_panel_t sums, const tiled_tile_t *tile, ptrdiff_t channel,
-                                  const int channels) {
+                                  const tiled_panel_fetch_t *fetch, const int channels) {
   const float *weights = tile->weights;
   if (__builtin_expect(tile->count == TILED_AVX2_KEYS, 1)) {
+    __builtin_prefetch(tile->values[fetch->key] + fetch->channel, 0, 3);
     TILED_UNROLL for (int i = 0; i < TILED_AVX2_KEYS; ++i) {
       tiled_panel_key(sums, weights + i * 24, tile->values[i] + channel, channels);
     }
@@ -42,7 +52,10 @@ TILED_INLINE void tiled_panel(const tiled_view_t *view, const tiled_tile_t *tile
   TILED_UNROLL for (int c = 0; c < channels; ++c) {
     sums[c][0] = sums[c][1] = sums[c][2] = _mm256_setzero_ps();
   }
-  for (int32_t t = 0; t < count; ++t) tiled_panel_add(sums, &tiles[t], channel, channels);
+  // The four panels of a line of values fetch the next one, a key of every tile each.
+  const tiled_panel_fetch_t fetch = {(int)(channel / TILED_AVX2_PANEL % TILED_AVX2_KEYS),
+                                     channel / TILED_LINE * TILED_LINE + TILED_LINE};
+  for (int32_t t = 0; t < count; ++t) tiled_panel_add(sums, &tiles[t], channel, &fetch, channels);
   float *output = view->outputs + channel * 24;
   const int started = view->strip->output_started;
   TILED_UNROLL for (int c = 0; c < channels; ++c) {

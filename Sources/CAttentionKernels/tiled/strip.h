@@ -43,7 +43,7 @@ typedef struct {
   _Alignas(64) float tile_denominator[TILED_MAX_LANES];
   _Alignas(64) float reached[TILED_MAX_LANES];  ///< largest scores of earlier calls, if filtered
   _Alignas(64) float highest[TILED_MAX_LANES];  ///< largest scores of the call at hand, if filtered
-  _Alignas(64) float split[4][8];  ///< a pair of vectors between the two halves of exponentials
+  _Alignas(64) float split[3][2][8];  ///< vectors of a key between the two halves of exponentials
 } tiled_strip_t;
 
 /// The arrays of one strip; rows are `lanes` floats long.

@@ -24,8 +24,8 @@ static int score(const tiled_view_t *view, const tiled_tile_t *tile, const tiled
 
 static int weigh(const tiled_view_t *view, const tiled_tile_t *pending) {
   tiled_raw_t raw = tiled_raw(view->strip, pending);
-  while (raw.halves > 0) tiled_weigh_half(&raw);
-  return tiled_raw_end(&raw);
+  tiled_weigh_rest(&raw);
+  return tiled_raw_end(view->strip, pending);
 }
 
 static void scale_rows(float *rows, int32_t count, __m256 factor) {
@@ -95,11 +95,19 @@ static void avx2_load(void *memory, const float *q, ptrdiff_t q_stride, const in
   }
 }
 
+/// As many as leave a line of each one's values in level 1 (64 sets of 8 lines) for the four panels that
+/// use it: rows a multiple of 128 channels apart lie in 8 sets, of 256 channels in 4, too few for a block.
+static int32_t block_keys(ptrdiff_t value_stride) {
+  if (value_stride % 256 == 0) return TILED_BLOCK_KEYS;
+  return value_stride % 128 == 0 ? 32 : 64;
+}
+
 static const tiled_steps_t avx2_steps = {
     .lanes = LANES,
     .part_lanes = LANES,
     .tile_keys = KEYS,
-    .fetched_head_dim = 96,  // narrower rows: no gain on Zen 4
+    .block_keys = block_keys,
+    .score_fetches = 1,
     .score = score,
     .weigh = weigh,
     .rescale = rescale,

@@ -116,11 +116,17 @@ static void avx512_load(void *memory, const float *q, ptrdiff_t q_stride, const 
   }
 }
 
+static int32_t block_keys(ptrdiff_t value_stride) {
+  (void)value_stride;
+  return TILED_BLOCK_KEYS;
+}
+
 static const tiled_steps_t avx512_steps = {
     .lanes = LANES,
     .part_lanes = PART,
     .tile_keys = KEYS,
-    .fetched_head_dim = INT32_MAX,  // dense attention loses on Zen 4
+    .block_keys = block_keys,
+    .score_fetches = 0,  // dense attention loses on Zen 4
     .score = score,
     .weigh = weigh,
     .rescale = rescale,

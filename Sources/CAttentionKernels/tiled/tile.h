@@ -15,10 +15,11 @@ typedef enum { TILED_UNBIASED = 0, TILED_KEY_BIASES, TILED_LANE_BIASES } tiled_b
 typedef struct {
   float *scores;   ///< [count][lanes], log2 units; valid until the next tile but one
   float *weights;  ///< [count][lanes]: 2^(score - maximum)
+  const float *next;  ///< the first key of the tile that comes after this one, if it is known
   int32_t count;
-  uint32_t parts;  ///< bit p: lanes of part p take part
-  int32_t masked;  ///< some word clears a lane of the active parts
-  tiled_biases_t biased;
+  uint8_t parts;   ///< bit p: lanes of part p take part
+  uint8_t masked;  ///< some word clears a lane of the active parts
+  uint8_t biased;  ///< a `tiled_biases_t`
   const float *keys[TILED_MAX_KEYS];
   const float *values[TILED_MAX_KEYS];
   uint32_t words[TILED_MAX_KEYS];
@@ -32,9 +33,11 @@ typedef struct {
   int32_t lanes;
   int32_t part_lanes;  ///< lanes of part 0; the others, if any, are part 1
   int32_t tile_keys;
-  /// From this head dimension on, whole keys of the next tile are fetched while one is scored, below it
-  /// their first lines.
-  int32_t fetched_head_dim;
+  /// Keys whose weights are collected before their values, rows of so many floats, are added; a divisor of
+  /// TILED_BLOCK_KEYS.
+  int32_t (*block_keys)(ptrdiff_t value_stride);
+  /// `score` fetches the keys of the next tile; otherwise their first lines are fetched before it.
+  int32_t score_fetches;
   /// Writes the scores of `tile` and, meanwhile, the weights of `pending` (may be NULL). Returns
   /// non-zero, with those weights void and not in the denominators, when a score of `pending`
   /// exceeds its lane's maximum by more than the slack.
@@ -55,6 +58,7 @@ typedef struct {
   attn_counts_t *counts;
   int32_t seen;  ///< tiles were scored since `load`
   int32_t is_filtered;  ///< keys may be left out
+  int32_t tiles_at_once;  ///< in a block
   tiled_fetch_t fetch;
   int32_t count;
   tiled_tile_t tiles[TILED_BLOCK_TILES];
@@ -88,7 +92,7 @@ TILED_INLINE void tiled_finish_block(tiled_block_t *block, const tiled_steps_t *
 
 /// The place of the next tile of the block.
 TILED_INLINE tiled_tile_t *tiled_next(tiled_block_t *block, const tiled_steps_t *steps) {
-  if (block->count == TILED_BLOCK_KEYS / steps->tile_keys) tiled_finish_block(block, steps);
+  if (block->count == block->tiles_at_once) tiled_finish_block(block, steps);
   return &block->tiles[block->count];
 }
 
@@ -173,17 +177,6 @@ TILED_INLINE tiled_run_bias_t tiled_run_bias(const tiled_strip_t *strip, const t
   return (tiled_run_bias_t){TILED_LANE_BIASES, strip->bias_table + at.first, at.step};
 }
 
-/// Fetches what the memory system does not foresee of the keys of a tile: the first lines of their rows,
-/// from where it reads on by itself, or whole rows where steps ask for them.
-TILED_INLINE void tiled_fetch_keys(const tiled_view_t *view, const tiled_steps_t *steps,
-                                   const float *key, ptrdiff_t step) {
-  if (view->head_dim >= steps->fetched_head_dim) {
-    for (int32_t i = 0; i < steps->tile_keys; ++i) tiled_fetch_row(key + i * step, view->head_dim);
-  } else {
-    for (int32_t i = 0; i < steps->tile_keys; ++i) __builtin_prefetch(key + i * step, 0, 3);
-  }
-}
-
 /// Scores whole tiles of a run without masks and returns how many of its keys they hold; those of
 /// `following` come next.
 ///
@@ -216,7 +209,12 @@ TILED_INLINE int32_t tiled_whole_tiles(tiled_block_t *block, const tiled_steps_t
     // `key` is the first one of the next tile, unless that begins the next run.
     const int is_last = done + 2 * steps->tile_keys > run->count;
     const float *next = is_last ? rows->k + following->first_key * rows->k_stride : key;
-    tiled_fetch_keys(&block->view, steps, next, key_step);
+    if (steps->score_fetches) {
+      tile->next = next;
+    } else {
+      // From the first line of a row on, the memory system reads ahead by itself.
+      for (int32_t i = 0; i < steps->tile_keys; ++i) __builtin_prefetch(next + i * key_step, 0, 3);
+    }
     tiled_score(block, steps);
   }
   return done;
@@ -238,6 +236,7 @@ TILED_INLINE void tiled_stage_keys(tiled_block_t *block, const tiled_steps_t *st
     const uint32_t seen_by = (parts & 1 ? first_part : 0) | (parts & 2 ? ~first_part : 0);
     tile->keys[at] = rows->k + row * rows->k_stride;
     tile->values[at] = rows->v + row * rows->v_stride;
+    tile->next = tile->keys[0];
     tile->words[at] = word;
     tile->masked |= word != (seen_by & valid);
     if (bias.kind) {
@@ -259,6 +258,9 @@ TILED_INLINE void tiled_attend(void *memory, const tiled_steps_t *steps, tiled_r
   block.count = 0;
   block.is_filtered = block.view.strip->left_out_below > 0;
   if (__builtin_expect(block.is_filtered, 0)) tiled_filter_begin(block.view.strip);
+  // A filter judges the keys of a call together.
+  const int32_t keys = block.is_filtered ? TILED_BLOCK_KEYS : steps->block_keys(rows.v_stride);
+  block.tiles_at_once = keys / steps->tile_keys;
   block.fetch = tiled_fetch_plan(block.view.strip, runs, run_count, steps->tile_keys);
   for (uint32_t parts = 0; parts < TILED_PARTS; ++parts) {
     tiled_tile_t *staged = &block.staged[parts];
