@@ -40,7 +40,6 @@ typedef struct {
   _Alignas(64) float maximum[TILED_MAX_LANES];      ///< log2 units
   _Alignas(64) float denominator[TILED_MAX_LANES];  ///< without the keys of the block at hand
   _Alignas(64) float block_denominator[TILED_MAX_LANES];
-  _Alignas(64) float tile_denominator[TILED_MAX_LANES];
   _Alignas(64) float reached[TILED_MAX_LANES];  ///< largest scores of earlier calls, if filtered
   _Alignas(64) float highest[TILED_MAX_LANES];  ///< largest scores of the call at hand, if filtered
   _Alignas(64) float split[3][2][8];  ///< vectors of a key between the two halves of exponentials
