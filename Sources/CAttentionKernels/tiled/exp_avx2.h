@@ -127,7 +127,7 @@ TILED_INLINE void tiled_weigh_rest(tiled_raw_t *raw) {
   }
 }
 
-/// Sums of the `count` weights of each lane of vector `j`, two by two.
+/// Each lane's sum of its `count` weights in vector `j` of `weights` ([count][lanes]), two by two.
 TILED_INLINE __m256 tiled_weight_sum(const float *weights, int32_t count, const int j) {
   weights += 8 * j;
   __m256 sum = _mm256_load_ps(weights);

@@ -65,7 +65,9 @@ static void rescale(const tiled_view_t *view, const tiled_tile_t *tile, const ti
 static void accumulate(const tiled_view_t *view, const tiled_tile_t *tiles, int32_t count) {
   const int32_t value_dim = view->value_dim;
   ptrdiff_t channel = 0;
-  for (; channel + 4 <= value_dim; channel += 4) tiled_panel(view, tiles, count, channel, 4);
+  for (; channel + TILED_AVX2_PANEL <= value_dim; channel += TILED_AVX2_PANEL) {
+    tiled_panel(view, tiles, count, channel, TILED_AVX2_PANEL);
+  }
   for (; channel < value_dim; ++channel) tiled_panel(view, tiles, count, channel, 1);
   tiled_strip_t *strip = view->strip;
   for (int lane = 0; lane < LANES; ++lane) {

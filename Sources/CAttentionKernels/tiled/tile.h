@@ -15,7 +15,8 @@ typedef enum { TILED_UNBIASED = 0, TILED_KEY_BIASES, TILED_LANE_BIASES } tiled_b
 typedef struct {
   float *scores;   ///< [count][lanes], log2 units; valid until the next tile but one
   float *weights;  ///< [count][lanes]: 2^(score - maximum)
-  const float *next;  ///< the first key of the tile that comes after this one, if it is known
+  const float *next;  ///< first key of the tile after this one, its own where none is known; for
+                      ///< `score` where that fetches
   int32_t count;
   uint8_t parts;   ///< bit p: lanes of part p take part
   uint8_t masked;  ///< some word clears a lane of the active parts
@@ -33,8 +34,8 @@ typedef struct {
   int32_t lanes;
   int32_t part_lanes;  ///< lanes of part 0; the others, if any, are part 1
   int32_t tile_keys;
-  /// Keys whose weights are collected before their values, rows of so many floats, are added; a divisor of
-  /// TILED_BLOCK_KEYS.
+  /// Keys whose weights are collected before their values, rows `value_stride` floats apart, are added: a
+  /// divisor of TILED_BLOCK_KEYS, so that calls cut there give the same bits.
   int32_t (*block_keys)(ptrdiff_t value_stride);
   /// `score` fetches the keys of the next tile; otherwise their first lines are fetched before it.
   int32_t score_fetches;
